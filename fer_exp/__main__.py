@@ -1,0 +1,70 @@
+"""The command line: refuse bad input at once, then hand over to Hydra.
+
+`python -m fer_exp` and the console script `fer-exp` are the same. TensorFlow and MLflow are imported only once a run
+really starts, so that help, a printed configuration and a mistake answer within two seconds.
+"""
+
+import os
+import signal
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from types import FrameType
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from fer_exp import commandline, config
+from fer_exp.errors import UserError
+
+
+@hydra.main(config_path=str(config.CONF), config_name="config", version_base="1.3")
+def job(cfg: DictConfig) -> float:
+    """Runs one composed configuration, as Hydra's task function."""
+    experiment = config.check(commandline.plain(cfg))
+    hydra_config = HydraConfig.get()
+    from fer_exp.experiment import run
+
+    return run(experiment, list(hydra_config.overrides.task), Path(hydra_config.runtime.output_dir))
+
+
+def main() -> None:
+    """Runs the command line; exits with 0, 1 (a defect), 2 or 3 (a user's error), 130 or 143 (interrupted)."""
+    # Hydra would print stack traces for a user's mistake and end the process itself; errors are sorted out below.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        with _sweep(commandline.check(sys.argv[1:])):
+            job()
+    except UserError as error:
+        _fail(str(error), error.exit_code)
+    except (HydraException, OmegaConfBaseException) as error:
+        _fail(str(error), UserError.exit_code)
+    except KeyboardInterrupt:
+        _fail("Interrupted.", 130)
+
+
+def _sweep(jobs: commandline.Jobs | None) -> AbstractContextManager[None]:
+    if jobs is None or not jobs.multirun:
+        return nullcontext()
+    from fer_exp.sweep import parent
+
+    return parent(jobs.first, jobs.swept_keys, jobs.overrides)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    """Turns SIGTERM into an exception, so that the run is closed as KILLED."""
+    raise SystemExit(128 + number)
+
+
+def _fail(message: str, code: int) -> None:
+    print("\n".join(f"error: {line}" for line in message.splitlines()), file=sys.stderr)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Light augmentation: small rotations, shifts and zooms and a horizontal flip, in a single resampling.
+
+Called by `experiment` through `config.build`. Labels pass unchanged.
+"""
+
+from typing import TYPE_CHECKING
+
+import tensorflow as tf
+
+from fer_exp import image_ops
+from fer_exp.augmentation import FillMode
+from fer_exp.signature import Degrees, Fraction, OpenFraction
+
+if TYPE_CHECKING:
+    from fer_exp.augmentation import Augment
+
+
+def build(
+    *,
+    rotation_degrees: Degrees,
+    shift: OpenFraction,
+    zoom: OpenFraction,
+    flip_probability: Fraction,
+    fill_mode: FillMode,
+) -> "Augment":
+    """Returns the batch function, see the contract in `fer_exp.augmentation`.
+
+    Args:
+        rotation_degrees: Largest rotation to either side about the centre, 0-180 degrees, 0 = off.
+        shift: Largest shift to every side as a fraction of the image's width and height, 0 <= shift < 1,
+            0 = off.
+        zoom: Half-width of the zoom factor's range 1 - zoom ... 1 + zoom, 0 <= zoom < 1, 0 = off.
+        flip_probability: Share of images mirrored left to right, 0-1, 0 = off.
+        fill_mode: What lies outside the image: nearest (edge pixel), reflect or constant (black).
+    """
+
+    def augment(images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        warped = image_ops.random_affine(
+            images,
+            seed,
+            rotation_degrees=rotation_degrees,
+            shift=shift,
+            zoom=zoom,
+            flip_probability=flip_probability,
+            fill_mode=fill_mode,
+        )
+        return warped, labels
+
+    return augment

@@ -1,0 +1,90 @@
+"""Strong augmentation: geometry, light, colour, occlusion of a part of the face, and mixup.
+
+Called by `experiment` through `config.build`. Mixup makes the labels soft, so that the loss has to take
+probabilities.
+"""
+
+from typing import TYPE_CHECKING, Literal
+
+import tensorflow as tf
+
+from fer_exp import image_ops
+from fer_exp.augmentation import FillMode
+from fer_exp.errors import ConfigError
+from fer_exp.signature import Degrees, Fraction, NonNegativeFloat, OpenFraction
+
+if TYPE_CHECKING:
+    from fer_exp.augmentation import Augment
+
+
+def build(
+    *,
+    rotation_degrees: Degrees,
+    zoom: OpenFraction,
+    flip_probability: Fraction,
+    fill_mode: FillMode,
+    brightness: Fraction,
+    contrast: Fraction,
+    saturation: Fraction,
+    occlusion_probability: Fraction,
+    occlusion_min_area: Fraction,
+    occlusion_max_area: Fraction,
+    occlusion_fill: Literal["mean", "noise", "black"],
+    mixup_alpha: NonNegativeFloat,
+) -> "Augment":
+    """Returns the batch function, see the contract in `fer_exp.augmentation`.
+
+    Args:
+        rotation_degrees: Largest rotation to either side about the centre, 0-180 degrees, 0 = off.
+        zoom: Half-width of the zoom factor's range 1 - zoom ... 1 + zoom, 0 <= zoom < 1, 0 = off.
+        flip_probability: Share of images mirrored left to right, 0-1, 0 = off.
+        fill_mode: What lies outside the image: nearest (edge pixel), reflect or constant (black).
+        brightness: Largest value added or subtracted as a fraction of 255, 0-1, 0 = off.
+        contrast: Half-width of the range of the contrast factor about the image's mean, 0-1, 0 = off.
+        saturation: Half-width of the range of the colour factor about the grey version, 0-1, 0 = off; images with
+            one channel stay as they are.
+        occlusion_probability: Share of images of which a random rectangle is covered, 0-1, 0 = off.
+        occlusion_min_area: Smallest covered share of the image's area, 0-1, at most occlusion_max_area.
+        occlusion_max_area: Largest covered share of the image's area, 0-1, 0 = off.
+        occlusion_fill: What covers the rectangle: mean (the image's own), noise or black.
+        mixup_alpha: Each image and label is mixed with another one's by a share from Beta(alpha, alpha),
+            alpha >= 0, 0 = off.
+
+    Raises:
+        ConfigError: If occlusion_min_area exceeds occlusion_max_area.
+    """
+    if occlusion_min_area > occlusion_max_area:
+        raise ConfigError(
+            [
+                "`occlusion_min_area` of augmentation=strong must be at most `occlusion_max_area`. Received: "
+                f"occlusion_min_area={occlusion_min_area}, occlusion_max_area={occlusion_max_area}."
+            ]
+        )
+
+    def augment(images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        # One seed an operation: switching one off leaves the draws of the others alone.
+        seeds = tf.unstack(tf.random.split(seed, num=5))
+        images = image_ops.random_affine(
+            images,
+            seeds[0],
+            rotation_degrees=rotation_degrees,
+            shift=0.0,
+            zoom=zoom,
+            flip_probability=flip_probability,
+            fill_mode=fill_mode,
+        )
+        images = image_ops.random_brightness_contrast(
+            images, seeds[1], brightness=brightness, contrast=contrast
+        )
+        images = image_ops.random_saturation(images, seeds[2], saturation=saturation)
+        images = image_ops.random_occlusion(
+            images,
+            seeds[3],
+            probability=occlusion_probability,
+            min_area=occlusion_min_area,
+            max_area=occlusion_max_area,
+            fill=occlusion_fill,
+        )
+        return image_ops.mixup(images, labels, seeds[4], alpha=mixup_alpha)
+
+    return augment

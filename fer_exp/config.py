@@ -1,0 +1,306 @@
+"""The typed root of the configuration, its rules, and the one way to build an option.
+
+Called by the command line (to refuse bad input before TensorFlow is imported) and by `experiment` (to build the
+options of a checked configuration). It knows no option by name except in the cross-field rules at the end.
+"""
+
+import difflib
+import importlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from fer_exp.errors import ConfigError
+from fer_exp.signature import (
+    Metric,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Signature,
+    argument_docs,
+    read,
+)
+
+PACKAGE = Path(__file__).parent
+CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"  # in a wheel, in a checkout
+GROUPS = (
+    "dataset",
+    "model",
+    "augmentation",
+    "optimizer",
+    "schedule",
+    "loss",
+    "finetune",
+    "strategy",
+    "export",
+    "tracking",
+)
+MISSING = "???"
+STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class EarlyStopping(BaseModel):
+    """When to stop a stage before its last epoch.
+
+    Attributes:
+        monitor: Metric that has to improve.
+        patience: Epochs without improvement after which the stage ends.
+        min_delta: Smallest change that counts as an improvement, in the unit of the metric.
+    """
+
+    model_config = STRICT
+    monitor: Metric
+    patience: PositiveInt
+    min_delta: NonNegativeFloat
+
+
+class Checkpoint(BaseModel):
+    """Which weights are evaluated, exported and logged.
+
+    Attributes:
+        monitor: Metric that ranks the epochs.
+        keep: `best` epoch by the monitored metric, or the `last` one.
+    """
+
+    model_config = STRICT
+    monitor: Metric
+    keep: Literal["best", "last"]
+
+
+class Experiment(BaseModel):
+    """One run, as composed by Hydra and checked.
+
+    Attributes:
+        name: Name of the run in MLflow; null makes one from what differs from the defaults.
+        lr: Peak learning rate, > 0; the schedule starts from it and the fine-tuning stages scale it.
+        epochs: Passes over the training split, >= 1, over all stages together.
+        batch_size: Images a step, over all replicas together, >= 1.
+        seed: Seed of weights, data order and augmentation, >= 0.
+        deterministic: True makes every operation repeatable bit for bit, at the cost of speed.
+        precision: Number format of the computation; auto chooses for the device.
+        monitor: Metric that checkpoint and early stopping follow unless told otherwise.
+        early_stopping: null trains every epoch.
+        checkpoint: Which epoch's weights are kept.
+        limit_batches: Use only so many batches of each split; null uses all.
+        overfit_batches: Train, validate and test on the same so many batches; a sound model reaches 100 %.
+        cache_dir: Folder for parsed data sets.
+    """
+
+    model_config = STRICT
+    name: str | None
+    lr: PositiveFloat
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    seed: NonNegativeInt
+    deterministic: bool
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
+    monitor: Metric
+    early_stopping: EarlyStopping | None
+    checkpoint: Checkpoint
+    limit_batches: PositiveInt | None
+    overfit_batches: PositiveInt | None
+    cache_dir: str
+    dataset: dict[str, Any]
+    model: dict[str, Any]
+    augmentation: dict[str, Any]
+    optimizer: dict[str, Any]
+    schedule: dict[str, Any]
+    loss: dict[str, Any]
+    finetune: dict[str, Any]
+    strategy: dict[str, Any]
+    export: dict[str, Any]
+    tracking: dict[str, Any]
+
+    def option(self, group: str) -> str:
+        """Returns the name of the option chosen for `group`, for example `cnn` for `model`."""
+        return option_name(getattr(self, group))
+
+
+def option_name(node: Mapping[str, Any]) -> str:
+    """Returns the option a group's node points at: `fer_exp.model.cnn.build` -> `cnn`."""
+    return str(node["_target_"]).split(".")[-2]
+
+
+def check(values: Mapping[str, Any]) -> Experiment:
+    """Checks a composed configuration whole.
+
+    Args:
+        values: Plain Python containers, interpolations resolved.
+
+    Returns:
+        The typed configuration; its group nodes are known to fit their builders.
+
+    Raises:
+        ConfigError: With every problem of every group, each naming key, rule, value received and nearest valid key.
+    """
+    problems: list[str] = []
+    for group in GROUPS:
+        if isinstance(values.get(group), Mapping):
+            problems += _group_problems(group, values[group])
+    try:
+        experiment = Experiment(**values)
+    except ValidationError as error:
+        docs = argument_docs(Experiment.__doc__ or "")
+        problems = [*_describe(error, values, "", docs, list(Experiment.model_fields), "the configuration"), *problems]
+    if not problems:
+        problems = list(_cross_field_problems(Experiment(**values)))
+    if problems:
+        raise ConfigError(problems)
+    return experiment
+
+
+def build(node: Mapping[str, Any], *runtime: Any, **changes: Any) -> Any:
+    """Imports the builder of an option and calls it.
+
+    Args:
+        node: The group's node: `_target_` and the options.
+        *runtime: The runtime arguments that the group's contract names.
+        **changes: Options to replace, for example `peak` of a schedule in a fine-tuning stage.
+
+    Raises:
+        ConfigError: If the options do not fit the builder's signature.
+    """
+    group = str(node["_target_"]).split(".")[1]
+    options = {key: value for key, value in node.items() if key != "_target_"} | changes
+    problems = _group_problems(group, {**node, **changes})
+    if problems:
+        raise ConfigError(problems)
+    target = str(node["_target_"])
+    checked = read(target).schema(**options)
+    module, _, function = target.rpartition(".")
+    builder = getattr(importlib.import_module(module), function)
+    return builder(*runtime, **{name: getattr(checked, name) for name in options})
+
+
+def _group_problems(group: str, node: Mapping[str, Any]) -> list[str]:
+    target = str(node.get("_target_", "nothing"))
+    if not target.startswith(f"fer_exp.{group}."):
+        return [f"`{group}._target_` must be a builder under fer_exp.{group}. Received: {target}."]
+    try:
+        signature = read(target)
+    except LookupError as error:
+        return [f"`{group}._target_` does not lead to a builder: {error}. Received: {target}."]
+    # A value that Hydra calls missing is left out, so that the schema finds it missing.
+    options = {key: value for key, value in node.items() if key != "_target_" and value != MISSING}
+    try:
+        signature.schema(**options)
+    except ValidationError as error:
+        owner = f"{group}={option_name(node)}"
+        return _describe(error, options, f"{group}.", signature.docs, list(signature.options), owner)
+    return []
+
+
+def _describe(
+    error: ValidationError,
+    values: Mapping[str, Any],
+    prefix: str,
+    docs: Mapping[str, str],
+    known: list[str],
+    owner: str,
+) -> list[str]:
+    """Turns pydantic's findings into one line for each key."""
+    rules: dict[tuple[Any, ...], list[str]] = {}
+    for finding in error.errors():
+        path = _path_in(values, finding["loc"])
+        rules.setdefault(path, []).append("" if finding["type"] in ("extra_forbidden", "missing") else finding["msg"])
+    lines = []
+    for path, messages in rules.items():
+        if any(other[: len(path)] == path and other != path for other in rules):
+            continue  # a union's other branches; the problem lies deeper
+        key = prefix + ".".join(str(part) for part in path)
+        received = _value_at(values, path)
+        doc = f" {docs[str(path[0])]}" if str(path[0]) in docs else ""
+        if received is _ABSENT:
+            lines.append(f"`{key}` of {owner} must be given: {key}=<value>.{doc}")
+        elif messages == [""]:
+            lines.append(f"`{key}` is not an option of {owner}. Received: {key}={received}.{_hint(prefix, path, known)}")
+        else:
+            unique = dict.fromkeys(m.replace("Input should be ", "").replace("Value error, ", "") for m in messages if m)
+            lines.append(f"`{key}` must be {' or '.join(unique)}. Received: {key}={_shown(received)}.{doc}")
+    return lines
+
+
+def _hint(prefix: str, path: tuple[Any, ...], known: list[str]) -> str:
+    """Suggests the nearest valid key, or the sibling option that has this one."""
+    key = str(path[-1])
+    if len(path) > 1:
+        return ""
+    nearest = difflib.get_close_matches(key, known, n=1)
+    if nearest:
+        return f" Did you mean `{prefix}{nearest[0]}`?"
+    group = prefix.rstrip(".")
+    owners = [signature for signature in _siblings(group) if key in signature.options] if group else []
+    if owners:
+        return " It belongs to " + " and ".join(f"{group}={o.target.split('.')[-2]}" for o in owners) + "; choose one."
+    return f" Its options: {', '.join(known)}." if known else " It has no options."
+
+
+def _siblings(group: str) -> Iterator[Signature]:
+    for path in sorted((PACKAGE / group).glob("*.py")):
+        if path.name != "__init__.py":
+            yield read(f"fer_exp.{group}.{path.stem}.build")
+
+
+_ABSENT = object()
+
+
+def _path_in(values: Any, location: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Drops from pydantic's location the names of union branches, which are not keys."""
+    path: list[Any] = []
+    for part in location:
+        if isinstance(values, Mapping) and part in values:
+            values = values[part]
+        elif isinstance(values, list) and isinstance(part, int):
+            values = values[part]
+        elif path:
+            continue
+        path.append(part)
+    return tuple(path)
+
+
+def _value_at(values: Any, path: tuple[Any, ...]) -> Any:
+    for part in path:
+        try:
+            values = values[part]
+        except (KeyError, IndexError, TypeError):
+            return _ABSENT
+    return values
+
+
+def _shown(value: Any) -> str:
+    return f"'{value}'" if isinstance(value, str) else str(value)
+
+
+def _cross_field_problems(experiment: Experiment) -> Iterator[str]:
+    """The rules that no single option can know."""
+    e = experiment
+    devices = e.strategy.get("devices")
+    if isinstance(devices, int) and e.batch_size % devices:
+        yield (
+            f"`batch_size` must be divisible by the {devices} replicas of strategy={e.option('strategy')}, because it "
+            f"counts the images of all replicas together. Received: batch_size={e.batch_size}."
+        )
+    stages = e.finetune.get("stages")
+    if stages is not None and "weights" not in e.model:
+        with_backbone = [s.target.split(".")[-2] for s in _siblings("model") if "weights" in s.options]
+        yield (
+            f"`finetune={e.option('finetune')}` needs a model with a backbone: model={' or model='.join(with_backbone)}. "
+            f"Received: model={e.option('model')}. Use finetune=none."
+        )
+    if stages is not None and e.epochs < len(stages):
+        yield f"`epochs` must give each of the {len(stages)} stages one epoch. Received: epochs={e.epochs}."
+    warmup = e.schedule.get("warmup_epochs", 0)
+    if warmup >= e.epochs:
+        yield (
+            f"`schedule.warmup_epochs` must be smaller than epochs={e.epochs}. Received: schedule.warmup_epochs={warmup}."
+        )
+    if e.precision == "mixed_float16" and e.option("strategy") == "cpu":
+        yield "`precision` mixed_float16 needs a GPU: use strategy=gpu, or precision=mixed_bfloat16 on a CPU."
+    if e.limit_batches and e.overfit_batches:
+        yield (
+            "`limit_batches` and `overfit_batches` exclude each other. "
+            f"Received: limit_batches={e.limit_batches} overfit_batches={e.overfit_batches}. Set one of them to null."
+        )

@@ -1,0 +1,328 @@
+"""Images in one folder for each class, with or without a folder for each split above.
+
+Called through `config.build`. Reads `<root>/<class>/*` and `<root>/<split>/<class>/*`. Classes are known
+by the name of their folder, never by its position. The decoded images are cached under a key made of the
+list of files with their sizes and times of change, and of the options: a file that changes without
+either is not noticed.
+"""
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from fer_exp import data_cache
+from fer_exp.dataset import Split, Splits, SplitSpec, stratified_rows
+from fer_exp.emotions import EMOTIONS
+from fer_exp.errors import DataError
+from fer_exp.signature import NonNegativeInt, PositiveInt
+
+# Raise this number with every change of how an image is decoded: it is part of the cache key.
+_VERSION = "1"
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+_FORMATS = ("PNG", "JPEG", "BMP", "WEBP")  # nothing else is opened, whatever the name of the file says
+_SPLITS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+_USAGE_PREFIXES = ("PublicTest", "PrivateTest")  # kept in the file names of FER2013's folder copies
+_ALIASES = {
+    **{emotion: emotion for emotion in EMOTIONS},
+    **{"anger": "angry", "disgusted": "disgust", "fearful": "fear", "happiness": "happy"},
+    **{"sadness": "sad", "surprised": "surprise"},
+}
+
+
+_UNDECODABLE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    Image.DecompressionBombError,
+)  # all that Pillow raises
+_REPORTED_IMAGES = 5
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """An image file: the split folder ("" without such folders) and the class folder it lies in."""
+
+    path: str
+    split: str
+    folder: str
+    size: int
+    mtime_ns: int
+
+
+def build(
+    *,
+    path: str,
+    val: SplitSpec,
+    test: SplitSpec,
+    image_size: PositiveInt,
+    channels: Literal[1, 3],
+    class_names: list[str] | None,
+    on_bad_image: Literal["error", "skip"],
+    split_seed: NonNegativeInt,
+    cache_dir: str,
+) -> Splits:
+    """Reads a folder of images and divides it.
+
+    Args:
+        path: Folder that holds class folders, or split folders (train, val, test) that hold class
+            folders. `~` expands.
+        val: Validation split: the name of a split folder, `PublicTest` or `PrivateTest` (how file names
+            begin), or a stratified fraction of the training images, above 0 and below 1.
+        test: Test split: the same choices as for `val`.
+        image_size: Height and width every image is resized to, in pixels, at least 1; proportions are not
+            kept.
+        channels: 1 for grey, 3 for RGB.
+        class_names: Names of the class folders in label order; null for the order of FER2013 if all are
+            emotions (or aliases such as `happiness`), else alphabetical.
+        on_bad_image: Either `error` (the first image that cannot be decoded stops the run) or `skip`
+            (such images are left out and counted).
+        split_seed: Seed of the stratified fractions, at least 0.
+        cache_dir: Folder that keeps the decoded arrays between runs; may be deleted at any time. `~` expands.
+
+    Raises:
+        DataError: If the folder is missing, unreadable or laid out otherwise, an image cannot be decoded, or the
+            splits that are asked for are not in it.
+    """
+    root = Path(os.path.realpath(Path(path).expanduser()))
+    found, notes = _find_images(root)
+    names, labels = _label(found, class_names)
+    masks = _named_masks(found, val, test, root)
+    pixels, kept, decoding_notes = _decoded(root, found, image_size, channels, on_bad_image, cache_dir)
+    notes |= decoding_notes
+    rows = _choose_rows(labels, {name: mask & kept for name, mask in masks.items()}, val, test, split_seed)
+    _check_classes(labels, rows, names)
+    absent = [name for label, name in enumerate(names) if label not in set(labels[rows["train"]].tolist())]
+    if absent:
+        notes["missing_classes"] = absent
+    unused = int(kept.sum()) - sum(len(chosen) for chosen in rows.values())
+    if unused:
+        notes["unused_images"] = unused
+    splits = {name: Split(pixels[chosen], labels[chosen]) for name, chosen in rows.items()}
+    content = [array for split in splits.values() for array in (split.images, split.labels)]
+    sha256 = data_cache.sha256_of_arrays(content)
+    return Splits(**splits, class_names=names, sha256=sha256, source=str(root), notes=notes)
+
+
+def _find_images(root: Path) -> tuple[list[_Found], dict[str, Any]]:
+    if not root.is_dir():
+        what = "a file" if root.exists() else "nothing there"
+        raise DataError(f"`dataset.path` must be an existing folder. Received: {root} ({what}).")
+    folders = [entry for entry in _entries(root, root) if entry.is_dir()]
+    by_split: dict[str, os.DirEntry[str]] = {}
+    for entry in folders:
+        split = _SPLITS.get(entry.name.casefold())
+        if split in by_split:
+            raise DataError(f"{root}: {by_split[split].name} and {entry.name} both mean the {split} split. Merge them.")
+        if split is not None:
+            by_split[split] = entry
+    notes: dict[str, Any] = {}
+    ignored: Counter[str] = Counter()
+    if by_split:
+        others = [entry.name for entry in folders if entry not in by_split.values()]
+        if others:
+            notes["ignored_folders"] = others
+        pairs = [(split, entry) for split in sorted(by_split) for entry in _entries(Path(by_split[split].path), root)]
+    else:
+        pairs = [("", entry) for entry in folders]
+    found = []
+    for split, entry in pairs:
+        if entry.is_dir():
+            found += _images_of_class(split, entry, root, ignored)
+    if not found:
+        raise DataError(
+            f"{root} has no class folders with images ({', '.join(_SUFFIXES)}). Expected <class>/*.jpg or "
+            f"<split>/<class>/*.jpg below it. Found folders: {', '.join(e.name for e in folders) or 'none'}."
+        )
+    if ignored:
+        notes["ignored_files"] = ignored.total()
+    return found, notes
+
+
+def _images_of_class(split: str, folder: os.DirEntry[str], root: Path, ignored: Counter[str]) -> list[_Found]:
+    found = []
+    for entry in _entries(Path(folder.path), root):
+        if entry.is_file() and entry.name.lower().endswith(_SUFFIXES):
+            stat = entry.stat()
+            found.append(_Found(entry.path, split, folder.name, stat.st_size, stat.st_mtime_ns))
+        else:
+            ignored[folder.name] += 1
+    return found
+
+
+def _entries(folder: Path, root: Path) -> list[os.DirEntry[str]]:
+    """Lists a folder by name, without hidden entries and what macOS adds."""
+    try:
+        with os.scandir(folder) as scan:
+            entries = sorted((e for e in scan if not e.name.startswith((".", "__MACOSX"))), key=lambda e: e.name)
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read: {error.strerror or error}. Check its permissions.") from error
+    for entry in entries:
+        if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(root):
+            raise DataError(f"{entry.path} is a link out of {root}. Copy what it points at, or remove it.")
+    return entries
+
+
+def _label(found: Sequence[_Found], class_names: list[str] | None) -> tuple[tuple[str, ...], np.ndarray]:
+    """Returns the class names in label order, and the label of each image, int64 (n,)."""
+    folder_of: dict[tuple[str, str], str] = {}
+    for image in found:
+        other = folder_of.setdefault((image.split, _class_key(image.folder)), image.folder)
+        if other != image.folder:
+            where = f" in {image.split}" if image.split else ""
+            raise DataError(f"The folders {other} and {image.folder}{where} mean the same class. Merge them.")
+    spelled = {key: folder for (_, key), folder in reversed(folder_of.items())}
+    if class_names is not None:
+        names = tuple(class_names)
+    elif all(key in EMOTIONS for key in spelled):
+        names = tuple(emotion for emotion in EMOTIONS if emotion in spelled)
+    else:
+        names = tuple(sorted(spelled.values(), key=str.casefold))
+    label_of = {_class_key(name): label for label, name in enumerate(names)}
+    if len(label_of) != len(names):
+        raise DataError(f"`dataset.class_names` must not name a class twice. Received: {list(names)}.")
+    unnamed = sorted(folder for key, folder in spelled.items() if key not in label_of)
+    if unnamed:
+        raise DataError(
+            f"`dataset.class_names` must name every class folder. Received: {list(names)}; without: {unnamed}."
+        )
+    return names, np.array([label_of[_class_key(image.folder)] for image in found], np.int64)
+
+
+def _class_key(name: str) -> str:
+    return _ALIASES.get(name.casefold(), name.casefold())
+
+
+def _named_masks(found: Sequence[_Found], val: SplitSpec, test: SplitSpec, root: Path) -> dict[str, np.ndarray]:
+    """Returns bool (n,) for train and for each of val and test that is given by name."""
+    splits = np.array([image.split for image in found])
+    masks = {}
+    for name, spec in (("val", val), ("test", test)):
+        if not isinstance(spec, str):
+            continue
+        if spec in _USAGE_PREFIXES:
+            mask = np.array([os.path.basename(image.path).startswith(f"{spec}_") for image in found])
+        else:
+            mask = splits == _SPLITS.get(spec.casefold(), spec)
+        if _SPLITS.get(spec.casefold()) == "train":
+            raise DataError(f"`dataset.{name}` must not be the images that are trained on. Received: {spec}.")
+        if not mask.any():
+            held = ", ".join(sorted(set(splits.tolist()) - {""})) or "none, only class folders"
+            raise DataError(
+                f"`dataset.{name}`={spec}: {root} has no such split. Split folders with images: {held}. A part of "
+                f"the training images can serve: dataset.{name}=0.1"
+            )
+        masks[name] = mask
+    if len(masks) == 2 and (masks["val"] & masks["test"]).any():
+        raise DataError(
+            f"`dataset.val` and `dataset.test` must be different images. Received: {val} and {test}. A part of "
+            "the training images can serve: dataset.val=0.1"
+        )
+    train = (splits == "train") | (splits == "")
+    return {"train": train & ~np.logical_or.reduce([np.zeros_like(train), *masks.values()]), **masks}
+
+
+def _choose_rows(
+    labels: np.ndarray, masks: dict[str, np.ndarray], val: SplitSpec, test: SplitSpec, seed: int
+) -> dict[str, np.ndarray]:
+    """Returns the row numbers of train, val and test, sorted."""
+    rows = {name: np.flatnonzero(mask) for name, mask in masks.items()}
+    fractions = {name: spec for name, spec in (("val", val), ("test", test)) if isinstance(spec, float)}
+    if sum(fractions.values()) >= 1:
+        raise DataError(f"`dataset.val` and `dataset.test` must leave training images. Received: {val} and {test}.")
+    left = 1.0
+    for name, fraction in fractions.items():
+        if not len(rows["train"]):
+            break
+        # Both fractions are of all training images, so the second is a larger share of what the first has left.
+        kept, drawn = stratified_rows(labels[rows["train"]], fraction / left, seed)
+        rows["train"], rows[name], left = rows["train"][kept], rows["train"][drawn], left - fraction
+    empty = [name for name in ("train", "val", "test") if not len(rows.get(name, ()))]
+    if empty:
+        raise DataError(f"There are no usable images for {empty[0]}. Check the folders, and the warnings about images.")
+    return {name: rows[name] for name in ("train", "val", "test")}
+
+
+def _check_classes(labels: np.ndarray, rows: dict[str, np.ndarray], names: tuple[str, ...]) -> None:
+    for split in ("val", "test"):
+        strange = np.setdiff1d(labels[rows[split]], labels[rows["train"]])
+        if len(strange):
+            raise DataError(
+                f"Every class of the {split} split must have training images. Without any: "
+                f"{', '.join(names[label] for label in strange)}."
+            )
+
+
+def _decoded(
+    root: Path,
+    found: Sequence[_Found],
+    image_size: int,
+    channels: int,
+    on_bad_image: Literal["error", "skip"],
+    cache_dir: str,
+) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+    """Returns uint8 (n, image_size, image_size, channels), which of them are good, bool (n,), and notes."""
+    options = [_VERSION, str(root), str(image_size), str(channels), on_bad_image]
+    files = [f"{image.path}|{image.size}|{image.mtime_ns}" for image in found]
+    arrays, problem = data_cache.load_or_build(
+        cache_dir,
+        data_cache.make_key("image_folder", [*options, *files]),
+        lambda: _decode_all([image.path for image in found], image_size, channels, on_bad_image),
+    )
+    notes: dict[str, Any] = {} if problem is None else {"cache": problem}
+    bad = [image.path for image, kept in zip(found, arrays["kept"], strict=True) if not kept]
+    if bad:
+        notes |= {"skipped_images": len(bad), "first_skipped_images": bad[:_REPORTED_IMAGES]}
+        _log.warning("%s: %d images cannot be decoded, skipped; the first: %s", root, len(bad), bad[0])
+    return arrays["pixels"], arrays["kept"], notes
+
+
+def _decode_all(
+    paths: Sequence[str], image_size: int, channels: int, on_bad_image: Literal["error", "skip"]
+) -> dict[str, np.ndarray]:
+    pixels = np.zeros((len(paths), image_size, image_size, channels), np.uint8)
+    kept = np.ones(len(paths), bool)
+
+    def decode(row: int) -> Exception | None:
+        try:
+            pixels[row] = _decode(paths[row], image_size, channels)
+        except _UNDECODABLE as error:
+            kept[row] = False
+            return error
+        return None
+
+    with ThreadPoolExecutor() as pool:  # Pillow decodes and resizes outside the interpreter lock
+        for path, error in zip(paths, pool.map(decode, range(len(paths))), strict=True):
+            if error is not None and on_bad_image == "error":
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise DataError(
+                    f"{path} cannot be decoded: {error}. Replace it, or leave such images out: "
+                    "dataset.on_bad_image=skip"
+                ) from error
+    return {"pixels": pixels, "kept": kept}
+
+
+def _decode(path: str, image_size: int, channels: int) -> np.ndarray:
+    """Returns uint8 (image_size, image_size, channels), upright, resized with antialiasing."""
+    with Image.open(path, formats=_FORMATS) as image:
+        # Pillow itself refuses only twice this number, and merely warns below that.
+        if Image.MAX_IMAGE_PIXELS is not None and image.width * image.height > Image.MAX_IMAGE_PIXELS:
+            raise ValueError(f"{image.width}x{image.height} pixels are more than {Image.MAX_IMAGE_PIXELS:,}")
+        if image.mode.startswith(("I", "F")):
+            raise ValueError(f"it has more than 8 bits a channel (mode {image.mode})")
+        upright = ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
+        resized = upright.resize((image_size, image_size), Image.Resampling.BILINEAR)
+        return np.asarray(resized).reshape(image_size, image_size, channels)

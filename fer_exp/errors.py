@@ -1,0 +1,43 @@
+"""The errors a user can cause, each carrying a message that says what to do.
+
+Raised by every floor, caught only by the command line, which prints the message without a stack trace and exits
+with `exit_code`. Anything else that escapes is a defect of ours and keeps its traceback.
+"""
+
+from collections.abc import Sequence
+
+
+class UserError(Exception):
+    """Something outside the code is wrong: the message names the argument, the rule, what was received, the fix."""
+
+    exit_code = 2
+
+
+class ConfigError(UserError):
+    """The configuration breaks one or more rules; all of them are reported at once.
+
+    Args:
+        problems: One line for each broken rule.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class DataError(UserError):
+    """A data set on disk is missing, malformed or does not hold what the configuration asks of it."""
+
+
+class WeightsError(UserError):
+    """A weights file is missing or does not fit the model."""
+
+
+class TrackingError(UserError):
+    """The tracking server cannot be reached or refuses the run."""
+
+
+class TrainingDivergedError(UserError):
+    """The loss is no longer a finite number, so that training on would waste time."""
+
+    exit_code = 3

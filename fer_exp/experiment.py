@@ -1,0 +1,219 @@
+"""One run, top to bottom: reads like a table of contents.
+
+Called by the command line with a checked configuration. TensorFlow and MLflow are imported here, not before.
+"""
+
+import dataclasses
+import os
+import platform
+import socket
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from omegaconf import OmegaConf
+from rich.console import Console
+
+from fer_exp import config, console, metrics, report, training
+from fer_exp.dataset import Split, Splits
+from fer_exp.export import Exported
+from fer_exp.tracking import Run, Tracker, swept
+
+
+def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -> float:
+    """Trains, evaluates, exports and logs.
+
+    Args:
+        experiment: The checked configuration.
+        overrides: What the command line changed, for example `lr=1e-4`.
+        folder: Where the run's files go.
+
+    Returns:
+        The monitored metric at the kept epoch, which is what a sweep selects by.
+
+    Raises:
+        UserError: If something outside the code is wrong; nothing is recorded if it is found before the training.
+    """
+    screen = console.make()
+    values = experiment.model_dump()
+    splits = limit(config.build(experiment.dataset), experiment)
+    tracker: Tracker = config.build(experiment.tracking)
+    screen.print(console.config_tree(values), console.data_table(splits))
+    strategy = training.prepare(experiment)
+    parts = training.assemble(experiment, splits, strategy)
+    name = experiment.name or run_name(experiment, overrides)
+    with tracker.run(name, flatten(values), _tags(overrides, splits, parts)) as tracked:
+        tracked.log_data(splits)
+        _write_config(folder, values, overrides, tracked)
+        trained = _train(experiment, splits, strategy, parts, folder, screen, tracked)
+        evaluation = _evaluate(experiment, splits, trained, folder, tracked)
+        exported = _export(experiment, splits, trained, evaluation, folder, tracked)
+        tracked.log_model(trained.model, splits.image_shape)
+        _log_folders(folder, tracked)
+        screen.print(console.result_table(_findings(trained, evaluation, exported, folder, tracker)))
+    return trained.best_value
+
+
+def limit(splits: Splits, experiment: config.Experiment) -> Splits:
+    """Cuts the splits down for the debug presets, keeping every class as far as the number allows.
+
+    Args:
+        splits: The whole data set.
+        experiment: Whose `limit_batches` and `overfit_batches` count.
+    """
+    batches = experiment.limit_batches or experiment.overfit_batches
+    if batches is None:
+        return splits
+    few = [_first_of_each_class(split, batches * experiment.batch_size) for split in (splits.train, splits.val, splits.test)]
+    train, val, test = few if experiment.limit_batches else [few[0]] * 3
+    return dataclasses.replace(splits, train=train, val=val, test=test)
+
+
+def _first_of_each_class(split: Split, count: int) -> Split:
+    """Takes the first images of every class in turn, `count` in all."""
+    rank = np.empty(len(split), np.int64)
+    for label in np.unique(split.labels):
+        rows = np.flatnonzero(split.labels == label)
+        rank[rows] = np.arange(len(rows))
+    return split.take(np.sort(np.argsort(rank, kind="stable")[:count]))
+
+
+def run_name(experiment: config.Experiment, overrides: Sequence[str]) -> str:
+    """Returns a name that tells what differs: data set and model, then the other overrides.
+
+    Args:
+        experiment: The checked configuration.
+        overrides: What the command line changed.
+    """
+    parts = [experiment.option("dataset"), experiment.option("model")]
+    for key, value in swept(overrides).items():
+        if key not in ("dataset", "model", "name", "cache_dir") and not key.startswith(("tracking", "hydra")):
+            shown = Path(value).name if os.sep in value else value
+            parts.append(f"{key}={shown}")
+    return " ".join(parts)[:200]
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns nested mappings as one level with dotted keys; an empty mapping stays as it is."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _tags(overrides: Sequence[str], splits: Splits, parts: training.Assembled) -> dict[str, Any]:
+    tags: dict[str, Any] = {
+        "overrides": " ".join(overrides) or "none",
+        "git_commit": _git_commit(),
+        "data_sha256": splits.sha256,
+        "weights": parts.weights_origin,
+        "precision": parts.precision,
+        "parameters": parts.model.count_params(),
+        "host": socket.gethostname(),
+        "platform": f"Python {platform.python_version()}, TensorFlow {tf.__version__}, Keras {keras.__version__}",
+    }
+    tags |= {f"data_{key}": value for key, value in splits.notes.items()}
+    keys = os.environ.get("FER_EXP_SWEPT", "").split()
+    return tags | {f"sweep.{key}": value for key, value in swept(overrides).items() if key in keys}
+
+
+def _git_commit() -> str:
+    """Returns the commit of this source, marked if it was changed since; `none` outside a checkout."""
+    found = subprocess.run(  # noqa: S603
+        ["git", "-C", str(config.PACKAGE), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return found.stdout.strip() or "none"
+
+
+def _write_config(folder: Path, values: Mapping[str, Any], overrides: Sequence[str], tracked: Run) -> None:
+    target = folder / "config"
+    target.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save(OmegaConf.create(dict(values)), target / "resolved.yaml")
+    OmegaConf.save(OmegaConf.create(list(overrides)), target / "overrides.yaml")
+    tracked.log_folder(target)
+
+
+def _train(
+    experiment: config.Experiment,
+    splits: Splits,
+    strategy: tf.distribute.Strategy,
+    parts: training.Assembled,
+    folder: Path,
+    screen: Console,
+    tracked: Run,
+) -> training.Trained:
+    images, labels = training.augmented_sample(splits.train, parts.augment, len(splits.class_names), experiment.seed)
+    report.write_samples(folder, images, labels, splits.class_names)
+    trained = training.train(experiment, splits, strategy, parts, folder, screen, tracked.log_metrics)
+    report.write_history(folder, trained.history, trained.stage_starts, trained.best_epoch)
+    tracked.log_metrics({"best_epoch": trained.best_epoch, f"best_{experiment.checkpoint.monitor}": trained.best_value})
+    (folder / "model").mkdir()
+    trained.model.save(folder / "model" / "model.keras")
+    return trained
+
+
+def _evaluate(
+    experiment: config.Experiment, splits: Splits, trained: training.Trained, folder: Path, tracked: Run
+) -> metrics.Evaluation:
+    """Evaluates the kept weights on the test split: the only place that looks at it."""
+    probabilities = training.predict(trained.model, splits.test.images, experiment.batch_size)
+    evaluation = metrics.evaluate(probabilities, splits.test.labels, splits.class_names)
+    tracked.log_metrics(metrics.scalars(evaluation, "test"))
+    report.write_evaluation(folder, evaluation, splits.test)
+    return evaluation
+
+
+def _export(
+    experiment: config.Experiment,
+    splits: Splits,
+    trained: training.Trained,
+    evaluation: metrics.Evaluation,
+    folder: Path,
+    tracked: Run,
+) -> list[Exported]:
+    export = config.build(experiment.export)
+    exported: list[Exported] = export(
+        trained.model, splits.test, evaluation.probabilities, splits.class_names, folder / "tflite"
+    )
+    for entry in exported:
+        numbers = {key: value for key, value in dataclasses.asdict(entry).items() if isinstance(value, float)}
+        tracked.log_metrics({f"tflite/{entry.kind}/{key}": value for key, value in numbers.items()})
+    return exported
+
+
+def _log_folders(folder: Path, tracked: Run) -> None:
+    for name in ("figures", "tables", "tflite", "model"):
+        if (folder / name).is_dir():
+            tracked.log_folder(folder / name)
+
+
+def _findings(
+    trained: training.Trained, evaluation: metrics.Evaluation, exported: Sequence[Exported], folder: Path, tracker: Tracker
+) -> list[tuple[str, str]]:
+    low, high = evaluation.accuracy_interval
+    f1_low, f1_high = evaluation.macro_f1_interval
+    rows = [
+        ("kept epoch", f"{trained.best_epoch} of {len(trained.history)}, monitored value {trained.best_value:.4f}"),
+        ("test accuracy", f"{evaluation.accuracy:.4f}  (95 % interval {low:.4f} - {high:.4f})"),
+        ("test macro-F1", f"{evaluation.macro_f1:.4f}  (95 % interval {f1_low:.4f} - {f1_high:.4f})"),
+    ]
+    rows += [("confusion", sentence) for sentence in metrics.describe_confusions(evaluation, most=3)]
+    rows += [
+        (
+            f"{entry.kind}.tflite",
+            f"accuracy {entry.accuracy:.4f}, agrees with Keras on {entry.agreement:.2%}, {entry.size_mb:.2f} MB, "
+            f"p50 {entry.latency_ms_p50:.2f} ms, p95 {entry.latency_ms_p95:.2f} ms",
+        )
+        for entry in exported
+    ]
+    return [*rows, ("files", str(folder)), ("tracked in", tracker.uri)]

@@ -1,0 +1,105 @@
+"""ImageNet weights of the MobileNet backbones: from a file, from Keras' cache, or from Keras' public bucket.
+
+Called by the model builders. Never fails silently: what was loaded is returned for the record, and falling back to
+random weights, which only `auto` may do, is warned about.
+"""
+
+import hashlib
+import logging
+import os
+import shutil
+import time
+import urllib.request
+from pathlib import Path
+
+import keras
+
+from fer_exp.errors import WeightsError
+
+log = logging.getLogger(__name__)
+
+_BUCKET = "https://storage.googleapis.com/tensorflow/keras-applications"
+_SIZES = {"mobilenet_v1": (128, 160, 192, 224), "mobilenet_v2": (96, 128, 160, 192, 224)}
+_ALPHAS = {"mobilenet_v1": (0.25, 0.5, 0.75, 1.0), "mobilenet_v2": (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)}
+_LARGEST_FILE = 200 * 2**20
+
+
+def load(backbone: keras.Model, weights: str | None, family: str, alpha: float, size: int) -> str:
+    """Loads the weights that the configuration asks for into `backbone`.
+
+    Args:
+        backbone: The network without its top.
+        weights: `auto`, `imagenet`, None for random, or a path.
+        family: `mobilenet_v1` or `mobilenet_v2`.
+        alpha: Width multiplier of the backbone.
+        size: Side of its input in pixels.
+
+    Returns:
+        Where the weights came from: `random`, `imagenet (<file>)` or `<path> (sha256 ...)`.
+
+    Raises:
+        WeightsError: If the file is missing, cannot be downloaded, or does not fit.
+    """
+    if weights is None:
+        return "random"
+    if weights not in ("auto", "imagenet"):
+        return _load_file(backbone, Path(weights).expanduser())
+    try:
+        # auto must not keep a laptop without network waiting; who insists on imagenet gets the time a slow line needs.
+        path = _fetch(family, alpha, size, seconds=20 if weights == "auto" else 600)
+    except WeightsError as error:
+        if weights == "imagenet":
+            raise
+        log.warning("model.weights=auto: training %s from RANDOM weights, because %s", family, error)
+        return "random (auto: ImageNet weights were not at hand)"
+    _load_file(backbone, path)
+    return f"imagenet ({path.name})"
+
+
+def _load_file(backbone: keras.Model, path: Path) -> str:
+    if not path.is_file():
+        raise WeightsError(
+            f"`model.weights` must be auto, imagenet, null or an existing file. Received: model.weights={path}."
+        )
+    try:
+        backbone.load_weights(path)
+    except (ValueError, OSError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0][:200]
+        raise WeightsError(
+            f"`model.weights` does not fit this backbone ({backbone.count_params():,} parameters): check model, "
+            f"model.alpha, and that the file has no top. Received: model.weights={path}. Keras says: {reason}"
+        ) from error
+    return f"{path} (sha256 {hashlib.sha256(path.read_bytes()).hexdigest()[:16]})"
+
+
+def _fetch(family: str, alpha: float, size: int, seconds: float) -> Path:
+    """Returns the local path of the weights, downloading them if needed within `seconds`."""
+    if alpha not in _ALPHAS[family]:
+        raise WeightsError(f"ImageNet weights of {family} exist for alpha in {_ALPHAS[family]}. Received: {alpha}.")
+    rows = size if size in _SIZES[family] else 224
+    if family == "mobilenet_v1":
+        folder, text = "mobilenet", {0.25: "2_5", 0.5: "5_0", 0.75: "7_5", 1.0: "1_0"}[alpha]
+        name = f"mobilenet_{text}_{rows}_tf_no_top.h5"
+    else:
+        folder, name = family, f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_{rows}_no_top.h5"
+    path = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models" / name
+    if not path.is_file():
+        _download(f"{_BUCKET}/{folder}/{name}", path, seconds)
+    return path
+
+
+def _download(url: str, path: Path, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with urllib.request.urlopen(url, timeout=3) as answer, partial.open("wb") as file:  # noqa: S310 (fixed https)
+            while block := answer.read(1 << 18):
+                file.write(block)
+                if time.monotonic() > deadline or file.tell() > _LARGEST_FILE:
+                    raise WeightsError(f"{url} did not arrive within {seconds:.0f} seconds.")
+        shutil.move(partial, path)
+    except OSError as error:
+        raise WeightsError(f"{url} cannot be downloaded ({error}); give a file: model.weights=<path>.") from error
+    finally:
+        partial.unlink(missing_ok=True)

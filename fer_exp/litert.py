@@ -1,0 +1,125 @@
+"""From a Keras model to a `.tflite` file, and from the file back to predictions: the only place that knows LiteRT.
+
+Called by the export options and the tests. It must not know experiments, data sets or tracking.
+"""
+
+import io
+import tempfile
+import time
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+Kind = Literal["float32", "dynamic"]
+LABELS = "labels.txt"
+
+
+def convert(model: "keras.Model", kind: Kind, class_names: tuple[str, ...]) -> bytes:
+    """Converts a model to a self-contained `.tflite` file.
+
+    Batch size 1, built-in operations only (a model that needs others fails here, not on the phone), float32 pixels in
+    [0, 255] in, probabilities out, and the class names inside the file.
+
+    Args:
+        model: Keras model (batch, height, width, channels) in [0, 255] -> logits (batch, classes), float32.
+        kind: `float32`, or `dynamic` for int8 weights with float activations.
+        class_names: Name of each class, in label order.
+
+    Returns:
+        The file's content.
+
+    Raises:
+        ConverterError: TensorFlow's own, if the model needs other operations; its message names them.
+    """
+    import keras
+    import tensorflow as tf
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    archive.add_endpoint(
+        "serve",
+        lambda image: tf.nn.softmax(model(image, training=False)),
+        input_signature=[tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="image")],
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        archive.write_out(folder, verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        if kind == "dynamic":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        content = converter.convert()
+    return with_labels(content, class_names)
+
+
+def with_labels(content: bytes, class_names: tuple[str, ...]) -> bytes:
+    """Appends `labels.txt`, one name a line, as a zip, which interpreters ignore and Android's readers find.
+
+    Source:
+        https://ai.google.dev/edge/litert/models/metadata (associated files).
+    """
+    # Appending to the flatbuffer keeps the offsets inside the zip relative to the start of the whole file.
+    buffer = io.BytesIO(content)
+    buffer.seek(0, io.SEEK_END)
+    with zipfile.ZipFile(buffer, "a", compression=zipfile.ZIP_STORED) as archive:
+        # A fixed date makes equal models equal files.
+        archive.writestr(zipfile.ZipInfo(LABELS, date_time=(1980, 1, 1, 0, 0, 0)), "\n".join(class_names) + "\n")
+    return buffer.getvalue()
+
+
+def read_labels(path: Path) -> tuple[str, ...]:
+    """Returns the class names inside a `.tflite` file."""
+    with zipfile.ZipFile(path) as archive:
+        return tuple(archive.read(LABELS).decode("utf-8").splitlines())
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Time of one call at batch 1, in milliseconds."""
+
+    p50: float
+    p95: float
+
+
+class Interpreter:
+    """A `.tflite` file ready to be called.
+
+    Args:
+        path: The file.
+        threads: Threads of the interpreter.
+    """
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        from ai_edge_litert.interpreter import Interpreter as LiteRT
+
+        self._interpreter = LiteRT(model_path=str(path), num_threads=threads)
+        self._interpreter.allocate_tensors()
+        (self._input,) = self._interpreter.get_input_details()
+        (self._output,) = self._interpreter.get_output_details()
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Returns probabilities float32 (n, classes) of uint8 images (n, height, width, channels)."""
+        results = np.empty((len(images), self._output["shape"][1]), np.float32)
+        for row, image in enumerate(images):
+            self._interpreter.set_tensor(self._input["index"], image[None].astype(np.float32))
+            self._interpreter.invoke()
+            results[row] = self._interpreter.get_tensor(self._output["index"])[0]
+        return results
+
+    def latency(self, image: np.ndarray, calls: int, warmup_calls: int = 10) -> Latency:
+        """Measures single calls on one uint8 image (height, width, channels), after some to warm up."""
+        tensor = image[None].astype(np.float32)
+        milliseconds = []
+        for call in range(warmup_calls + calls):
+            start = time.perf_counter()
+            self._interpreter.set_tensor(self._input["index"], tensor)
+            self._interpreter.invoke()
+            if call >= warmup_calls:
+                milliseconds.append(1e3 * (time.perf_counter() - start))
+        p50, p95 = np.percentile(milliseconds, [50, 95])
+        return Latency(float(p50), float(p95))

@@ -1,0 +1,324 @@
+"""How good predictions are: accuracy, macro F1, their intervals, per-class values and what is confused with what.
+
+Called by `experiment`, by `export` for the exported model and by scripts, always on probabilities that are already
+computed. It must not know models, images, files or the tracking server, and imports no TensorFlow and no matplotlib.
+
+One rule covers classes that are missing from a split. A value that is undefined is NaN and stays out of every mean:
+recall of a class without images, precision and F1 of a class that is neither in the labels nor among the
+predictions. So `macro_f1` averages over the classes present in labels or predictions (a class that is predicted
+without having an image counts, as 0), and `balanced_accuracy` over the classes present in the labels. On a split
+that holds every class both are the usual means over all classes. Precision of a class that has images but is never
+predicted is 0, as with scikit-learn's `zero_division=0`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+# Softmax in float32 is exact to 1e-6; logits, sigmoids and half-precision sums are further off than this.
+_ROW_SUM_TOLERANCE = 1e-3
+
+
+class Interval(NamedTuple):
+    """A 95 % confidence interval."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Predictions on one split and everything that follows from them; built by `evaluate`.
+
+    Attributes:
+        probabilities: float32 (n, classes), rows sum to 1.
+        labels: int64 (n,), the true classes.
+        predictions: int64 (n,), the most probable classes; the lower number wins a tie.
+        class_names: Name of each class, in label order.
+    """
+
+    probabilities: np.ndarray
+    labels: np.ndarray
+    predictions: np.ndarray
+    class_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def confusion(self) -> np.ndarray:
+        """Counts, int64 (classes, classes): rows are true classes, columns predicted ones."""
+        classes = len(self.class_names)
+        return np.bincount(self.labels * classes + self.predictions, minlength=classes**2).reshape(
+            classes, classes
+        )
+
+    @cached_property
+    def support(self) -> np.ndarray:
+        """Number of images of each true class, int64 (classes,)."""
+        return self.confusion.sum(axis=1)
+
+    @cached_property
+    def accuracy(self) -> float:
+        """Share of the images that are classified correctly."""
+        return float(np.trace(self.confusion) / len(self))
+
+    @cached_property
+    def accuracy_interval(self) -> Interval:
+        """Wilson score interval of the accuracy."""
+        interval = stats.binomtest(int(np.trace(self.confusion)), len(self)).proportion_ci(
+            0.95, method="wilson"
+        )
+        return Interval(float(interval.low), float(interval.high))
+
+    @cached_property
+    def recall(self) -> np.ndarray:
+        """Share of each class's images that are found, float64 (classes,); NaN for a class without images."""
+        return _ratio(np.diagonal(self.confusion), self.support)
+
+    @cached_property
+    def precision(self) -> np.ndarray:
+        """Share of each class's predictions that are right, float64 (classes,); 0 if it has images but no prediction."""
+        precision = _ratio(np.diagonal(self.confusion), self.confusion.sum(axis=0))
+        return np.where(np.isnan(precision) & (self.support > 0), 0.0, precision)
+
+    @cached_property
+    def f1(self) -> np.ndarray:
+        """Harmonic mean of precision and recall, float64 (classes,); NaN for a class neither present nor predicted."""
+        return _f1(self.confusion)
+
+    @cached_property
+    def macro_f1(self) -> float:
+        """Mean F1 over the classes present in labels or predictions."""
+        return float(np.nanmean(self.f1))
+
+    @cached_property
+    def macro_f1_interval(self) -> Interval:
+        """Bootstrap interval of the macro F1 with the defaults of `bootstrap_macro_f1`."""
+        return bootstrap_macro_f1(self.confusion)
+
+    @cached_property
+    def balanced_accuracy(self) -> float:
+        """Mean recall over the classes present in the labels."""
+        return float(np.nanmean(self.recall))
+
+
+def evaluate(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> Evaluation:
+    """Checks predictions against labels and puts them together.
+
+    Args:
+        probabilities: (n, classes), n >= 1, classes >= 2, between 0 and 1, rows sum to 1.
+        labels: Integers (n,), 0 <= label < classes.
+        class_names: Name of each class, in label order, all different.
+
+    Raises:
+        ValueError: If shapes, types or ranges do not hold.
+    """
+    probabilities, labels = np.asarray(probabilities), np.asarray(labels)
+    _check_probabilities(probabilities)
+    count, classes = probabilities.shape
+    if labels.shape != (count,) or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(
+            f"`labels` must be integers of shape ({count},), one for each row of `probabilities`. "
+            f"Received: {labels.dtype} of shape {labels.shape}."
+        )
+    if labels.min() < 0 or labels.max() >= classes:
+        raise ValueError(
+            f"`labels` must lie between 0 and {classes - 1}. Received: {labels.min()} to {labels.max()}."
+        )
+    if len(class_names) != classes or len(set(class_names)) != classes:
+        raise ValueError(
+            f"`class_names` must hold {classes} different names, one for each column of `probabilities`. "
+            f"Received: {list(class_names)}."
+        )
+    probabilities = probabilities.astype(np.float32)
+    return Evaluation(
+        probabilities,
+        labels.astype(np.int64),
+        probabilities.argmax(axis=1).astype(np.int64),
+        tuple(class_names),
+    )
+
+
+def bootstrap_macro_f1(confusion: np.ndarray, resamples: int = 1000, seed: int = 0) -> Interval:
+    """Returns the percentile bootstrap interval of the macro F1.
+
+    Drawing n images with replacement is drawing the confusion matrix from a multinomial distribution, so whole
+    matrices are drawn instead of images: the same distribution, without a loop. The spread between training seeds
+    is not in it, and it has no width where the sample has no variation (everything right).
+
+    Args:
+        confusion: int (classes, classes), at least one image.
+        resamples: Number of matrices drawn, >= 1.
+        seed: Seed of the draw.
+    """
+    count = int(confusion.sum())
+    cells = np.random.default_rng(seed).multinomial(count, confusion.ravel() / count, size=resamples)
+    scores = np.nanmean(_f1(cells.reshape(resamples, *confusion.shape)), axis=1)  # (resamples,)
+    low, high = np.quantile(scores, [0.025, 0.975])
+    return Interval(float(low), float(high))
+
+
+def scalars(evaluation: Evaluation, prefix: str) -> dict[str, float]:
+    """Returns the numbers to track, named `<prefix>/accuracy`, `<prefix>/f1/<class>` and so on; never NaN.
+
+    Args:
+        evaluation: What to summarise.
+        prefix: First part of every name, usually the split.
+    """
+    values = {
+        "accuracy": evaluation.accuracy,
+        "accuracy_low": evaluation.accuracy_interval.low,
+        "accuracy_high": evaluation.accuracy_interval.high,
+        "macro_f1": evaluation.macro_f1,
+        "macro_f1_low": evaluation.macro_f1_interval.low,
+        "macro_f1_high": evaluation.macro_f1_interval.high,
+        "balanced_accuracy": evaluation.balanced_accuracy,
+    }
+    per_class = {"f1": evaluation.f1, "recall": evaluation.recall, "precision": evaluation.precision}
+    for metric, row in per_class.items():
+        named = zip(evaluation.class_names, row, strict=True)
+        values |= {f"{metric}/{name}": float(value) for name, value in named if not np.isnan(value)}
+    return {f"{prefix}/{name}": value for name, value in values.items()}
+
+
+def confused_pairs(evaluation: Evaluation, most: int = 10) -> pd.DataFrame:
+    """Returns the most frequent confusions, one row for each direction that occurs.
+
+    Args:
+        evaluation: Where to look.
+        most: Largest number of rows.
+
+    Returns:
+        Columns `true`, `predicted`, `count`, `share_of_true` (of the true class's images) and `both_directions`
+        (count of this direction plus the opposite one); largest count first, then largest share.
+    """
+    wrong = evaluation.confusion * (1 - np.eye(len(evaluation.class_names), dtype=np.int64))
+    true, predicted = np.nonzero(wrong)
+    names = np.array(evaluation.class_names, dtype=object)
+    pairs = pd.DataFrame(
+        {
+            "true": names[true],
+            "predicted": names[predicted],
+            "count": wrong[true, predicted],
+            "share_of_true": wrong[true, predicted] / evaluation.support[true],
+            "both_directions": (wrong + wrong.T)[true, predicted],
+        }
+    )
+    order = ["count", "share_of_true"]
+    return pairs.sort_values(order, ascending=False, kind="stable", ignore_index=True).head(most)
+
+
+def describe_confusions(evaluation: Evaluation, most: int = 10, split: str = "test") -> list[str]:
+    """Returns the most frequent confusions as sentences, in the order of `confused_pairs`.
+
+    Args:
+        evaluation: Where to look.
+        most: Largest number of sentences.
+        split: Name of the split, as it should be read in the sentence.
+    """
+    support = dict(zip(evaluation.class_names, evaluation.support, strict=True))
+    pairs = confused_pairs(evaluation, most)
+    return [
+        f"{true} is taken for {predicted} in {count} of its {support[true]} {split} images ({100 * share:.1f} %)"
+        for true, predicted, count, share in zip(
+            pairs["true"], pairs["predicted"], pairs["count"], pairs["share_of_true"], strict=True
+        )
+    ]
+
+
+def classification_table(evaluation: Evaluation) -> pd.DataFrame:
+    """Returns `precision`, `recall`, `f1` and `support` of each class, then of `macro avg` and `accuracy`.
+
+    Each value of `macro avg` is the mean of the defined values above it, hence the macro F1 and the balanced
+    accuracy; `accuracy` stands in the column `f1`, where scikit-learn's report has it. Undefined values are NaN.
+    """
+    rows = np.column_stack([evaluation.precision, evaluation.recall, evaluation.f1])  # (classes, 3)
+    summary = [np.nanmean(rows, axis=0), [np.nan, np.nan, evaluation.accuracy]]
+    table = pd.DataFrame(
+        np.vstack([rows, *summary]),
+        columns=["precision", "recall", "f1"],
+        index=pd.Index([*evaluation.class_names, "macro avg", "accuracy"], name="class"),
+    )
+    return table.assign(support=[*evaluation.support, len(evaluation), len(evaluation)])
+
+
+def classification_text(evaluation: Evaluation) -> str:
+    """Returns scikit-learn's classification report, with a last line that names the classes it cannot speak about."""
+    from sklearn.metrics import classification_report
+
+    known = np.flatnonzero(~np.isnan(evaluation.f1))
+    report = classification_report(
+        evaluation.labels,
+        evaluation.predictions,
+        labels=known,
+        target_names=[evaluation.class_names[index] for index in known],
+        digits=3,
+        zero_division=0,
+    )
+    missing = [name for name, f1 in zip(evaluation.class_names, evaluation.f1, strict=True) if np.isnan(f1)]
+    return report + (
+        f"\nNeither in the labels nor predicted, so left out: {', '.join(missing)}\n" if missing else ""
+    )
+
+
+def confusion_table(evaluation: Evaluation) -> pd.DataFrame:
+    """Returns the confusion matrix with index `true_<class>` and columns `predicted_<class>`."""
+    return pd.DataFrame(
+        evaluation.confusion,
+        index=[f"true_{name}" for name in evaluation.class_names],
+        columns=[f"predicted_{name}" for name in evaluation.class_names],
+    )
+
+
+def predictions_table(evaluation: Evaluation) -> pd.DataFrame:
+    """Returns one line for each image: `row` in the split, names, `confidence`, `correct` and every `p_<class>`."""
+    names = np.array(evaluation.class_names, dtype=object)
+    table = pd.DataFrame(
+        {
+            "row": np.arange(len(evaluation)),
+            "label": names[evaluation.labels],
+            "prediction": names[evaluation.predictions],
+            "confidence": evaluation.probabilities.max(axis=1),
+            "correct": evaluation.labels == evaluation.predictions,
+        }
+    )
+    columns = [f"p_{name}" for name in evaluation.class_names]
+    return pd.concat([table, pd.DataFrame(evaluation.probabilities, columns=columns)], axis=1)
+
+
+def _check_probabilities(probabilities: np.ndarray) -> None:
+    if probabilities.ndim != 2 or probabilities.shape[0] < 1 or probabilities.shape[1] < 2:
+        raise ValueError(
+            "`probabilities` must have shape (n, classes) with at least one row and two classes. "
+            f"Received: shape {probabilities.shape}."
+        )
+    finite = np.isfinite(probabilities).all(axis=1)
+    if not finite.all():
+        raise ValueError(
+            f"`probabilities` must be finite. Received: NaN or infinity in {np.sum(~finite)} of {len(finite)} rows, "
+            f"first in row {np.argmin(finite)}."
+        )
+    sums = probabilities.sum(axis=1, dtype=np.float64)
+    worst = int(np.argmax(np.abs(sums - 1)))
+    if probabilities.min() < 0 or abs(sums[worst] - 1) > _ROW_SUM_TOLERANCE:
+        raise ValueError(
+            "`probabilities` must lie between 0 and 1 and each row must sum to 1: apply a softmax to logits first. "
+            f"Received: smallest value {probabilities.min():.4g}, row {worst} sums to {sums[worst]:.4g}."
+        )
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Divides counts; NaN where there is nothing to divide by."""
+    return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
+
+
+def _f1(confusion: np.ndarray) -> np.ndarray:
+    """F1 of each class for any stack of confusion matrices: (..., classes, classes) -> (..., classes)."""
+    right = np.diagonal(confusion, axis1=-2, axis2=-1)
+    return _ratio(2 * right, confusion.sum(axis=-1) + confusion.sum(axis=-2))

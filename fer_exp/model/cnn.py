@@ -1,0 +1,55 @@
+"""The small separable-convolution network for training on an ordinary laptop CPU."""
+
+from typing import Annotated
+
+import keras
+from keras import layers
+from pydantic import Field
+
+from fer_exp.signature import NonNegativeFloat, OpenFraction, PositiveInt
+
+
+def build(
+    input_shape: tuple[int, int, int],
+    num_classes: int,
+    *,
+    widths: Annotated[list[PositiveInt], Field(min_length=2, max_length=8)],
+    batch_norm: bool,
+    block_dropout: OpenFraction,
+    head_units: PositiveInt,
+    head_dropout: OpenFraction,
+    l2: NonNegativeFloat,
+) -> keras.Model:
+    """Builds two 3x3 separable convolutions, a 2x2 pool and a dropout for each pair of widths, then a dense head.
+
+    Args:
+        input_shape: (height, width, channels) of the images, values in [0, 255].
+        num_classes: Number of logits.
+        widths: Output channels of the separable convolutions; a pool follows every second one.
+        batch_norm: Normalise after every convolution; without it the net may stay at one class.
+        block_dropout: Share of activations dropped after each pool, 0 <= rate < 1.
+        head_units: Width of the dense layer before the logits.
+        head_dropout: Share of activations dropped before the logits, 0 <= rate < 1.
+        l2: Weight of the L2 penalty on all kernels; 0 for none.
+
+    Returns:
+        Uncompiled model: (batch, height, width, channels) in [0, 255] -> logits (batch, num_classes).
+    """
+    penalty = keras.regularizers.L2(l2) if l2 else None
+    inputs = keras.Input(input_shape, name="image")
+    x = layers.Rescaling(1.0 / 255)(inputs)
+    for index, width in enumerate(widths):
+        x = layers.SeparableConv2D(
+            width, 3, use_bias=not batch_norm, depthwise_regularizer=penalty, pointwise_regularizer=penalty
+        )(x)
+        if batch_norm:
+            x = layers.BatchNormalization()(x)
+        x = layers.ReLU()(x)
+        if index % 2:
+            x = layers.MaxPooling2D()(x)
+            x = layers.Dropout(block_dropout)(x)
+    x = layers.Flatten()(x)
+    x = layers.Dense(head_units, activation="relu", kernel_regularizer=penalty)(x)
+    x = layers.Dropout(head_dropout)(x)
+    logits = layers.Dense(num_classes, kernel_regularizer=penalty, dtype="float32", name="logits")(x)
+    return keras.Model(inputs, logits, name="cnn")

@@ -1,0 +1,48 @@
+"""MobileNetV1 with an ImageNet backbone and a small dense head."""
+
+from typing import Literal
+
+import keras
+
+from fer_exp import imagenet
+from fer_exp.signature import ImageSize, InputPath, NonNegativeFloat, OpenFraction, PositiveFloat, PositiveInt
+from fer_exp.transfer import classifier
+
+
+def build(
+    input_shape: tuple[int, int, int],
+    num_classes: int,
+    *,
+    alpha: PositiveFloat,
+    input_size: ImageSize,
+    weights: Literal["auto", "imagenet"] | InputPath | None,
+    head_units: PositiveInt,
+    dropout: OpenFraction,
+    l2: NonNegativeFloat,
+) -> keras.Model:
+    """Builds the network; it resizes and adapts the channels itself.
+
+    Args:
+        input_shape: (height, width, channels) of the images, values in [0, 255].
+        num_classes: Number of logits.
+        alpha: Width multiplier; ImageNet weights exist for 0.25, 0.5, 0.75 or 1.0.
+        input_size: Side in pixels that the images are resized to inside the model, >= 32.
+        weights: auto (ImageNet if at hand within seconds, else random), imagenet, null (random) or a path to a
+            Keras weights file of the backbone without its top.
+        head_units: Width of the dense layer before the logits.
+        dropout: Share of activations dropped before the logits, 0 <= rate < 1.
+        l2: Weight of the L2 penalty on the kernels of the head; 0 for none.
+
+    Returns:
+        Uncompiled model: (batch, height, width, channels) in [0, 255] -> logits (batch, num_classes).
+
+    Raises:
+        WeightsError: If the weights cannot be had or do not fit.
+    """
+    backbone = keras.applications.MobileNet(
+        input_shape=(input_size, input_size, 3), alpha=alpha, include_top=False, weights=None, name="backbone"
+    )
+    origin = imagenet.load(backbone, weights, "mobilenet_v1", alpha, input_size)
+    return classifier(
+        backbone, input_shape, num_classes, head_units=head_units, dropout=dropout, l2=l2, origin=origin
+    )

@@ -1,0 +1,33 @@
+"""Stochastic gradient descent with Nesterov momentum."""
+
+from typing import Any
+
+import keras
+
+from fer_exp.signature import NonNegativeFloat, OpenFraction, PositiveFloat
+
+
+def build(
+    learning_rate: Any,
+    *,
+    momentum: OpenFraction,
+    nesterov: bool,
+    weight_decay: NonNegativeFloat,
+    clipnorm: PositiveFloat | None,
+) -> keras.optimizers.Optimizer:
+    """Builds SGD.
+
+    Args:
+        learning_rate: Float or `LearningRateSchedule`.
+        momentum: Share of the last step that is kept, 0 <= momentum < 1.
+        nesterov: Look ahead along the momentum before the gradient is taken.
+        weight_decay: Decoupled decay of kernels (not of biases and batch-norm parameters), times the learning
+            rate, >= 0.
+        clipnorm: Largest norm of each variable's gradient, > 0; null for no limit.
+    """
+    optimizer = keras.optimizers.SGD(
+        learning_rate, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay or None, clipnorm=clipnorm
+    )
+    if weight_decay:
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer

@@ -1,0 +1,80 @@
+"""Batches for training and evaluation, as `tf.data`.
+
+Called by `training`. Images stay uint8 in memory and become float32 batch by batch. Order and augmentation of epoch e
+depend on (seed, e) alone, so that any epoch can be produced again without the ones before it.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from fer_exp.dataset import Split
+
+Augment = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+
+
+def steps_in(split: Split, batch_size: int) -> int:
+    """Returns the number of batches in one pass, the last one possibly smaller."""
+    return math.ceil(len(split) / batch_size)
+
+
+def training_batches(
+    split: Split,
+    batch_size: int,
+    *,
+    seed: int,
+    num_classes: int,
+    augment: Augment,
+    class_weights: Sequence[float] | None,
+    first_epoch: int = 0,
+) -> tf.data.Dataset:
+    """Endless shuffled, augmented batches, beginning with epoch `first_epoch`.
+
+    Args:
+        split: Images and labels.
+        batch_size: Images a batch.
+        seed: Seed of order and augmentation.
+        num_classes: Width of the one-hot labels.
+        augment: Batch function (images, labels, seed) -> (images, labels).
+        class_weights: Weight of an image of each class, mixed like its label; None gives every image the same.
+        first_epoch: Epoch to begin with, from 0.
+
+    Returns:
+        Batches (images float32 (b, h, w, c) in [0, 255], labels float32 (b, classes)[, weights float32 (b,)]).
+    """
+    images, labels = tf.constant(split.images), tf.constant(split.labels, tf.int32)
+    steps = steps_in(split, batch_size)
+    weights = None if class_weights is None else tf.constant(class_weights, tf.float32)
+
+    def epoch_of_rows(epoch: tf.Tensor) -> tf.data.Dataset:
+        order = tf.random.experimental.stateless_shuffle(tf.range(len(split)), seed=tf.stack([seed, epoch]))
+        rows = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+        return rows.enumerate(start=tf.cast(epoch, tf.int64) * steps)
+
+    def load(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        batch = tf.cast(tf.gather(images, rows), tf.float32)
+        one_hot = tf.one_hot(tf.gather(labels, rows), num_classes)
+        # The constant keeps augmentation and data order from drawing on the same stream.
+        batch, one_hot = augment(batch, one_hot, tf.stack([seed ^ 0x5EED, tf.cast(step, tf.int32)]))
+        if weights is None:
+            return batch, one_hot
+        return batch, one_hot, tf.linalg.matvec(one_hot, weights)
+
+    epochs = tf.data.Dataset.range(first_epoch, tf.int32.max, output_type=tf.int32)
+    return epochs.flat_map(epoch_of_rows).map(load, num_parallel_calls=tf.data.AUTOTUNE).prefetch(4)
+
+
+def evaluation_batches(split: Split, batch_size: int, num_classes: int) -> tf.data.Dataset:
+    """Batches in the order of the split, unchanged.
+
+    Returns:
+        Batches (images float32 (b, h, w, c) in [0, 255], labels float32 (b, classes)).
+    """
+
+    def load(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return tf.cast(images, tf.float32), tf.one_hot(labels, num_classes)
+
+    rows = tf.data.Dataset.from_tensor_slices((split.images, split.labels.astype(np.int32)))
+    return rows.batch(batch_size).map(load, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)

@@ -1,0 +1,67 @@
+"""The files a person opens after a run: pictures and tables, in the run's folder.
+
+Called by `experiment`, which logs the folders. It must not know where they are logged.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fer_exp import figure, metrics
+from fer_exp.dataset import Split
+
+FIGURES, TABLES = "figures", "tables"
+
+
+def write_samples(folder: Path, images: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]) -> None:
+    """Draws training images as the model sees them.
+
+    Args:
+        folder: The run's folder.
+        images: uint8 (n, height, width, channels), after augmentation.
+        labels: int (n,).
+        class_names: Name of each class, in label order.
+    """
+    sheet = figure.samples(images, labels, class_names, title="Training images after augmentation")
+    figure.save(sheet, _in(folder, FIGURES) / "training_samples.png")
+
+
+def write_history(folder: Path, history: pd.DataFrame, stage_starts: list[int], best_epoch: int) -> None:
+    """Draws the training curves and writes their numbers.
+
+    Args:
+        folder: The run's folder.
+        history: One row for each epoch.
+        stage_starts: First epoch of each fine-tuning stage but the first.
+        best_epoch: Epoch whose weights were kept.
+    """
+    curves = figure.training_curves(history, stage_starts, best_epoch)
+    figure.save(curves, _in(folder, FIGURES) / "training_curves.png")
+    history.to_csv(_in(folder, TABLES) / "history.csv", index=False)
+
+
+def write_evaluation(folder: Path, evaluation: metrics.Evaluation, test: Split) -> None:
+    """Draws and writes what the test split says of the model.
+
+    Args:
+        folder: The run's folder.
+        evaluation: Of the test split.
+        test: The test split itself, for its images.
+    """
+    figures, tables = _in(folder, FIGURES), _in(folder, TABLES)
+    for name, normalize in (("counts", False), ("normalized", True)):
+        matrix = figure.confusion_matrix(evaluation, normalize, f"Confusion matrix, test split ({name})")
+        figure.save(matrix, figures / f"confusion_matrix_{name}.png")
+    figure.save(figure.confidently_wrong(evaluation, test.images), figures / "confidently_wrong.png")
+    metrics.confusion_table(evaluation).to_csv(tables / "confusion_matrix.csv")
+    metrics.confused_pairs(evaluation, most=20).to_csv(tables / "most_confused_pairs.csv", index=False)
+    (tables / "most_confused_pairs.txt").write_text("\n".join(metrics.describe_confusions(evaluation)) + "\n")
+    metrics.classification_table(evaluation).to_csv(tables / "classification_report.csv")
+    (tables / "classification_report.txt").write_text(metrics.classification_text(evaluation))
+    metrics.predictions_table(evaluation).to_csv(tables / "predictions.csv", index=False)
+
+
+def _in(folder: Path, name: str) -> Path:
+    (folder / name).mkdir(parents=True, exist_ok=True)
+    return folder / name

@@ -1,0 +1,38 @@
+"""Synchronous data parallelism: a replica of the model on each device, gradients summed at every step."""
+
+import tensorflow as tf
+
+from fer_exp.errors import ConfigError
+from fer_exp.signature import PositiveInt
+from fer_exp.strategy import configure
+
+
+def build(*, devices: PositiveInt | None) -> tf.distribute.Strategy:
+    """Mirrors the model over GPUs, or over logical CPUs where there is no GPU.
+
+    The batch size is global: each replica gets its even share of every batch, so a result does not depend on the
+    number of devices, except through batch normalisation, whose statistics are per replica.
+
+    Args:
+        devices: Number of replicas, >= 1; null takes every GPU. Without a GPU the CPU is divided into that many
+            logical devices, which tests the set-up but is not faster.
+
+    Raises:
+        ConfigError: If there are fewer GPUs than asked for, or none and `devices` is null.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus and devices is None:
+        raise ConfigError(
+            ["`strategy.devices` null takes every GPU, but TensorFlow sees none. Use strategy=cpu, or try the set-up on "
+             "logical CPUs with strategy.devices=2."]
+        )  # fmt: skip
+    if gpus:
+        if devices is not None and devices > len(gpus):
+            raise ConfigError(
+                [f"`strategy.devices` must be at most the {len(gpus)} GPUs. Received: strategy.devices={devices}."]
+            )
+        return tf.distribute.MirroredStrategy([f"GPU:{index}" for index in range(devices or len(gpus))])
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    logical = [tf.config.LogicalDeviceConfiguration() for _ in range(devices or 1)]
+    configure(tf.config.set_logical_device_configuration, cpu, logical)
+    return tf.distribute.MirroredStrategy([f"CPU:{index}" for index in range(len(logical))])

@@ -1,0 +1,61 @@
+"""Contract of tracking: `build(*, ...) -> Tracker`, which opens runs and keeps their status true.
+
+Called by `experiment` and `sweep` through `config.build`. An option is the only module that imports its service's
+library; it must not know what a run contains.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from fer_exp.dataset import Splits
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
+
+class Run(Protocol):
+    """A run that is open."""
+
+    run_id: str
+    experiment_id: str
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Records numbers, at an epoch or for the run as a whole."""
+
+    def set_tags(self, tags: Mapping[str, Any]) -> None:
+        """Records short texts."""
+
+    def log_folder(self, folder: Path) -> None:
+        """Uploads a folder under its own name."""
+
+    def log_data(self, splits: Splits) -> None:
+        """Records what the run was trained and tested on."""
+
+    def log_model(self, model: "keras.Model", image_shape: tuple[int, int, int]) -> None:
+        """Records a model that takes uint8 images and returns class probabilities."""
+
+
+class Tracker(Protocol):
+    """A place where runs are kept."""
+
+    uri: str
+
+    def run(self, name: str, params: Mapping[str, Any], tags: Mapping[str, Any]) -> AbstractContextManager[Run]:
+        """Opens a run that ends as FINISHED, FAILED (with its traceback) or KILLED (when interrupted)."""
+
+    def parent(self, name: str, tags: Mapping[str, Any]) -> AbstractContextManager[Run]:
+        """Opens the run that stands above the children of a sweep."""
+
+    def children(self, parent_id: str) -> "pd.DataFrame":
+        """Returns one row for each child: run_id, name, status, its tags and its metrics."""
+
+    def log_table(self, run_id: str, table: "pd.DataFrame", name: str, note: str) -> None:
+        """Records a table as CSV and as a table of the UI, and a note in markdown as the run's description."""
+
+
+def swept(overrides: Sequence[str]) -> dict[str, str]:
+    """Returns key -> value of overrides such as `lr=1e-4`."""
+    return dict(override.lstrip("+~").split("=", 1) for override in overrides if "=" in override)

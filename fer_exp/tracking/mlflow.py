@@ -1,0 +1,242 @@
+"""MLflow: the only module that imports it.
+
+Runs are opened through MLflow's fluent interface, which system metrics and models need; everything else goes through
+a client bound to the run, so that no global state decides where a number lands.
+"""
+
+import logging
+import os
+import tempfile
+import traceback
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+from filelock import FileLock
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types import Schema, TensorSpec
+from mlflow.utils.time import get_current_time_millis
+
+from fer_exp.dataset import Splits
+from fer_exp.errors import TrackingError
+from fer_exp.signature import PositiveFloat
+
+if TYPE_CHECKING:
+    import keras
+
+PARENT_ENV = "FER_EXP_PARENT_RUN"  # not MLFLOW_RUN_ID, which would make every child log into the parent
+_BATCH = 100  # most params or tags a server takes at once
+_SYSTEM_METRICS_SECONDS = 5
+
+
+def build(*, uri: str | None, experiment: str, system_metrics: bool, timeout_seconds: PositiveFloat) -> "MlflowTracker":
+    """Builds the tracker.
+
+    Args:
+        uri: Tracking URI; null takes MLFLOW_TRACKING_URI, else `mlflow.db` in the working directory.
+        experiment: Name of the MLflow experiment; made if it does not exist.
+        system_metrics: Record CPU, memory, disk and network use.
+        timeout_seconds: How long a server may take to answer before the run is refused, > 0.
+
+    Raises:
+        TrackingError: If the server does not answer or the store cannot be opened.
+    """
+    return MlflowTracker(uri, experiment, system_metrics, timeout_seconds)
+
+
+class MlflowTracker:
+    """Opens runs in one MLflow experiment. See `fer_exp.tracking.Tracker`."""
+
+    def __init__(self, uri: str | None, experiment: str, system_metrics: bool, timeout_seconds: float) -> None:
+        logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of every table it makes
+        self.uri = absolute_uri(uri or os.environ.get("MLFLOW_TRACKING_URI"))
+        self._system_metrics = system_metrics
+        if self.uri.startswith(("http://", "https://")):
+            _require_answer(self.uri, timeout_seconds)
+        mlflow.set_tracking_uri(self.uri)
+        mlflow.set_system_metrics_sampling_interval(_SYSTEM_METRICS_SECONDS)
+        self._client = mlflow.MlflowClient(self.uri)
+        try:
+            self._experiment_id = self._open_experiment(experiment)
+        except (MlflowException, OSError) as error:
+            raise TrackingError(f"`tracking.uri` cannot be used: {error} Received: {self.uri}.") from error
+
+    def _open_experiment(self, name: str) -> str:
+        # First use of a database makes its tables, and two processes doing that at once break each other.
+        with FileLock(_lock_path(self.uri)):
+            found = self._client.get_experiment_by_name(name)
+            if found is not None:
+                if found.lifecycle_stage != "active":
+                    raise TrackingError(f"`tracking.experiment` {name} is deleted in {self.uri}: restore it or rename.")
+                return str(found.experiment_id)
+            location = None
+            if self.uri.startswith("sqlite:///"):
+                location = (Path(self.uri.removeprefix("sqlite:///")).parent / "mlartifacts").as_uri()
+            return str(self._client.create_experiment(name, artifact_location=location))
+
+    @contextmanager
+    def run(self, name: str, params: Mapping[str, Any], tags: Mapping[str, Any]) -> Iterator["MlflowRun"]:
+        """Opens a run, under the sweep's parent if there is one."""
+        parent = os.environ.get(PARENT_ENV)
+        if parent:
+            tags = {**tags, "mlflow.parentRunId": parent}
+        with self._open(name, tags, self._system_metrics) as run:
+            run.log_params(params)
+            yield run
+
+    @contextmanager
+    def parent(self, name: str, tags: Mapping[str, Any]) -> Iterator["MlflowRun"]:
+        """Opens the parent of a sweep; runs opened inside become its children, in this process and below."""
+        run = self._client.create_run(
+            self._experiment_id, run_name=name, tags={key: str(value) for key, value in tags.items()}
+        )
+        open_run = MlflowRun(self._client, run.info.run_id, self._experiment_id)
+        os.environ[PARENT_ENV] = open_run.run_id
+        status = "KILLED"
+        try:
+            yield open_run
+            status = "FINISHED"
+        except Exception:
+            status = "FAILED"
+            open_run.log_text(traceback.format_exc(), "traceback.txt")
+            raise
+        finally:
+            del os.environ[PARENT_ENV]
+            self._client.set_terminated(open_run.run_id, status)
+
+    @contextmanager
+    def _open(self, name: str, tags: Mapping[str, Any], system_metrics: bool) -> Iterator["MlflowRun"]:
+        active = mlflow.start_run(
+            experiment_id=self._experiment_id,
+            run_name=name,
+            tags={key: str(value) for key, value in tags.items()},
+            log_system_metrics=system_metrics,
+        )
+        run = MlflowRun(self._client, active.info.run_id, self._experiment_id)
+        status = "KILLED"  # whatever is no Exception is an interrupt
+        try:
+            yield run
+            status = "FINISHED"
+        except Exception:
+            status = "FAILED"
+            run.log_text(traceback.format_exc(), "traceback.txt")
+            raise
+        finally:
+            mlflow.end_run(status)
+
+    def children(self, parent_id: str) -> pd.DataFrame:
+        """Returns one row for each child of a parent run."""
+        runs = self._client.search_runs(
+            [self._experiment_id], f"tags.`mlflow.parentRunId` = '{parent_id}'", max_results=5000
+        )
+        return pd.DataFrame(
+            [
+                {"run_id": r.info.run_id, "name": r.info.run_name, "status": r.info.status, **r.data.tags, **r.data.metrics}
+                for r in runs
+            ]
+        )
+
+    def log_table(self, run_id: str, table: pd.DataFrame, name: str, note: str) -> None:
+        """Records a table as CSV and JSON (which the UI shows as a table), and a note as the description."""
+        self._client.log_table(run_id, table, f"{name}.json")
+        self._client.log_text(run_id, table.to_csv(index=False), f"{name}.csv")
+        self._client.set_tag(run_id, "mlflow.note.content", note)
+
+
+class MlflowRun:
+    """A run that is open. See `fer_exp.tracking.Run`."""
+
+    def __init__(self, client: mlflow.MlflowClient, run_id: str, experiment_id: str) -> None:
+        self._client, self.run_id, self.experiment_id = client, run_id, experiment_id
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Records the flattened configuration."""
+        entries = [Param(key, str(value)) for key, value in params.items()]
+        for start in range(0, len(entries), _BATCH):
+            self._client.log_batch(self.run_id, params=entries[start : start + _BATCH])
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Records numbers, at an epoch or for the run as a whole."""
+        now = get_current_time_millis()
+        entries = [Metric(key, float(value), now, step or 0) for key, value in metrics.items()]
+        self._client.log_batch(self.run_id, metrics=entries)
+
+    def set_tags(self, tags: Mapping[str, Any]) -> None:
+        """Records short texts."""
+        self._client.log_batch(self.run_id, tags=[RunTag(key, str(value)) for key, value in tags.items()])
+
+    def log_text(self, text: str, name: str) -> None:
+        """Records a text file."""
+        self._client.log_text(self.run_id, text, name)
+
+    def log_folder(self, folder: Path) -> None:
+        """Uploads a folder under its own name."""
+        self._client.log_artifacts(self.run_id, str(folder), folder.name)
+
+    def log_data(self, splits: Splits) -> None:
+        """Records what the run was trained and tested on."""
+        source = splits.source if Path(splits.source).exists() else None
+        for context, split in (("training", splits.train), ("validation", splits.val), ("test", splits.test)):
+            data = mlflow.data.from_numpy(
+                split.images, source=source, targets=split.labels, name=context, digest=splits.sha256[:32]
+            )
+            mlflow.log_input(data, context=context)
+
+    def log_model(self, model: "keras.Model", image_shape: tuple[int, int, int]) -> None:
+        """Records a model that takes uint8 images (n, height, width, channels) and returns class probabilities."""
+        import keras
+        import tensorflow as tf
+
+        inputs = keras.Input(image_shape, dtype="uint8", name="image")
+        served = keras.Model(inputs, keras.layers.Softmax(dtype="float32")(model(inputs)), name="served")
+        signature = ModelSignature(
+            inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *image_shape))]),
+            outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, model.output_shape[-1]))]),
+        )
+        mlflow.keras.log_model(
+            served,
+            name="model",
+            signature=signature,
+            pip_requirements=[f"keras=={keras.__version__}", f"tensorflow=={tf.__version__}"],
+        )
+
+
+def absolute_uri(uri: str | None) -> str:
+    """Returns a URI that does not depend on the working directory.
+
+    Args:
+        uri: Tracking URI; None means `mlflow.db` in the working directory.
+    """
+    if uri is None:
+        return f"sqlite:///{Path.cwd() / 'mlflow.db'}"
+    if uri.startswith("sqlite:///"):
+        return f"sqlite:///{Path(uri.removeprefix('sqlite:///')).expanduser().absolute()}"
+    return uri
+
+
+def _lock_path(uri: str) -> Path:
+    if uri.startswith("sqlite:///"):
+        database = Path(uri.removeprefix("sqlite:///"))
+        if not database.parent.is_dir():
+            raise TrackingError(f"`tracking.uri` must lie in an existing folder. Received: {uri}.")
+        return database.with_name(f"{database.name}.lock")
+    return Path(tempfile.gettempdir()) / f"fer_exp-{os.getuid()}-tracking.lock"
+
+
+def _require_answer(uri: str, timeout_seconds: float) -> None:
+    """Asks the server for its health once, because MLflow itself would go on asking for minutes."""
+    try:
+        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=timeout_seconds):  # noqa: S310 (checked)
+            return
+    except OSError as error:
+        raise TrackingError(
+            f"`tracking.uri` must be a server that answers within {timeout_seconds:g} seconds: {error}. Received: {uri}. "
+            "Start it with `mlflow server`, or unset MLFLOW_TRACKING_URI to log into mlflow.db here."
+        ) from error
