@@ -133,9 +133,7 @@ def _zip_member(stack: ExitStack, file: IO[bytes], path: Path, suffix: str) -> R
     members = [member for member in archive.infolist() if not member.is_dir()]
     chosen = members[_only([member.filename for member in members], suffix, path)]
     if chosen.flag_bits & 1:
-        raise DataError(
-            f"{path}: {chosen.filename} in it is encrypted. Unpack it and give the path of the csv."
-        )
+        raise DataError(f"{path}: {chosen.filename} in it is encrypted. Unpack it and give the path of the csv.")
     return stack.enter_context(archive.open(chosen))
 
 

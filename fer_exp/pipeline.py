@@ -15,9 +15,14 @@ from fer_exp.dataset import Split
 Augment = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
-def steps_in(split: Split, batch_size: int) -> int:
-    """Returns the number of batches in one pass, the last one possibly smaller."""
-    return math.ceil(len(split) / batch_size)
+def steps_in(split: Split, batch_size: int, replicas: int = 1) -> int:
+    """Returns the number of training batches in one pass, the last one possibly smaller."""
+    return math.ceil(_rows_in_epoch(split, replicas) / batch_size)
+
+
+def _rows_in_epoch(split: Split, replicas: int) -> int:
+    # Unequal shares of the last batch would count unequally, and an empty one turns batch normalisation into NaN.
+    return len(split) - len(split) % replicas
 
 
 def training_batches(
@@ -29,6 +34,7 @@ def training_batches(
     augment: Augment,
     class_weights: Sequence[float] | None,
     first_epoch: int = 0,
+    replicas: int = 1,
 ) -> tf.data.Dataset:
     """Endless shuffled, augmented batches, beginning with epoch `first_epoch`.
 
@@ -40,17 +46,18 @@ def training_batches(
         augment: Batch function (images, labels, seed) -> (images, labels).
         class_weights: Weight of an image of each class, mixed like its label; None gives every image the same.
         first_epoch: Epoch to begin with, from 0.
+        replicas: Devices that share each batch evenly; the rows left over, fewer than that, are others each epoch.
 
     Returns:
         Batches (images float32 (b, h, w, c) in [0, 255], labels float32 (b, classes)[, weights float32 (b,)]).
     """
     images, labels = tf.constant(split.images), tf.constant(split.labels, tf.int32)
-    steps = steps_in(split, batch_size)
+    steps = steps_in(split, batch_size, replicas)
     weights = None if class_weights is None else tf.constant(class_weights, tf.float32)
 
     def epoch_of_rows(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(tf.range(len(split)), seed=tf.stack([seed, epoch]))
-        rows = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+        rows = tf.data.Dataset.from_tensor_slices(order[: _rows_in_epoch(split, replicas)]).batch(batch_size)
         return rows.enumerate(start=tf.cast(epoch, tf.int64) * steps)
 
     def load(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, ...]:

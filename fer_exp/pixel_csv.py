@@ -78,9 +78,7 @@ class _BadRowError(Exception):
     """A row breaks a rule; the message says which and what was found."""
 
 
-def load(
-    path: Path, on_bad_row: Literal["error", "skip"], cache_dir: str
-) -> tuple[PixelTable, dict[str, Any]]:
+def load(path: Path, on_bad_row: Literal["error", "skip"], cache_dir: str) -> tuple[PixelTable, dict[str, Any]]:
     """Reads a file, or its cached arrays.
 
     Args:
@@ -110,9 +108,7 @@ def load(
     if len(table.skipped_lines):
         lines = table.skipped_lines[:_REPORTED_LINES].tolist()
         notes |= {"skipped_rows": len(table.skipped_lines), "first_skipped_lines": lines}
-        _log.warning(
-            "%s: %d malformed rows skipped; the first at line %s", path, len(table.skipped_lines), lines
-        )
+        _log.warning("%s: %d malformed rows skipped; the first at line %s", path, len(table.skipped_lines), lines)
     return table, notes
 
 
@@ -139,11 +135,7 @@ def parse(stream: archive.Readable, path: Path, on_bad_row: Literal["error", "sk
     if columns is None:
         raise DataError(f"{path} is empty: expected a csv with the columns emotion, pixels and Usage.")
     if not rows:
-        first = (
-            f"all {len(bad)} are malformed, the first is line {bad[0][0]}: {bad[0][1]}"
-            if bad
-            else "only a header"
-        )
+        first = f"all {len(bad)} are malformed, the first is line {bad[0][0]}: {bad[0][1]}" if bad else "only a header"
         raise DataError(f"{path} holds no usable rows: {first}.")
     labels, usages, positions = np.array(rows, np.int64).T
     return PixelTable(
@@ -179,9 +171,7 @@ def _read_header(line: bytes, path: Path) -> _Columns:
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:
-        raise DataError(
-            f"{path} is not a text file: expected a csv, plain or packed as .gz, .zip or .tar.gz."
-        )
+        raise DataError(f"{path} is not a text file: expected a csv, plain or packed as .gz, .zip or .tar.gz.")
     names = [name.strip().strip('"').strip().lower() for name in text.split(",")]
     missing = [name for name in ("emotion", "pixels") if name not in names]
     if missing:
@@ -223,14 +213,10 @@ def _read_fields(line: bytes, columns: _Columns) -> tuple[int, int, bytes]:
     """Returns label, usage code and the text of the pixels."""
     fields = line.split(b",") if b'"' not in line else _read_quoted(line)
     if len(fields) != columns.count:
-        raise _BadRowError(
-            f"expected {columns.count} comma-separated fields as in the header, found {len(fields)}"
-        )
+        raise _BadRowError(f"expected {columns.count} comma-separated fields as in the header, found {len(fields)}")
     code, pixels = fields[columns.emotion].strip(), fields[columns.pixels].strip()
     if code not in _LABELS:
-        raise _BadRowError(
-            f"emotion must be a whole number from 0 to {len(EMOTIONS) - 1}, found {_shown(code)}"
-        )
+        raise _BadRowError(f"emotion must be a whole number from 0 to {len(EMOTIONS) - 1}, found {_shown(code)}")
     if columns.usage is None:
         return _LABELS[code], NO_USAGE, pixels
     usage = fields[columns.usage].strip()

@@ -121,7 +121,7 @@ def assemble(experiment: config.Experiment, splits: Splits, strategy: tf.distrib
     counts = np.bincount(splits.train.labels, minlength=num_classes).tolist()
     objective = config.build(experiment.loss, counts, splits.class_names)
     stages: tuple[Stage, ...] = config.build(experiment.finetune)
-    steps = steps_in(splits.train, experiment.batch_size)
+    steps = steps_in(splits.train, experiment.batch_size, strategy.num_replicas_in_sync)
     config.build(experiment.schedule, experiment.epochs * steps, steps)
     with strategy.scope():
         model = config.build(experiment.model, splits.image_shape, num_classes)
@@ -169,7 +169,7 @@ def train(
             starts.append(epoch + 1)
             keeper.restore(model)  # an early stop leaves weights behind that are worse than the kept ones
         _train_stage(experiment, splits, strategy, parts, stage, (epoch, epoch + epochs), keeper, console)
-        epoch += epochs
+        epoch = len(keeper.rows)  # less than planned after an early stop; the next stage follows on
     keeper.restore(model)
     best_epoch, best_value = keeper.kept
     return Trained(
@@ -215,7 +215,7 @@ def _train_stage(
     first, last = epochs
     model = parts.model
     num_classes = len(splits.class_names)
-    steps = steps_in(splits.train, experiment.batch_size)
+    steps = steps_in(splits.train, experiment.batch_size, strategy.num_replicas_in_sync)
     peak = experiment.schedule["peak"] * stage.lr_scale
     schedule: Schedule = config.build(experiment.schedule, (last - first) * steps, steps, peak=peak)
     with strategy.scope():
@@ -237,6 +237,7 @@ def _train_stage(
         augment=parts.augment,
         class_weights=parts.objective.class_weights,
         first_epoch=first,
+        replicas=strategy.num_replicas_in_sync,
     )
     progress = TrainingProgress(console, stage.name, first, experiment.epochs, steps, experiment.batch_size)
     try:
@@ -278,17 +279,21 @@ def _as_float32(experiment: config.Experiment, splits: Splits, model: keras.Mode
 
 
 class _StopAtNaN(keras.callbacks.Callback):
-    """Ends the run at the first loss that is not finite."""
+    """Ends the run at the first loss that is not finite, be it after the last step, where only validation sees it."""
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        loss = (logs or {}).get("loss", 0.0)
+        self._check((logs or {}).get("loss", 0.0), f"The loss became {{}} in epoch {self._epoch + 1}, step {batch + 1}.")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._check((logs or {}).get("val_loss", 0.0), f"The validation loss became {{}} after epoch {epoch + 1}.")
+
+    def _check(self, loss: float, finding: str) -> None:
         if not math.isfinite(loss):
             raise TrainingDivergedError(
-                f"The loss became {loss} in epoch {self._epoch + 1}, step {batch + 1}. Try a smaller lr, "
-                "optimizer.clipnorm=1.0, or precision=float32."
+                f"{finding.format(loss)} Try a smaller lr, optimizer.clipnorm=1.0, or precision=float32."
             )
 
 

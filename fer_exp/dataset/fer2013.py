@@ -17,14 +17,14 @@ from fer_exp.dataset import Split, Splits, SplitSpec, stratified_rows
 from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
 from fer_exp.pixel_csv import NO_USAGE, USAGES
-from fer_exp.signature import NonNegativeInt
+from fer_exp.signature import InputPath, NonNegativeInt
 
 _TRAINING = "Training"
 
 
 def build(
     *,
-    path: str,
+    path: InputPath,
     val: SplitSpec,
     test: SplitSpec,
     on_bad_row: Literal["error", "skip"],
@@ -35,7 +35,9 @@ def build(
 
     Args:
         path: File `fer2013.csv`, `icml_face_data.csv` or Kaggle's `train.csv`; plain, .gz, .zip or
-            .tar.gz. `~` expands.
+            .tar.gz. `~` expands. It is `fer2013.tar.gz` of the Kaggle challenge
+            `challenges-in-representation-learning-facial-expression-recognition-challenge`;
+            dataset=synthetic works without a download.
         val: Validation split: a Usage of the file (`PublicTest`), or a stratified fraction of the training
             rows, above 0 and below 1.
         test: Test split: a Usage of the file (`PrivateTest`), or a stratified fraction of the training
@@ -55,10 +57,7 @@ def build(
     unused = np.setdiff1d(np.arange(len(table.labels)), np.concatenate(list(rows.values())))
     if len(unused):
         notes["unused_rows"] = {name: n for name, n in _count_usages(table.usages[unused]).items() if n}
-    splits = {
-        name: Split(table.images[chosen], table.labels[chosen].astype(np.int64))
-        for name, chosen in rows.items()
-    }
+    splits = {name: Split(table.images[chosen], table.labels[chosen].astype(np.int64)) for name, chosen in rows.items()}
     missing = {name: _missing_classes(split) for name, split in splits.items() if _missing_classes(split)}
     if missing:
         notes["missing_classes"] = missing
@@ -96,21 +95,13 @@ def _choose_rows(
             f"part of the training rows instead: dataset.val=0.1 dataset.test={test}"
         )
     specs = {"val": val, "test": test}
-    rows = {
-        name: _rows_of_usage(usages, spec, name, file)
-        for name, spec in specs.items()
-        if isinstance(spec, str)
-    }
+    rows = {name: _rows_of_usage(usages, spec, name, file) for name, spec in specs.items() if isinstance(spec, str)}
     fractions = {name: spec for name, spec in specs.items() if isinstance(spec, float)}
     if sum(fractions.values()) >= 1:
-        raise DataError(
-            f"`dataset.val` and `dataset.test` must leave training rows. Received: {val} and {test}."
-        )
+        raise DataError(f"`dataset.val` and `dataset.test` must leave training rows. Received: {val} and {test}.")
     train = np.flatnonzero((usages == USAGES.index(_TRAINING)) | (usages == NO_USAGE))
     if not len(train):
-        raise DataError(
-            f"{file} has no rows of Usage {_TRAINING}. It holds: {_shown(_count_usages(usages))}."
-        )
+        raise DataError(f"{file} has no rows of Usage {_TRAINING}. It holds: {_shown(_count_usages(usages))}.")
     left = 1.0
     for name, fraction in fractions.items():
         # Both fractions are of all training rows, so the second is a larger share of what the first has left.

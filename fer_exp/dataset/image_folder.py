@@ -22,7 +22,7 @@ from fer_exp import data_cache
 from fer_exp.dataset import Split, Splits, SplitSpec, stratified_rows
 from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
-from fer_exp.signature import NonNegativeInt, PositiveInt
+from fer_exp.signature import InputPath, NonNegativeInt, PositiveInt
 
 # Raise this number with every change of how an image is decoded: it is part of the cache key.
 _VERSION = "1"
@@ -65,7 +65,7 @@ class _Found:
 
 def build(
     *,
-    path: str,
+    path: InputPath,
     val: SplitSpec,
     test: SplitSpec,
     image_size: PositiveInt,

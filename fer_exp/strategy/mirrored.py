@@ -11,7 +11,8 @@ def build(*, devices: PositiveInt | None) -> tf.distribute.Strategy:
     """Mirrors the model over GPUs, or over logical CPUs where there is no GPU.
 
     The batch size is global: each replica gets its even share of every batch, so a result does not depend on the
-    number of devices, except through batch normalisation, whose statistics are per replica.
+    number of devices, except through batch normalisation, whose statistics are per replica, and through the training
+    images that do not divide by the replicas, which are left out, others in each epoch.
 
     Args:
         devices: Number of replicas, >= 1; null takes every GPU. Without a GPU the CPU is divided into that many

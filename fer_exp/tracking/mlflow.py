@@ -18,11 +18,13 @@ import mlflow
 import numpy as np
 import pandas as pd
 from filelock import FileLock
+from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 from mlflow.utils.time import get_current_time_millis
+from sqlalchemy.exc import SQLAlchemyError
 
 from fer_exp.dataset import Splits
 from fer_exp.errors import TrackingError
@@ -62,24 +64,25 @@ class MlflowTracker:
             _require_answer(self.uri, timeout_seconds)
         mlflow.set_tracking_uri(self.uri)
         mlflow.set_system_metrics_sampling_interval(_SYSTEM_METRICS_SECONDS)
-        self._client = mlflow.MlflowClient(self.uri)
-        try:
-            self._experiment_id = self._open_experiment(experiment)
-        except (MlflowException, OSError) as error:
-            raise TrackingError(f"`tracking.uri` cannot be used: {error} Received: {self.uri}.") from error
-
-    def _open_experiment(self, name: str) -> str:
         # First use of a database makes its tables, and two processes doing that at once break each other.
         with FileLock(_lock_path(self.uri)):
-            found = self._client.get_experiment_by_name(name)
-            if found is not None:
-                if found.lifecycle_stage != "active":
-                    raise TrackingError(f"`tracking.experiment` {name} is deleted in {self.uri}: restore it or rename.")
-                return str(found.experiment_id)
-            location = None
-            if self.uri.startswith("sqlite:///"):
-                location = (Path(self.uri.removeprefix("sqlite:///")).parent / "mlartifacts").as_uri()
-            return str(self._client.create_experiment(name, artifact_location=location))
+            try:
+                self._client = mlflow.MlflowClient(self.uri)
+                self._experiment_id = self._open_experiment(experiment)
+            except (MlflowException, SQLAlchemyError, OSError) as error:
+                reason = " ".join(str(error).split())[:300]
+                raise TrackingError(f"`tracking.uri` cannot be used: {reason} Received: {self.uri}.") from error
+
+    def _open_experiment(self, name: str) -> str:
+        found = self._client.get_experiment_by_name(name)
+        if found is not None:
+            if found.lifecycle_stage != "active":
+                raise TrackingError(f"`tracking.experiment` {name} is deleted in {self.uri}: restore it or rename.")
+            return str(found.experiment_id)
+        location = None
+        if self.uri.startswith("sqlite:///"):
+            location = (Path(self.uri.removeprefix("sqlite:///")).parent / "mlartifacts").as_uri()
+        return str(self._client.create_experiment(name, artifact_location=location))
 
     @contextmanager
     def run(self, name: str, params: Mapping[str, Any], tags: Mapping[str, Any]) -> Iterator["MlflowRun"]:
@@ -182,7 +185,7 @@ class MlflowRun:
 
     def log_data(self, splits: Splits) -> None:
         """Records what the run was trained and tested on."""
-        source = splits.source if Path(splits.source).exists() else None
+        source = CodeDatasetSource({"source": splits.source})
         for context, split in (("training", splits.train), ("validation", splits.val), ("test", splits.test)):
             data = mlflow.data.from_numpy(
                 split.images, source=source, targets=split.labels, name=context, digest=splits.sha256[:32]

@@ -1,0 +1,45 @@
+# `make help` lists the targets. Everything runs in .venv, which is made on first use.
+PYTHON ?= python3.11
+PORT ?= 5000
+PY := .venv/bin/python
+STAMP := .venv/installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint format ui hooks wheel clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## make .venv with the locked versions
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+run: $(STAMP) ## the main job on the built-in data set: train, evaluate, export, log (about 2 minutes)
+	$(PY) -m fer_exp
+
+test: $(STAMP) ## the whole test suite
+	$(PY) -m pytest -n 2 --dist loadfile
+
+lint: $(STAMP) ## style, docstrings and types
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+format: $(STAMP) ## put every file into the house style
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+ui: $(STAMP) ## open MLflow on what was logged here: http://127.0.0.1:5000 (PORT=...)
+	.venv/bin/mlflow server --host 127.0.0.1 --port $(PORT) --backend-store-uri sqlite:///$(CURDIR)/mlflow.db
+
+hooks: $(STAMP) ## check style, types and docstrings before each commit
+	.venv/bin/pre-commit install
+
+wheel: $(STAMP) ## build dist/fer_exp-*.whl
+	$(PY) -m build --wheel --no-isolation
+
+clean: ## remove what was built, not what was logged
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache *.egg-info

@@ -1,0 +1,28 @@
+"""How tests get a configuration: the real one, composed by Hydra, with overrides."""
+
+import copy
+from functools import cache
+from typing import Any
+
+import hydra
+from omegaconf import OmegaConf
+
+from fer_exp import config
+
+
+def compose(*overrides: str) -> dict[str, Any]:
+    """Returns the composed configuration as plain containers, the caller's own."""
+    return copy.deepcopy(_composed(overrides))
+
+
+@cache
+def _composed(overrides: tuple[str, ...]) -> dict[str, Any]:
+    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(config.CONF)):
+        values = OmegaConf.to_container(hydra.compose("config", list(overrides)), resolve=True)
+    return {str(key): value for key, value in values.items()} if isinstance(values, dict) else {}
+
+
+def node(group: str, option: str, **changes: Any) -> dict[str, Any]:
+    """Returns the yaml of an option, references resolved, with some values changed."""
+    values = compose(f"{group}={option}")[group]
+    return {**values, **changes}

@@ -1,0 +1,405 @@
+"""Image folders: both layouts, the mapping of names, decoding, and every message."""
+
+import logging
+import os
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fer_exp import data_cache
+from fer_exp.dataset import Splits, image_folder
+from fer_exp.emotions import EMOTIONS
+from fer_exp.errors import DataError
+
+KAGGLE = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")  # alphabetical, as folders are listed
+
+
+def save(path: Path, value: int | tuple[int, int, int] = 100, size: tuple[int, int] = (8, 8), **how: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L" if isinstance(value, int) else "RGB", size, value).save(path, **how)
+    return path
+
+
+def fill(root: Path, classes: tuple[str, ...], count: int, start: int = 0) -> Path:
+    """Writes `count` flat images for each class; their grey value is 10 x the position of the class, plus a number."""
+    for position, name in enumerate(classes):
+        for number in range(count):
+            save(root / name / f"{number}.png", 10 * position + number + start)
+    return root
+
+
+def build(root: Path, **options: Any) -> Splits:
+    defaults = {"val": 0.1, "test": "test", "image_size": 8, "channels": 1, "class_names": None}
+    more = {"on_bad_image": "error", "split_seed": 0, "cache_dir": str(root.parent / "cache")}
+    return image_folder.build(**{"path": str(root)} | defaults | more | options)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "faces"
+
+
+def test_class_folders_alone_are_divided_by_fractions(root: Path) -> None:
+    splits = build(fill(root, ("b", "a"), 10), val=0.1, test=0.3)
+    assert splits.class_names == ("a", "b")
+    assert [np.bincount(s.labels).tolist() for s in (splits.train, splits.val, splits.test)] == [[6, 6], [1, 1], [3, 3]]
+    together = np.concatenate([s.images[:, 0, 0, 0] for s in (splits.train, splits.val, splits.test)])
+    assert sorted(together.tolist()) == [*range(20)]
+    assert splits.train.images.dtype == np.uint8
+    assert splits.train.labels.dtype == np.int64
+    assert splits.source == str(root)
+
+
+@pytest.mark.parametrize("folder", ["val", "valid", "Validation"])
+def test_split_folders_are_taken_by_name(folder: str, root: Path) -> None:
+    fill(root / "train", ("a", "b"), 3)
+    fill(root / folder, ("a", "b"), 2, start=100)
+    fill(root / "test", ("a", "b"), 1, start=200)
+    splits = build(root, val="val")
+    assert splits.train.images[:, 0, 0, 0].tolist() == [0, 1, 2, 10, 11, 12]
+    assert splits.val.images[:, 0, 0, 0].tolist() == [100, 101, 110, 111]
+    assert splits.test.images[:, 0, 0, 0].tolist() == [200, 210]
+    assert splits.test.labels.tolist() == [0, 1]
+
+
+def test_validation_may_be_a_fraction_of_the_train_folder(root: Path) -> None:
+    fill(root / "train", ("a", "b"), 10)
+    fill(root / "test", ("a", "b"), 2, start=100)
+    fill(root / "valid", ("a", "b"), 1, start=200)
+    splits = build(root)
+    assert [len(splits.train), len(splits.val), len(splits.test)] == [18, 2, 4]
+    assert splits.notes == {"unused_images": 2}
+
+
+def test_emotions_are_labelled_in_the_order_of_fer2013_and_not_of_the_folders(root: Path) -> None:
+    fill(root / "train", KAGGLE, 2)
+    fill(root / "test", KAGGLE, 1)
+    splits = build(root, val=0.5)
+    assert splits.class_names == EMOTIONS
+    by_value = dict(zip(splits.test.images[:, 0, 0, 0].tolist(), splits.test.labels.tolist(), strict=True))
+    assert by_value == {0: 0, 10: 1, 20: 2, 30: 3, 40: 6, 50: 4, 60: 5}  # neutral is 6, sad 4, surprise 5
+
+
+def test_aliases_of_emotions_are_understood_in_any_case_and_may_differ_between_splits(root: Path) -> None:
+    names = ("Anger", "Disgusted", "FEARFUL", "happiness", "Neutral", "sadness", "surprised")
+    fill(root / "train", names, 2)
+    fill(root / "test", KAGGLE, 1)
+    splits = build(root, val=0.5)
+    assert splits.class_names == EMOTIONS
+    assert splits.test.labels.tolist() == [0, 1, 2, 3, 6, 4, 5]
+
+
+def test_fewer_emotions_keep_their_order(root: Path) -> None:
+    assert build(fill(root, ("neutral", "sadness", "happy"), 5), val=0.2, test=0.2).class_names == (
+        "happy",
+        "sad",
+        "neutral",
+    )
+
+
+def test_one_unknown_name_makes_the_order_alphabetical(root: Path) -> None:
+    names = ("surprise", "contempt", "Anger")
+    assert build(fill(root, names, 5), val=0.2, test=0.2).class_names == ("Anger", "contempt", "surprise")
+
+
+def test_class_names_decide_the_order(root: Path) -> None:
+    splits = build(fill(root, ("a", "Happiness"), 5), val=0.2, test=0.2, class_names=["happy", "x", "A"])
+    assert splits.class_names == ("happy", "x", "A")
+    assert set(splits.train.labels.tolist()) == {0, 2}
+    assert splits.notes == {"missing_classes": ["x"]}
+
+
+def test_the_folder_copy_of_fer2013_is_divided_by_how_the_file_names_begin(root: Path) -> None:
+    for name in KAGGLE:
+        save(root / "train" / name / "Training_1.jpg", 1)
+        save(root / "test" / name / "PublicTest_2.jpg", 20)
+        save(root / "test" / name / "PrivateTest_3.jpg", 200)
+    splits = build(root, val="PublicTest", test="PrivateTest")
+    assert [set(s.images.ravel().tolist()) for s in (splits.train, splits.val, splits.test)] == [{1}, {20}, {200}]
+    assert [len(splits.train), len(splits.val), len(splits.test)] == [7, 7, 7]
+
+
+@pytest.mark.parametrize("suffix", ["png", "PNG", "jpg", "jpeg", "bmp", "webp"])
+def test_every_format_is_decoded(suffix: str, root: Path) -> None:
+    for number in range(4):
+        save(root / "a" / f"{number}.{suffix}", 128)
+    splits = build(root, val=0.25, test=0.25)
+    assert np.abs(splits.train.images.astype(int) - 128).max() <= 1
+
+
+def test_grey_and_colour_are_converted_to_what_is_asked_for(root: Path) -> None:
+    for number in range(4):
+        save(root / "a" / f"{number}.png", (200, 100, 50))
+    colour = build(root, val=0.25, test=0.25, channels=3)
+    assert colour.image_shape == (8, 8, 3)
+    assert colour.train.images[0, 0, 0].tolist() == [200, 100, 50]
+    grey = build(root, val=0.25, test=0.25, channels=1)
+    assert grey.image_shape == (8, 8, 1)
+    assert grey.train.images[0, 0, 0].tolist() == [124]  # ITU-R 601: 0.299 * 200 + 0.587 * 100 + 0.114 * 50 = 124.2
+
+
+def test_images_are_made_smaller_with_antialiasing(root: Path) -> None:
+    checkers = Image.fromarray(np.indices((64, 64)).sum(axis=0).astype(np.uint8) % 2 * 255)
+    (root / "a").mkdir(parents=True)
+    for number in range(4):
+        checkers.save(root / "a" / f"{number}.png")
+    images = build(root, val=0.25, test=0.25).train.images
+    assert images.shape[1:] == (8, 8, 1)
+    assert np.abs(images.astype(int) - 127).max() <= 2  # a grid of single pixels turns grey, not black or white
+
+
+def test_the_orientation_that_a_camera_noted_is_respected(root: Path) -> None:
+    pixels = np.zeros((8, 8), np.uint8)
+    pixels[:4] = 255  # bright above as stored
+    exif = Image.Exif()
+    exif[0x0112] = 3  # the camera was held upside down
+    (root / "a").mkdir(parents=True)
+    for number in range(4):
+        Image.fromarray(pixels).save(root / "a" / f"{number}.png", exif=exif)
+    np.testing.assert_array_equal(build(root, val=0.25, test=0.25).train.images[0, ..., 0], pixels[::-1])
+
+
+def test_other_files_and_folders_are_counted_and_hidden_ones_passed_over(root: Path) -> None:
+    fill(root / "train", ("a",), 4)
+    fill(root / "test", ("a",), 1)
+    fill(root / "extra", ("z",), 1)
+    (root / "train" / "a" / "notes.txt").write_text("x")
+    (root / "train" / "a" / "Thumbs.db").write_text("x")
+    (root / ".git").mkdir()
+    (root / "__MACOSX" / "a").mkdir(parents=True)
+    splits = build(root, val=0.25)
+    assert splits.notes == {"ignored_folders": ["extra"], "ignored_files": 2}
+
+
+def test_the_digest_is_equal_for_equal_content_only(root: Path, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"val": 0.25, "test": 0.25}
+    first = build(fill(root, ("a", "b"), 4), **options)
+    copy = build(fill(tmp_path / "copy", ("a", "b"), 4), **options)
+    other = build(fill(tmp_path / "other", ("a", "b"), 4, start=1), **options)
+    reseeded = build(root, **options, split_seed=1)
+    assert first.sha256 == copy.sha256
+    assert len({first.sha256, other.sha256, reseeded.sha256}) == 3
+
+
+def test_the_second_start_does_not_decode(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options: dict[str, Any] = {"val": 0.25, "test": 0.25}
+    first = build(fill(root, ("a",), 4), **options)
+
+    def unreachable(*_: object) -> None:
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(image_folder, "_decode_all", unreachable)
+    assert build(root, **options).sha256 == first.sha256
+    for changed in ({"channels": 3}, {"image_size": 9}, {"on_bad_image": "skip"}):
+        with pytest.raises(AssertionError, match="decoded again"):
+            build(root, **options, **changed)
+    os.utime(root / "a" / "0.png", ns=(1, 1))
+    with pytest.raises(AssertionError, match="decoded again"):
+        build(root, **options)
+
+
+def test_a_damaged_cache_entry_is_rebuilt(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    options: dict[str, Any] = {"val": 0.25, "test": 0.25}
+    expected = build(fill(root, ("a",), 4), **options).sha256
+    (entry,) = (root.parent / "cache").iterdir()
+    entry.write_bytes(entry.read_bytes()[:-30])
+    with caplog.at_level(logging.WARNING):
+        assert build(root, **options).sha256 == expected
+    assert "will be rebuilt" in caplog.text
+
+
+def test_a_cache_folder_that_cannot_be_written_is_noted(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_cache, "_write", lambda *_: "not cached: full")
+    assert build(fill(root, ("a",), 4), val=0.25, test=0.25).notes == {"cache": "not cached: full"}
+
+
+def text_file(path: Path) -> None:
+    path.write_text("no image")
+
+
+def truncated(path: Path) -> None:
+    Image.effect_noise((64, 64), 50).save(path, "PNG")
+    path.write_bytes(path.read_bytes()[:500])
+
+
+def deep(path: Path) -> None:
+    Image.fromarray(np.full((8, 8), 30_000, np.uint16)).save(path, "PNG")
+
+
+def gif(path: Path) -> None:
+    Image.new("L", (8, 8)).save(path, "GIF")
+
+
+BAD_IMAGES = {
+    text_file: "cannot identify image file",
+    truncated: "truncated|broken|Truncated",
+    deep: "more than 8 bits a channel",
+    gif: "cannot identify image file",
+}
+
+
+@pytest.mark.parametrize("spoil", BAD_IMAGES)
+def test_an_image_that_cannot_be_decoded_is_an_error_that_names_it(spoil: Any, root: Path) -> None:
+    spoil(fill(root, ("a",), 4) / "a" / "bad.png")
+    with pytest.raises(DataError, match=rf"a/bad\.png cannot be decoded: .*({BAD_IMAGES[spoil]}).*on_bad_image=skip"):
+        build(root, val=0.25, test=0.25)
+
+
+@pytest.mark.parametrize("spoil", BAD_IMAGES)
+def test_skip_leaves_such_images_out_and_counts_them_also_on_a_cache_hit(
+    spoil: Any, root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    spoil(fill(root, ("a",), 4, start=50) / "a" / "bad.png")
+    for _ in range(2):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            splits = build(root, val=0.25, test=0.25, on_bad_image="skip")
+        assert splits.notes == {"skipped_images": 1, "first_skipped_images": [str(root / "a" / "bad.png")]}
+        assert "1 images cannot be decoded" in caplog.text
+        values = [s.images[:, 0, 0, 0].tolist() for s in (splits.train, splits.val, splits.test)]
+        assert sorted(chain(*values)) == [50, 51, 52, 53]
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize(("limit", "rule"), [(40, "8x8 pixels are more than 40"), (10, "exceeds limit of 20 pixels")])
+def test_an_image_of_too_many_pixels_is_refused(
+    limit: int, rule: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(root, ("a",), 4)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+    with pytest.raises(DataError, match=rf"cannot be decoded: .*{rule}"):
+        build(root, val=0.25, test=0.25)
+
+
+@pytest.mark.parametrize(
+    ("make", "rule"),
+    [
+        (lambda root: None, r"must be an existing folder.*\(nothing there\)"),
+        (lambda root: root.write_text("x"), r"must be an existing folder.*\(a file\)"),
+        (lambda root: root.mkdir(), "has no class folders with images.*Found folders: none"),
+        (lambda root: save(root / "a.png"), "has no class folders with images.*Found folders: none"),
+        (lambda root: (root / "a" / "b").mkdir(parents=True), "Expected <class>/.*Found folders: a"),
+        (lambda root: (root / "train" / "a").mkdir(parents=True), "has no class folders .*Found folders: train"),
+    ],
+)
+def test_a_folder_without_class_folders_is_an_error(make: Any, rule: str, root: Path) -> None:
+    make(root)
+    with pytest.raises(DataError, match=rule):
+        build(root, val=0.25, test=0.25)
+
+
+def test_two_folders_of_one_class_are_an_error(root: Path) -> None:
+    with pytest.raises(DataError, match="The folders Happiness and happy mean the same class"):
+        build(fill(root, ("happy", "Happiness", "sad"), 4), val=0.25, test=0.25)
+    fill(root / "train", ("anger", "angry"), 4)
+    with pytest.raises(DataError, match=r"The folders anger and angry in train mean the same class"):
+        build(root, val=0.25, test=0.25)
+
+
+def test_two_folders_of_one_split_are_an_error(root: Path) -> None:
+    fill(root / "val", ("a",), 2)
+    fill(root / "valid", ("a",), 2)
+    with pytest.raises(DataError, match="val and valid both mean the val split"):
+        build(root)
+
+
+def test_a_split_folder_that_is_not_there_is_an_error_that_names_those_that_are(root: Path) -> None:
+    fill(root / "train", ("a",), 4)
+    fill(root / "valid", ("a",), 4)
+    with pytest.raises(DataError, match=r"`dataset\.test`=test: .*Split folders with images: train, val\."):
+        build(root)
+    with pytest.raises(DataError, match=r"`dataset\.val`=PublicTest: .*dataset\.val=0\.1"):
+        build(root, val="PublicTest", test=0.25)
+
+
+def test_a_split_name_for_class_folders_alone_is_an_error(root: Path) -> None:
+    with pytest.raises(DataError, match=r"`dataset\.test`=test: .*none, only class folders.*dataset\.test=0\.1"):
+        build(fill(root, ("a",), 4))
+
+
+@pytest.mark.parametrize("name", ["val", "test"])
+def test_the_train_folder_as_another_split_is_an_error(name: str, root: Path) -> None:
+    fill(root / "train", ("a",), 4)
+    with pytest.raises(DataError, match=rf"`dataset\.{name}` must not be the images that are trained on"):
+        build(root, **{"val": 0.25, "test": 0.25} | {name: "training"})
+
+
+def test_splits_that_share_images_are_an_error(root: Path) -> None:
+    fill(root / "train", ("a",), 4)
+    save(root / "test" / "a" / "PublicTest_1.png")
+    for val in ("test", "PublicTest"):
+        with pytest.raises(DataError, match=rf"must be different images\. Received: {val} and test"):
+            build(root, val=val)
+
+
+def test_fractions_that_leave_nothing_to_train_on_are_an_error(root: Path) -> None:
+    with pytest.raises(DataError, match=r"must leave training images\. Received: 0\.6 and 0\.4"):
+        build(fill(root, ("a",), 4), val=0.6, test=0.4)
+
+
+def test_a_class_without_training_images_is_an_error(root: Path) -> None:
+    fill(root / "train", ("a", "b"), 4)
+    fill(root / "test", ("a", "b", "c"), 1)
+    with pytest.raises(DataError, match=r"Every class of the test split must have training images. Without any: c"):
+        build(root, val=0.25)
+
+
+def test_no_training_images_at_all_are_an_error(root: Path) -> None:
+    fill(root / "val", ("a",), 1)
+    fill(root / "test", ("a",), 1)
+    with pytest.raises(DataError, match="There are no usable images for train"):
+        build(root, val="val")
+
+
+def test_a_split_of_which_nothing_can_be_decoded_is_an_error(root: Path) -> None:
+    fill(root / "train", ("a",), 4)
+    fill(root / "test", ("a",), 1)
+    text_file(root / "test" / "a" / "0.png")
+    with pytest.raises(DataError, match="There are no usable images for test"):
+        build(root, val=0.25, on_bad_image="skip")
+
+
+def test_class_names_that_do_not_fit_the_folders_are_an_error(root: Path) -> None:
+    fill(root, ("a", "b", "c"), 4)
+    with pytest.raises(DataError, match=r"must name every class folder\. .*without: \['b', 'c'\]"):
+        build(root, val=0.25, test=0.25, class_names=["a"])
+    with pytest.raises(DataError, match=r"must not name a class twice"):
+        build(root, val=0.25, test=0.25, class_names=["a", "b", "c", "B"])
+
+
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_a_link_out_of_the_folder_is_an_error(what: str, root: Path, tmp_path: Path) -> None:
+    fill(root, ("a",), 4)
+    outside = save(tmp_path / "outside" / "0.png")
+    if what == "folder":
+        (root / "b").symlink_to(outside.parent)
+    else:
+        (root / "a" / "link.png").symlink_to(outside)
+    with pytest.raises(DataError, match=r"is a link out of .*faces"):
+        build(root, val=0.25, test=0.25)
+
+
+def test_a_link_inside_the_folder_is_followed_and_the_folder_may_be_a_link_itself(root: Path, tmp_path: Path) -> None:
+    fill(root, ("a",), 3)
+    (root / "a" / "link.png").symlink_to(root / "a" / "0.png")
+    (tmp_path / "alias").symlink_to(root)
+    splits = build(tmp_path / "alias", val=0.25, test=0.25)
+    assert len(splits.train) + len(splits.val) + len(splits.test) == 4
+
+
+def test_a_folder_that_cannot_be_read_is_an_error(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(root, ("a",), 3)
+    scan = os.scandir
+
+    def denied(folder: Path) -> Any:
+        if folder == root / "a":
+            raise PermissionError(13, "Permission denied")
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    with pytest.raises(DataError, match=r"faces/a cannot be read: Permission denied\. Check its permissions"):
+        build(root, val=0.25, test=0.25)

@@ -1,0 +1,96 @@
+"""The floors of the house: imports go down only, heavy libraries stay in their rooms, every option is mirrored."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from fer_exp.config import GROUPS
+
+PACKAGE = ROOT / "fer_exp"
+FLOORS = [
+    {"errors", "emotions", "signature"},
+    {"config", "metrics", "drawing", "archive", "data_cache", "image_ops", "imagenet", "transfer", "litert"},
+    {"pixel_csv", "figure"},
+    {*GROUPS},
+    {"pipeline", "console", "progress", "report"},
+    {"training"},
+    {"experiment", "sweep", "commandline"},
+    {"__main__"},
+]
+OPTIONS = sorted(path.relative_to(ROOT / "conf") for g in GROUPS for path in (ROOT / "conf" / g).glob("*.yaml"))
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_rooms(path: Path) -> set[str]:
+    rooms = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "fer_exp":
+            rooms |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and str(node.module).startswith("fer_exp."):
+            rooms.add(str(node.module).split(".")[1])
+    return rooms
+
+
+def test_every_module_has_a_floor() -> None:
+    rooms = {room_of(path) for path in PACKAGE.rglob("*.py")} - {"__init__"}
+    assert rooms == set().union(*FLOORS)
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_go_down_only(path: Path) -> None:
+    room = room_of(path)
+    if room == "__init__":
+        return
+    floor = next(index for index, rooms in enumerate(FLOORS) if room in rooms)
+    below = set().union(*FLOORS[:floor])
+    # A group's contract may be named by others; its options are reached through config.build.
+    allowed = below | {room} | (set(GROUPS) & imported_contracts(path))
+    assert imported_rooms(path) <= allowed
+
+
+def imported_contracts(path: Path) -> set[str]:
+    """Groups of which only the package itself is imported, never an option."""
+    nodes = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.ImportFrom)]
+    modules = [str(n.module).split(".")[1:] for n in nodes if str(n.module).startswith("fer_exp.")]
+    return {m[0] for m in modules if len(m) == 1} - {m[0] for m in modules if len(m) > 1}
+
+
+@pytest.mark.parametrize(("library", "rooms"), [("mlflow", {"tracking/mlflow.py"}), ("ai_edge_litert", {"litert.py"})])
+def test_a_library_is_imported_in_one_place_only(library: str, rooms: set[str]) -> None:
+    found = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
+            if any(name.split(".")[0] == library for name in names):
+                found.add(str(path.relative_to(PACKAGE)))
+    assert found == rooms
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=str)
+def test_an_option_is_one_yaml_one_module_and_one_test(option: Path) -> None:
+    module = option.with_suffix(".py")
+    assert (PACKAGE / module).is_file()
+    if option.parts[0] != "tracking":
+        assert (ROOT / "tests" / option.parent / f"test_{module.name}").is_file()
+
+
+def test_every_module_of_a_group_has_a_yaml() -> None:
+    modules = {path.relative_to(PACKAGE).with_suffix("") for g in GROUPS for path in (PACKAGE / g).glob("*.py")}
+    assert {m for m in modules if m.name != "__init__"} == {option.with_suffix("") for option in OPTIONS}
+
+
+def test_checking_a_command_line_imports_neither_tensorflow_nor_mlflow() -> None:
+    script = (
+        "import sys; from fer_exp import commandline; commandline.check(['model=mobilenet_v2', 'lr=1e-4']);"
+        "print([m for m in ('tensorflow', 'keras', 'mlflow', 'pandas', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,250 @@
+"""The main job from the command line to MLflow, in real processes, on tiny data."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import CommandLine
+from contracts import compose
+from PIL import Image
+
+from fer_exp import config
+from fer_exp.dataset import Split, Splits
+from fer_exp.emotions import EMOTIONS
+from fer_exp.experiment import flatten, limit, run_name
+
+TINY = [
+    "model.widths=[4,4]",
+    "model.head_units=8",
+    "dataset.train_size=140",
+    "dataset.val_size=70",
+    "dataset.test_size=70",
+    "batch_size=32",
+    "epochs=2",
+    "export.latency_calls=5",
+]
+
+
+@dataclass(frozen=True)
+class Finished:
+    folder: Path
+    output: str
+    run: mlflow.entities.Run
+    client: mlflow.MlflowClient
+
+    def artifact(self, path: str) -> Path:
+        return Path(self.client.download_artifacts(self.run.info.run_id, path))
+
+
+def client_of(folder: Path) -> mlflow.MlflowClient:
+    return mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+
+
+def runs_of(folder: Path, experiment: str = "fer_exp") -> list[mlflow.entities.Run]:
+    client = client_of(folder)
+    found = client.get_experiment_by_name(experiment)
+    return list(client.search_runs([found.experiment_id], order_by=["attributes.start_time ASC"]))
+
+
+def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
+    environment = {**os.environ, "FER_EXP_CACHE": str(folder / "cache"), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "fer_exp", *arguments]
+    return subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
+    folder = tmp_path_factory.mktemp("main_job")
+    process = start(folder, *TINY, "seed=3", "tracking.system_metrics=false")
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    (run,) = runs_of(folder)
+    yield Finished(folder, output, run, client_of(folder))
+
+
+def test_it_tells_what_it_does(finished: Finished) -> None:
+    for text in ("model = cnn", "surprise", "epoch   2/2", "test macro-F1", "float32.tflite", "95 % interval"):
+        assert text in finished.output
+
+
+def test_the_run_is_finished_and_named_after_what_differs(finished: Finished) -> None:
+    assert finished.run.info.status == "FINISHED"
+    assert finished.run.info.run_name.startswith("synthetic cnn model.widths=[4,4]")
+    assert "seed=3" in finished.run.info.run_name
+
+
+def test_everything_lands_in_the_working_directory(finished: Finished) -> None:
+    assert finished.run.info.artifact_uri.startswith((finished.folder / "mlartifacts").as_uri())
+    assert len(list((finished.folder / "outputs").glob("*/*/figures/*.png"))) == 5
+
+
+def test_each_epoch_is_measured_once(finished: Finished) -> None:
+    for metric in ("train/loss", "train/accuracy", "val/loss", "val/accuracy", "val/macro_f1", "lr", "images_per_second"):
+        history = finished.client.get_metric_history(finished.run.info.run_id, metric)
+        assert [entry.step for entry in history] == [1, 2], metric
+
+
+def test_the_test_metrics_follow_from_the_logged_predictions(finished: Finished) -> None:
+    from sklearn.metrics import balanced_accuracy_score, f1_score
+
+    metrics = finished.run.data.metrics
+    table = pd.read_csv(finished.artifact("tables/predictions.csv"))
+    truth, predicted = table["label"], table["prediction"]
+    accuracy = float((truth == predicted).mean())
+    assert len(table) == 70
+    assert metrics["test/accuracy"] == pytest.approx(accuracy)
+    assert metrics["test/accuracy_low"] < accuracy < metrics["test/accuracy_high"]
+    assert metrics["test/macro_f1"] == pytest.approx(f1_score(truth, predicted, average="macro"))
+    assert metrics["test/balanced_accuracy"] == pytest.approx(balanced_accuracy_score(truth, predicted))
+    assert all(f"test/{kind}/{name}" in metrics for kind in ("f1", "recall") for name in EMOTIONS)
+
+
+def test_the_pictures_can_be_opened_and_the_tables_read(finished: Finished) -> None:
+    names = {entry.path for entry in finished.client.list_artifacts(finished.run.info.run_id, "figures")}
+    assert names == {
+        f"figures/{name}.png"
+        for name in (
+            "confidently_wrong",
+            "confusion_matrix_counts",
+            "confusion_matrix_normalized",
+            "training_curves",
+            "training_samples",
+        )
+    }
+    for name in names:
+        with Image.open(finished.artifact(name)) as picture:
+            assert min(picture.size) > 300
+    confusion = pd.read_csv(finished.artifact("tables/confusion_matrix.csv"), index_col=0)
+    assert confusion.to_numpy().sum() == 70
+    assert finished.artifact("tables/classification_report.txt").read_text().count("\n") > 8
+
+
+def test_the_tflite_files_prove_themselves(finished: Finished) -> None:
+    metrics = finished.run.data.metrics
+    for kind in ("float32", "dynamic"):
+        path = finished.artifact(f"tflite/{kind}.tflite")
+        with zipfile.ZipFile(path) as archive:
+            assert archive.read("labels.txt").decode().split() == list(EMOTIONS)
+        assert metrics[f"tflite/{kind}/size_mb"] == pytest.approx(path.stat().st_size / 1e6)
+        assert 0 < metrics[f"tflite/{kind}/latency_ms_p50"] <= metrics[f"tflite/{kind}/latency_ms_p95"]
+    assert metrics["tflite/float32/agreement"] == 1.0
+    assert metrics["tflite/float32/accuracy"] == pytest.approx(metrics["test/accuracy"])
+    assert metrics["tflite/dynamic/agreement"] > 0.8
+
+
+def test_the_whole_resolved_configuration_is_recorded(finished: Finished) -> None:
+    params = finished.run.data.params
+    assert (params["lr"], params["schedule.peak"], params["model.widths"]) == ("0.001", "0.001", "[4, 4]")
+    resolved = yaml.safe_load(finished.artifact("config/resolved.yaml").read_text())
+    assert flatten(resolved).keys() == params.keys()
+
+
+def test_the_tags_say_where_it_comes_from(finished: Finished) -> None:
+    tags = finished.run.data.tags
+    assert "seed=3" in tags["overrides"]
+    assert re.fullmatch(r"[0-9a-f]{64}", tags["data_sha256"])
+    assert tags["weights"] == "random"
+    assert tags["host"]
+    assert tags["git_commit"]
+
+
+def test_the_data_are_an_input_of_the_run(finished: Finished) -> None:
+    inputs = finished.run.inputs.dataset_inputs
+    assert [entry.tags[0].value for entry in inputs] == ["training", "validation", "test"]
+    assert inputs[0].dataset.digest == finished.run.data.tags["data_sha256"][:32]
+
+
+def test_the_logged_model_takes_images_and_returns_probabilities(finished: Finished) -> None:
+    mlflow.set_tracking_uri(f"sqlite:///{finished.folder / 'mlflow.db'}")
+    (model,) = finished.client.search_logged_models([finished.run.info.experiment_id])
+    loaded = mlflow.pyfunc.load_model(model.model_uri)
+    images = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 1), np.uint8)
+    probabilities = np.asarray(loaded.predict(images))
+    assert probabilities.shape == (3, 7)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    with pytest.raises(mlflow.exceptions.MlflowException):
+        loaded.predict(images[:, :, :24])
+
+
+def test_the_logged_keras_model_gives_the_logged_probabilities(finished: Finished) -> None:
+    import keras
+
+    model = keras.models.load_model(finished.artifact("model/model.keras"), safe_mode=True)
+    splits = config.build(compose(*TINY)["dataset"])
+    logits = model.predict(splits.test.images.astype("float32"), verbose=0)
+    table = pd.read_csv(finished.artifact("tables/predictions.csv"))
+    assert np.mean([EMOTIONS[row] for row in logits.argmax(axis=1)] == table["prediction"]) == 1.0 or np.array_equal(
+        logits.argmax(axis=1), table["prediction"]
+    )
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_as_failed_with_advice(command_line: CommandLine, tmp_path: Path) -> None:
+    done = command_line(*TINY, "lr=1e30", "optimizer=sgd", "schedule=constant", "export=none")
+    assert done.returncode == 3
+    assert re.search(r"error: The loss became (nan|inf) in epoch \d+, step \d+\. Try a smaller lr", done.stderr)
+    assert "Traceback" not in done.stderr
+    (run,) = runs_of(tmp_path)
+    assert run.info.status == "FAILED"
+    client = client_of(tmp_path)
+    assert "TrainingDivergedError" in Path(client.download_artifacts(run.info.run_id, "traceback.txt")).read_text()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_an_interrupted_run_is_killed_and_says_so(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    process = start(tmp_path, *TINY, "epochs=5000", "early_stopping=null", "tracking.system_metrics=false")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("epoch   1/") or line.startswith("epoch   2/"):
+            break
+    time.sleep(0.2)
+    process.send_signal(number)
+    rest = process.stdout.read()
+    assert process.wait(timeout=60) == code, rest
+    (run,) = runs_of(tmp_path)
+    assert run.info.status == "KILLED"
+    assert "Traceback" not in rest
+
+
+def test_debug_overfit_reaches_every_training_image(command_line: CommandLine, tmp_path: Path) -> None:
+    done = command_line("debug=overfit", "tracking.system_metrics=false")
+    assert done.returncode == 0, done.stderr
+    (run,) = runs_of(tmp_path, "fer_exp_debug")
+    assert run.data.metrics["best_train/accuracy"] == 1.0
+
+
+def split(labels: list[int]) -> Split:
+    return Split(np.arange(len(labels), dtype=np.uint8)[:, None, None, None], np.array(labels))
+
+
+def test_a_limited_split_keeps_every_class() -> None:
+    splits = Splits(split([0, 0, 0, 0, 1, 1, 2]), split([0] * 5), split([1] * 5), ("a", "b", "c"), "", "")
+    experiment = config.check(compose("limit_batches=2", "batch_size=2"))
+    limited = limit(splits, experiment)
+    assert limited.train.labels.tolist() == [0, 0, 1, 2]
+    assert (len(limited.val), len(limited.test)) == (4, 4)
+
+
+def test_overfitting_looks_at_the_same_images_three_times() -> None:
+    splits = Splits(split([0, 1, 2, 0]), split([1] * 5), split([2] * 5), ("a", "b", "c"), "", "")
+    limited = limit(splits, config.check(compose("overfit_batches=1", "batch_size=2")))
+    assert limited.train.labels.tolist() == limited.val.labels.tolist() == limited.test.labels.tolist() == [0, 1]
+
+
+def test_a_run_name_leaves_out_where_things_lie() -> None:
+    experiment = config.check(compose("model=mobilenet_v1"))
+    overrides = ["model=mobilenet_v1", "dataset.path=/data/fer2013.csv", "tracking.uri=sqlite:///x.db", "lr=1e-4"]
+    assert run_name(experiment, overrides) == "synthetic mobilenet_v1 dataset.path=fer2013.csv lr=1e-4"

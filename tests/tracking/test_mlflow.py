@@ -1,0 +1,165 @@
+"""Runs end with a true status, numbers land where they belong, and a server that is not there is named."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+from contracts import node
+
+from fer_exp import config
+from fer_exp.errors import TrackingError
+from fer_exp.tracking.mlflow import PARENT_ENV, MlflowTracker, absolute_uri
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return tmp_path
+
+
+def tracker(uri: str | None = None) -> MlflowTracker:
+    built: MlflowTracker = config.build(node("tracking", "mlflow", uri=uri, system_metrics=False))
+    return built
+
+
+def fetch(where: MlflowTracker, run_id: str) -> mlflow.entities.Run:
+    return mlflow.MlflowClient(where.uri).get_run(run_id)
+
+
+def test_runs_lie_in_the_working_directory_by_default(folder: Path) -> None:
+    assert tracker().uri == f"sqlite:///{folder / 'mlflow.db'}"
+    assert (folder / "mlflow.db").is_file()
+
+
+def test_the_environment_wins_over_the_default_and_the_configuration_over_both(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'env.db'}")
+    assert tracker().uri.endswith("env.db")
+    assert tracker(f"sqlite:///{folder / 'config.db'}").uri.endswith("config.db")
+
+
+def test_a_relative_database_does_not_follow_the_working_directory(folder: Path) -> None:
+    assert absolute_uri("sqlite:///runs/mlflow.db") == f"sqlite:///{folder / 'runs' / 'mlflow.db'}"
+
+
+def test_a_run_keeps_metrics_params_and_tags() -> None:
+    where = tracker()
+    params = {f"key_{index}": index for index in range(250)}  # more than a server takes at once
+    with where.run("name", params, {"host": "here"}) as run:
+        run.log_metrics({"val/loss": 0.5}, 1)
+        run.log_metrics({"val/loss": 0.25}, 2)
+        run.set_tags({"later": 1})
+    found = fetch(where, run.run_id)
+    assert (found.info.status, found.info.run_name) == ("FINISHED", "name")
+    assert (len(found.data.params), found.data.metrics["val/loss"], found.data.tags["later"]) == (250, 0.25, "1")
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(ValueError("broken"), "FAILED"), (KeyboardInterrupt(), "KILLED"), (SystemExit(143), "KILLED")],
+)
+def test_the_status_tells_how_a_run_ended(error: BaseException, status: str) -> None:
+    where = tracker()
+    with pytest.raises(type(error)), where.run("name", {}, {}) as run:
+        raise error
+    assert fetch(where, run.run_id).info.status == status
+    artifacts = [entry.path for entry in mlflow.MlflowClient(where.uri).list_artifacts(run.run_id)]
+    assert artifacts == (["traceback.txt"] if status == "FAILED" else [])
+
+
+def test_children_know_their_parent_and_the_parent_its_children() -> None:
+    where = tracker()
+    with where.parent("sweep", {"sweep": "lr"}) as parent:
+        with where.run("child", {}, {"sweep.lr": "1"}) as child:
+            child.log_metrics({"best_val/accuracy": 0.5})
+        children = where.children(parent.run_id)
+        where.log_table(parent.run_id, pd.DataFrame({"a": [1]}), "leaderboard", "a note")
+    assert children[["name", "status", "best_val/accuracy"]].to_numpy().tolist() == [["child", "FINISHED", 0.5]]
+    assert fetch(where, child.run_id).data.tags["mlflow.parentRunId"] == parent.run_id
+    assert fetch(where, parent.run_id).data.tags["mlflow.note.content"] == "a note"
+    assert PARENT_ENV not in os.environ
+
+
+def test_an_interrupted_sweep_is_killed() -> None:
+    where = tracker()
+    with pytest.raises(KeyboardInterrupt), where.parent("sweep", {}) as parent:
+        raise KeyboardInterrupt
+    assert fetch(where, parent.run_id).info.status == "KILLED"
+
+
+def test_a_server_that_does_not_answer_is_named() -> None:
+    with pytest.raises(TrackingError, match=r"must be a server that answers within 5 seconds.*http://127.0.0.1:9"):
+        tracker("http://127.0.0.1:9")
+
+
+def test_a_database_in_a_folder_that_does_not_exist_is_named(folder: Path) -> None:
+    with pytest.raises(TrackingError, match="must lie in an existing folder"):
+        tracker(f"sqlite:///{folder / 'nowhere' / 'mlflow.db'}")
+
+
+def test_a_file_that_is_no_database_is_named(folder: Path) -> None:
+    (folder / "mlflow.db").write_text("no database" * 1000)
+    with pytest.raises(TrackingError, match="cannot be used"):
+        tracker()
+
+
+def open_and_log(uri: str) -> str:
+    where = MlflowTracker(uri, "fer_exp", False, 5.0)
+    with where.run("writer", {"a": 1}, {}) as run:
+        run.log_metrics({"x": 1.0}, 1)
+    return run.run_id
+
+
+def test_several_first_writers_share_a_new_database(folder: Path) -> None:
+    import multiprocessing
+
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    with ProcessPoolExecutor(3, mp_context=multiprocessing.get_context("spawn")) as pool:
+        ids = list(pool.map(open_and_log, [uri] * 3))
+    assert len(set(ids)) == 3
+    assert all(fetch(tracker(uri), run_id).info.status == "FINISHED" for run_id in ids)
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    uri = f"http://127.0.0.1:{port}"
+    command = [
+        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+        "--backend-store-uri", f"sqlite:///{folder / 'server.db'}", "--artifacts-destination", str(folder / "kept"),
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    for _ in range(120):
+        try:
+            urllib.request.urlopen(f"{uri}/health", timeout=1)
+            break
+        except OSError:
+            time.sleep(0.5)
+    yield uri
+    os.killpg(process.pid, 15)
+    process.wait(timeout=30)
+
+
+def test_a_real_server_keeps_runs_and_artifacts(server: str, folder: Path) -> None:
+    where = tracker(server)
+    (folder / "tables").mkdir()
+    (folder / "tables" / "a.csv").write_text("x\n1\n")
+    with where.run("remote", {"lr": 0.1}, {}) as run:
+        run.log_metrics({"val/loss": 0.5}, 1)
+        run.log_folder(folder / "tables")
+    assert fetch(where, run.run_id).info.status == "FINISHED"
+    assert Path(mlflow.MlflowClient(server).download_artifacts(run.run_id, "tables/a.csv")).read_text() == "x\n1\n"
+    assert list((folder / "kept").rglob("a.csv"))
