@@ -120,7 +120,7 @@ def _compose(config_name: str, overrides: Sequence[str], search_path: str | None
 
 def _is_group_choice(override: str, groups: set[str]) -> bool:
     key = override.lstrip("+~").split("=", 1)[0]
-    return key.startswith("hydra") or re.split(r"[@/]", key)[0] in groups and "." not in key
+    return key.startswith("hydra") or (re.split(r"[@/]", key)[0] in groups and "." not in key)
 
 
 def _explain(error: Exception) -> str:

@@ -4,7 +4,6 @@ Called by the command line (to refuse bad input before TensorFlow is imported) a
 options of a checked configuration). It knows no option by name except in the cross-field rules at the end.
 """
 
-import difflib
 import importlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,13 +12,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fer_exp.errors import ConfigError
+from fer_exp.explain import describe, siblings
 from fer_exp.signature import (
     Metric,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
-    Signature,
     argument_docs,
     read,
 )
@@ -144,7 +143,7 @@ def check(values: Mapping[str, Any]) -> Experiment:
         experiment = Experiment(**values)
     except ValidationError as error:
         docs = argument_docs(Experiment.__doc__ or "")
-        problems = [*_describe(error, values, "", docs, list(Experiment.model_fields), "the configuration"), *problems]
+        problems = [*describe(error, values, "", docs, list(Experiment.model_fields), "the configuration"), *problems]
     if not problems:
         problems = list(_cross_field_problems(Experiment(**values)))
     if problems:
@@ -189,89 +188,8 @@ def _group_problems(group: str, node: Mapping[str, Any]) -> list[str]:
         signature.schema(**options)
     except ValidationError as error:
         owner = f"{group}={option_name(node)}"
-        return _describe(error, options, f"{group}.", signature.docs, list(signature.options), owner)
+        return describe(error, options, f"{group}.", signature.docs, list(signature.options), owner)
     return []
-
-
-def _describe(
-    error: ValidationError,
-    values: Mapping[str, Any],
-    prefix: str,
-    docs: Mapping[str, str],
-    known: list[str],
-    owner: str,
-) -> list[str]:
-    """Turns pydantic's findings into one line for each key."""
-    rules: dict[tuple[Any, ...], list[str]] = {}
-    for finding in error.errors():
-        path = _path_in(values, finding["loc"])
-        rules.setdefault(path, []).append("" if finding["type"] in ("extra_forbidden", "missing") else finding["msg"])
-    lines = []
-    for path, messages in rules.items():
-        if any(other[: len(path)] == path and other != path for other in rules):
-            continue  # a union's other branches; the problem lies deeper
-        key = prefix + ".".join(str(part) for part in path)
-        received = _value_at(values, path)
-        doc = f" {docs[str(path[0])]}" if str(path[0]) in docs else ""
-        if received is _ABSENT:
-            lines.append(f"`{key}` of {owner} must be given: {key}=<value>.{doc}")
-        elif messages == [""]:
-            lines.append(f"`{key}` is not an option of {owner}. Received: {key}={received}.{_hint(prefix, path, known)}")
-        else:
-            unique = dict.fromkeys(m.replace("Input should be ", "").replace("Value error, ", "") for m in messages if m)
-            lines.append(f"`{key}` must be {' or '.join(unique)}. Received: {key}={_shown(received)}.{doc}")
-    return lines
-
-
-def _hint(prefix: str, path: tuple[Any, ...], known: list[str]) -> str:
-    """Suggests the nearest valid key, or the sibling option that has this one."""
-    key = str(path[-1])
-    if len(path) > 1:
-        return ""
-    nearest = difflib.get_close_matches(key, known, n=1)
-    if nearest:
-        return f" Did you mean `{prefix}{nearest[0]}`?"
-    group = prefix.rstrip(".")
-    owners = [signature for signature in _siblings(group) if key in signature.options] if group else []
-    if owners:
-        return " It belongs to " + " and ".join(f"{group}={o.target.split('.')[-2]}" for o in owners) + "; choose one."
-    return f" Its options: {', '.join(known)}." if known else " It has no options."
-
-
-def _siblings(group: str) -> Iterator[Signature]:
-    for path in sorted((PACKAGE / group).glob("*.py")):
-        if path.name != "__init__.py":
-            yield read(f"fer_exp.{group}.{path.stem}.build")
-
-
-_ABSENT = object()
-
-
-def _path_in(values: Any, location: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Drops from pydantic's location the names of union branches, which are not keys."""
-    path: list[Any] = []
-    for part in location:
-        if isinstance(values, Mapping) and part in values:
-            values = values[part]
-        elif isinstance(values, list) and isinstance(part, int):
-            values = values[part]
-        elif path:
-            continue
-        path.append(part)
-    return tuple(path)
-
-
-def _value_at(values: Any, path: tuple[Any, ...]) -> Any:
-    for part in path:
-        try:
-            values = values[part]
-        except (KeyError, IndexError, TypeError):
-            return _ABSENT
-    return values
-
-
-def _shown(value: Any) -> str:
-    return f"'{value}'" if isinstance(value, str) else str(value)
 
 
 def _cross_field_problems(experiment: Experiment) -> Iterator[str]:
@@ -285,17 +203,18 @@ def _cross_field_problems(experiment: Experiment) -> Iterator[str]:
         )
     stages = e.finetune.get("stages")
     if stages is not None and "weights" not in e.model:
-        with_backbone = [s.target.split(".")[-2] for s in _siblings("model") if "weights" in s.options]
+        with_backbone = [s.target.split(".")[-2] for s in siblings("model") if "weights" in s.options]
         yield (
-            f"`finetune={e.option('finetune')}` needs a model with a backbone: model={' or model='.join(with_backbone)}. "
-            f"Received: model={e.option('model')}. Use finetune=none."
+            f"`finetune={e.option('finetune')}` needs a model with a backbone: "
+            f"model={' or model='.join(with_backbone)}. Received: model={e.option('model')}. Use finetune=none."
         )
     if stages is not None and e.epochs < len(stages):
         yield f"`epochs` must give each of the {len(stages)} stages one epoch. Received: epochs={e.epochs}."
     warmup = e.schedule.get("warmup_epochs", 0)
     if warmup >= e.epochs:
         yield (
-            f"`schedule.warmup_epochs` must be smaller than epochs={e.epochs}. Received: schedule.warmup_epochs={warmup}."
+            f"`schedule.warmup_epochs` must be smaller than epochs={e.epochs}. "
+            f"Received: schedule.warmup_epochs={warmup}."
         )
     if e.precision == "mixed_float16" and e.option("strategy") == "cpu":
         yield "`precision` mixed_float16 needs a GPU: use strategy=gpu, or precision=mixed_bfloat16 on a CPU."

@@ -68,7 +68,10 @@ def limit(splits: Splits, experiment: config.Experiment) -> Splits:
     batches = experiment.limit_batches or experiment.overfit_batches
     if batches is None:
         return splits
-    few = [_first_of_each_class(split, batches * experiment.batch_size) for split in (splits.train, splits.val, splits.test)]
+    few = [
+        _first_of_each_class(split, batches * experiment.batch_size)
+        for split in (splits.train, splits.val, splits.test)
+    ]
     train, val, test = few if experiment.limit_batches else [few[0]] * 3
     return dataclasses.replace(splits, train=train, val=val, test=test)
 
@@ -198,7 +201,11 @@ def _log_folders(folder: Path, tracked: Run) -> None:
 
 
 def _findings(
-    trained: training.Trained, evaluation: metrics.Evaluation, exported: Sequence[Exported], folder: Path, tracker: Tracker
+    trained: training.Trained,
+    evaluation: metrics.Evaluation,
+    exported: Sequence[Exported],
+    folder: Path,
+    tracker: Tracker,
 ) -> list[tuple[str, str]]:
     low, high = evaluation.accuracy_interval
     f1_low, f1_high = evaluation.macro_f1_interval

@@ -51,9 +51,7 @@ def confusion_matrix(evaluation: Evaluation, normalize: bool, title: str) -> Fig
         if support[row] == 0:
             axes.text(column, row, "–", va="center", **style)
         elif normalize:
-            axes.text(
-                column, row + 0.06, f"{100 * shares[row, column]:.0f} %", va="bottom", fontsize=12, **style
-            )
+            axes.text(column, row + 0.06, f"{100 * shares[row, column]:.0f} %", va="bottom", fontsize=12, **style)
             axes.text(column, row + 0.12, f"{count:,}", va="top", fontsize=8.5, **style)
         else:
             axes.text(column, row, f"{count:,}", va="center", fontsize=12, **style)
@@ -135,15 +133,11 @@ def confidently_wrong(evaluation: Evaluation, images: np.ndarray, most: int = 24
     for position, index in enumerate(shown):
         left, top = width * (position % across), height * (position // across)
         _place(axes, images[index], left + 0.06, top, width - 0.12)
-        true, predicted = (
-            evaluation.class_names[c[index]] for c in (evaluation.labels, evaluation.predictions)
-        )
+        true, predicted = (evaluation.class_names[c[index]] for c in (evaluation.labels, evaluation.predictions))
         caption = f"{true} → {predicted}\n{100 * confidence[index]:.0f} %"
         # A line of n characters is about 0.58 n times the font size wide.
         size = min(9.0, 72 * width / (0.58 * caption.index("\n")))
-        axes.text(
-            left + width / 2, top + width - 0.08, caption, ha="center", va="top", fontsize=size, color=_INK
-        )
+        axes.text(left + width / 2, top + width - 0.08, caption, ha="center", va="top", fontsize=size, color=_INK)
     return figure
 
 
@@ -259,9 +253,7 @@ def _scores(evaluation: Evaluation) -> str:
     )
 
 
-def _draw_metric(
-    axes: Axes, history: pd.DataFrame, metric: str, columns: list[str], best_epoch: int | None
-) -> None:
+def _draw_metric(axes: Axes, history: pd.DataFrame, metric: str, columns: list[str], best_epoch: int | None) -> None:
     """Draws the columns of one metric, one line each, and marks the best epoch on the validation line."""
     percent = metric in _PERCENT_METRICS
     for number, column in enumerate(columns):

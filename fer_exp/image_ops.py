@@ -116,9 +116,7 @@ def random_affine(
     return warp(images, transforms, fill_mode)
 
 
-def random_brightness_contrast(
-    images: tf.Tensor, seed: tf.Tensor, *, brightness: float, contrast: float
-) -> tf.Tensor:
+def random_brightness_contrast(images: tf.Tensor, seed: tf.Tensor, *, brightness: float, contrast: float) -> tf.Tensor:
     """Stretches every image about its mean, then lightens or darkens it; values are clipped once, at the end.
 
     Args:
@@ -149,9 +147,7 @@ def random_saturation(images: tf.Tensor, seed: tf.Tensor, *, saturation: float) 
     """
     if not saturation or images.shape[-1] == 1:
         return images
-    factor = tf.random.stateless_uniform(
-        [tf.shape(images)[0], 1, 1, 1], seed, 1.0 - saturation, 1.0 + saturation
-    )
+    factor = tf.random.stateless_uniform([tf.shape(images)[0], 1, 1, 1], seed, 1.0 - saturation, 1.0 + saturation)
     grey = tf.reduce_sum(images * tf.constant(GREY_WEIGHTS), axis=-1, keepdims=True)  # one channel
     return _clip(grey + factor * (images - grey))
 
@@ -185,9 +181,7 @@ def random_occlusion(
     return tf.where(covered, filling, images)
 
 
-def mixup(
-    images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, *, alpha: float
-) -> tuple[tf.Tensor, tf.Tensor]:
+def mixup(images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, *, alpha: float) -> tuple[tf.Tensor, tf.Tensor]:
     """Replaces every row by share * row + (1 - share) * the row before it.
 
     The first row's partner is the last one; a batch of one row is its own partner and stays as it is.
@@ -213,9 +207,7 @@ def mixup(
     )
 
 
-def _rectangles(
-    images: tf.Tensor, seed: tf.Tensor, probability: float, min_area: float, max_area: float
-) -> tf.Tensor:
+def _rectangles(images: tf.Tensor, seed: tf.Tensor, probability: float, min_area: float, max_area: float) -> tf.Tensor:
     """Draws one rectangle an image and returns bool (batch, height, width, 1), True inside it."""
     height, width = images.shape[1:3]
     pixels = float(height * width)

@@ -10,6 +10,8 @@ import os
 import shutil
 import time
 import urllib.request
+import warnings
+import zipfile
 from pathlib import Path
 
 import keras
@@ -62,8 +64,11 @@ def _load_file(backbone: keras.Model, path: Path) -> str:
             f"`model.weights` must be auto, imagenet, null or an existing file. Received: model.weights={path}."
         )
     try:
-        backbone.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
+        with warnings.catch_warnings():
+            # One for each layer of a file from an older Keras, which loads, or of one that does not fit, which raises.
+            warnings.filterwarnings("ignore", message="Skipping nested container", category=UserWarning)
+            backbone.load_weights(path)
+    except (ValueError, OSError, KeyError, RuntimeError, zipfile.BadZipFile) as error:  # RuntimeError: h5py's
         reason = str(error).strip().splitlines()[0][:200]
         raise WeightsError(
             f"`model.weights` does not fit this backbone ({backbone.count_params():,} parameters): check model, "
@@ -98,6 +103,8 @@ def _download(url: str, path: Path, seconds: float) -> None:
                 file.write(block)
                 if time.monotonic() > deadline or file.tell() > _LARGEST_FILE:
                     raise WeightsError(f"{url} did not arrive within {seconds:.0f} seconds.")
+            if file.tell() != int(answer.headers.get("Content-Length", file.tell())):
+                raise OSError("the connection ended early")  # reading in blocks does not notice by itself
         shutil.move(partial, path)
     except OSError as error:
         raise WeightsError(f"{url} cannot be downloaded ({error}); give a file: model.weights=<path>.") from error

@@ -54,9 +54,7 @@ class Evaluation:
     def confusion(self) -> np.ndarray:
         """Counts, int64 (classes, classes): rows are true classes, columns predicted ones."""
         classes = len(self.class_names)
-        return np.bincount(self.labels * classes + self.predictions, minlength=classes**2).reshape(
-            classes, classes
-        )
+        return np.bincount(self.labels * classes + self.predictions, minlength=classes**2).reshape(classes, classes)
 
     @cached_property
     def support(self) -> np.ndarray:
@@ -71,9 +69,7 @@ class Evaluation:
     @cached_property
     def accuracy_interval(self) -> Interval:
         """Wilson score interval of the accuracy."""
-        interval = stats.binomtest(int(np.trace(self.confusion)), len(self)).proportion_ci(
-            0.95, method="wilson"
-        )
+        interval = stats.binomtest(int(np.trace(self.confusion)), len(self)).proportion_ci(0.95, method="wilson")
         return Interval(float(interval.low), float(interval.high))
 
     @cached_property
@@ -83,7 +79,7 @@ class Evaluation:
 
     @cached_property
     def precision(self) -> np.ndarray:
-        """Share of each class's predictions that are right, float64 (classes,); 0 if it has images but no prediction."""
+        """Share of each class's predictions that are right, float64 (classes,); 0 for images without a prediction."""
         precision = _ratio(np.diagonal(self.confusion), self.confusion.sum(axis=0))
         return np.where(np.isnan(precision) & (self.support > 0), 0.0, precision)
 
@@ -128,9 +124,7 @@ def evaluate(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequenc
             f"Received: {labels.dtype} of shape {labels.shape}."
         )
     if labels.min() < 0 or labels.max() >= classes:
-        raise ValueError(
-            f"`labels` must lie between 0 and {classes - 1}. Received: {labels.min()} to {labels.max()}."
-        )
+        raise ValueError(f"`labels` must lie between 0 and {classes - 1}. Received: {labels.min()} to {labels.max()}.")
     if len(class_names) != classes or len(set(class_names)) != classes:
         raise ValueError(
             f"`class_names` must hold {classes} different names, one for each column of `probabilities`. "
@@ -262,9 +256,7 @@ def classification_text(evaluation: Evaluation) -> str:
         zero_division=0,
     )
     missing = [name for name, f1 in zip(evaluation.class_names, evaluation.f1, strict=True) if np.isnan(f1)]
-    return report + (
-        f"\nNeither in the labels nor predicted, so left out: {', '.join(missing)}\n" if missing else ""
-    )
+    return report + (f"\nNeither in the labels nor predicted, so left out: {', '.join(missing)}\n" if missing else "")
 
 
 def confusion_table(evaluation: Evaluation) -> pd.DataFrame:

@@ -35,9 +35,14 @@ class TrainingProgress(keras.callbacks.Callback):
         """Starts the bar, if there is a terminal to draw it on."""
         if self._console.is_terminal:
             self._progress = Progress(
-                TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[now]}"),
-                TimeRemainingColumn(), console=self._console, transient=True,
-            )  # fmt: skip
+                TextColumn("[bold]{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[now]}"),
+                TimeRemainingColumn(),
+                console=self._console,
+                transient=True,
+            )
             self._task = self._progress.add_task("", total=(self._last - self._first) * self._steps, now="")
             self._progress.start()
 

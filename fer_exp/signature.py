@@ -151,4 +151,6 @@ def _evaluate(annotation: ast.expr, names: dict[str, Any], place: str) -> Any:
         # The source is this package's own; builders outside `fer_exp.` are refused before this point.
         return eval(ast.unparse(annotation), {**names})  # noqa: S307
     except NameError as error:
-        raise TypeError(f"{place}: annotation needs a name that is not imported from a light module: {error}") from error
+        raise TypeError(
+            f"{place}: annotation needs a name that is not imported from a light module: {error}"
+        ) from error

@@ -4,12 +4,8 @@ Called by `experiment`. It must not know MLflow or `.tflite`: what each epoch me
 """
 
 import logging
-import math
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -18,8 +14,9 @@ import tensorflow as tf
 from rich.console import Console
 
 from fer_exp import config
+from fer_exp.callbacks import EpochLog, Keeper, StopAtNaN
 from fer_exp.dataset import Split, Splits
-from fer_exp.errors import ConfigError, TrainingDivergedError
+from fer_exp.errors import ConfigError
 from fer_exp.finetune import Stage, split_epochs, unfreeze
 from fer_exp.loss import Objective
 from fer_exp.pipeline import Augment, evaluation_batches, steps_in, training_batches
@@ -28,8 +25,6 @@ from fer_exp.schedule import Schedule
 from fer_exp.signature import log_key, log_mode
 
 log = logging.getLogger(__name__)
-
-EpochLog = Callable[[dict[str, float], int], None]
 
 
 @dataclass(frozen=True)
@@ -94,8 +89,8 @@ def prepare(experiment: config.Experiment) -> tf.distribute.Strategy:
     if experiment.batch_size % replicas:
         raise ConfigError(
             [
-                f"`batch_size` must be divisible by the {replicas} replicas of strategy={experiment.option('strategy')}. "
-                f"Received: batch_size={experiment.batch_size}."
+                f"`batch_size` must be divisible by the {replicas} replicas of "
+                f"strategy={experiment.option('strategy')}. Received: batch_size={experiment.batch_size}."
             ]
         )
     keras.utils.set_random_seed(experiment.seed)
@@ -162,7 +157,7 @@ def train(
         TrainingDivergedError: If the loss is no longer finite.
     """
     model = parts.model
-    keeper = _Keeper(experiment, len(splits.train), folder / "checkpoint.weights.h5", log_epoch)
+    keeper = Keeper(experiment.checkpoint, len(splits.train), folder / "checkpoint.weights.h5", log_epoch)
     epoch, starts = 0, []
     for stage, epochs in zip(parts.stages, split_epochs(experiment.epochs, parts.stages), strict=True):
         if epoch:
@@ -193,7 +188,7 @@ def predict(model: keras.Model, images: np.ndarray, batch_size: int) -> np.ndarr
 def augmented_sample(
     split: Split, augment: Augment, num_classes: int, seed: int, most: int = 128
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the first images of the split as augmentation leaves them, uint8, and their labels (of the larger part)."""
+    """Returns the first images of the split as augmentation leaves them, uint8, and the labels of their larger part."""
     few = split.take(slice(0, most))
     images, labels = augment(
         tf.constant(few.images, tf.float32), tf.one_hot(few.labels, num_classes), tf.constant([seed, 0], tf.int32)
@@ -208,7 +203,7 @@ def _train_stage(
     parts: Assembled,
     stage: Stage,
     epochs: tuple[int, int],
-    keeper: "_Keeper",
+    keeper: Keeper,
     console: Console,
 ) -> None:
     """Trains epochs `epochs[0]` (from 0) up to, not including, `epochs[1]`."""
@@ -247,7 +242,7 @@ def _train_stage(
             initial_epoch=first,
             steps_per_epoch=steps,
             validation_data=evaluation_batches(splits.val, experiment.batch_size, num_classes),
-            callbacks=[_StopAtNaN(), keeper, progress, *schedule.callbacks, *_early_stopping(experiment)],
+            callbacks=[StopAtNaN(), keeper, progress, *schedule.callbacks, *_early_stopping(experiment)],
             shuffle=False,  # the batches come shuffled
             verbose=0,
         )
@@ -276,66 +271,3 @@ def _as_float32(experiment: config.Experiment, splits: Splits, model: keras.Mode
     twin = config.build(experiment.model, splits.image_shape, len(splits.class_names), **changes)
     twin.set_weights(model.get_weights())
     return twin
-
-
-class _StopAtNaN(keras.callbacks.Callback):
-    """Ends the run at the first loss that is not finite, be it after the last step, where only validation sees it."""
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._epoch = epoch
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self._check((logs or {}).get("loss", 0.0), f"The loss became {{}} in epoch {self._epoch + 1}, step {batch + 1}.")
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._check((logs or {}).get("val_loss", 0.0), f"The validation loss became {{}} after epoch {epoch + 1}.")
-
-    def _check(self, loss: float, finding: str) -> None:
-        if not math.isfinite(loss):
-            raise TrainingDivergedError(
-                f"{finding.format(loss)} Try a smaller lr, optimizer.clipnorm=1.0, or precision=float32."
-            )
-
-
-class _Keeper(keras.callbacks.Callback):
-    """Measures the epochs, tells `log_epoch`, and keeps the weights of the best one (or of the last)."""
-
-    def __init__(self, experiment: config.Experiment, images: int, path: Path, log_epoch: EpochLog) -> None:
-        super().__init__()
-        self._images = images
-        self._path, self._log_epoch = path, log_epoch
-        self._monitor, self._keep = experiment.checkpoint.monitor, experiment.checkpoint.keep
-        self.rows: list[dict[str, float]] = []
-        self.kept: tuple[int, float] = (0, math.nan)
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._began, self._train_seconds = time.perf_counter(), math.nan
-
-    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self._train_seconds = time.perf_counter() - self._began
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        values = logs or {}
-        metrics = {
-            "train/loss": values["loss"],
-            "train/accuracy": values["accuracy"],
-            "val/loss": values["val_loss"],
-            "val/accuracy": values["val_accuracy"],
-            "val/macro_f1": values["val_macro_f1"],
-            "lr": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
-            "images_per_second": self._images / self._train_seconds,
-        }
-        self.rows.append({"epoch": epoch + 1, **metrics})
-        self._log_epoch(metrics, epoch + 1)
-        value = metrics[self._monitor]
-        best = self.kept[1]
-        better = value < best if log_mode(self._monitor) == "min" else value > best
-        if self._keep == "last" or math.isnan(best) or better:
-            self.kept = (epoch + 1, value)
-            partial = self._path.with_name(f"partial-{self._path.name}")
-            self.model.save_weights(partial)
-            partial.replace(self._path)  # a kill in the middle of writing leaves the previous weights
-
-    def restore(self, model: keras.Model) -> None:
-        """Loads the kept weights into `model`."""
-        model.load_weights(self._path)

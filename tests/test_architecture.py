@@ -13,10 +13,10 @@ from fer_exp.config import GROUPS
 PACKAGE = ROOT / "fer_exp"
 FLOORS = [
     {"errors", "emotions", "signature"},
-    {"config", "metrics", "drawing", "archive", "data_cache", "image_ops", "imagenet", "transfer", "litert"},
-    {"pixel_csv", "figure"},
+    {"explain", "metrics", "drawing", "archive", "data_cache", "image_ops", "imagenet", "transfer", "litert"},
+    {"config", "pixel_csv", "figure"},
     {*GROUPS},
-    {"pipeline", "console", "progress", "report"},
+    {"callbacks", "pipeline", "console", "progress", "report"},
     {"training"},
     {"experiment", "sweep", "commandline"},
     {"__main__"},

@@ -34,7 +34,12 @@ def test_a_mistake_answers_quickly_with_a_non_zero_exit_and_writes_nothing(
 def test_help_lists_groups_and_presets(command_line: CommandLine, tmp_path: Path) -> None:
     done = command_line("--help")
     assert done.returncode == 0
-    for text in ("model: cnn, mobilenet_v1, mobilenet_v2", "schedule: constant, cosine,", "experiment=article_cnn", "-m"):
+    for text in (
+        "model: cnn, mobilenet_v1, mobilenet_v2",
+        "schedule: constant, cosine,",
+        "experiment=article_cnn",
+        "-m",
+    ):
         assert text in done.stdout
     assert list(tmp_path.iterdir()) == []
 

@@ -15,7 +15,9 @@ from fer_exp.errors import ConfigError
 from fer_exp.signature import read
 
 YAMLS = sorted(path for group in GROUPS for path in (ROOT / "conf" / group).rglob("*.yaml"))
-PRESETS = [f"{path.parent.name}={path.stem}" for kind in ("experiment", "debug") for path in (ROOT / "conf" / kind).glob("*")]
+PRESETS = [
+    f"{path.parent.name}={path.stem}" for kind in ("experiment", "debug") for path in (ROOT / "conf" / kind).glob("*")
+]
 
 
 def problems(*overrides: str) -> list[str]:
@@ -83,7 +85,10 @@ def test_an_added_typo_is_found() -> None:
         ("loss.class_weights={disgust: x}", "`loss.class_weights.disgust` must be a valid number."),
         ("export.kinds=[float32,int4]", "`export.kinds.1` must be 'float32' or 'dynamic'"),
         ("export.kinds=[]", "`export.kinds` must"),
-        ("dataset._target_=os.system", "`dataset._target_` must be a builder under fer_exp.dataset. Received: os.system."),
+        (
+            "dataset._target_=os.system",
+            "`dataset._target_` must be a builder under fer_exp.dataset. Received: os.system.",
+        ),
         ("model._target_=fer_exp.model.vgg.build", "`model._target_` does not lead to a builder"),
     ],
 )
@@ -122,7 +127,9 @@ def test_a_missing_required_value_says_how_to_give_it() -> None:
 
 
 def test_a_path_that_does_not_exist_is_found_before_anything_is_imported() -> None:
-    found = problems("dataset=fer2013", "dataset.path=/nowhere/fer2013.csv", "model=mobilenet_v2", "model.weights=/no.h5")
+    found = problems(
+        "dataset=fer2013", "dataset.path=/nowhere/fer2013.csv", "model=mobilenet_v2", "model.weights=/no.h5"
+    )
     assert len(found) == 2
     assert all("an existing path" in problem for problem in found)
 

@@ -33,22 +33,20 @@ def test_a_two_by_two_sweep_is_one_parent_with_four_children(command_line: Comma
     assert len(list((tmp_path / "multirun").glob("*/*/[0-3]/figures/training_curves.png"))) == 4
 
 
-def test_a_child_that_fails_leaves_the_others_and_the_exit_code_tells(command_line: CommandLine, tmp_path: Path) -> None:
+def test_a_child_that_fails_leaves_the_others_and_the_exit_code_tells(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
     done = command_line(
         "-m", "lr=1e30,1e-3", "optimizer=sgd", "schedule=constant", "model.widths=[4,4]", "model.head_units=8",
-        "dataset.train_size=70", "dataset.val_size=70", "dataset.test_size=70", "batch_size=16", "epochs=2", "export=none",
-        "tracking.system_metrics=false",
+        "dataset.train_size=70", "dataset.val_size=70", "dataset.test_size=70", "batch_size=16", "epochs=2",
+        "export=none", "tracking.system_metrics=false",
     )  # fmt: skip
     assert done.returncode == 3
     assert "error: The loss became" in done.stderr
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     runs = client.search_runs([client.get_experiment_by_name("fer_exp").experiment_id])
     statuses = {run.data.tags.get("sweep.lr", "parent"): run.info.status for run in runs}
-    assert statuses == {"1e30": "FAILED", "0.001": "FINISHED", "parent": "FAILED"} or statuses == {
-        "1e30": "FAILED",
-        "1e-3": "FINISHED",
-        "parent": "FAILED",
-    }
+    assert statuses == {"1e30": "FAILED", "1e-3": "FINISHED", "parent": "FAILED"}
     (parent,) = [run for run in runs if "sweep.lr" not in run.data.tags]
     table = pd.read_csv(client.download_artifacts(parent.info.run_id, "leaderboard.csv"))
     assert table["status"].tolist() == ["FINISHED", "FAILED"]

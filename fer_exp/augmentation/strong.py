@@ -73,9 +73,7 @@ def build(
             flip_probability=flip_probability,
             fill_mode=fill_mode,
         )
-        images = image_ops.random_brightness_contrast(
-            images, seeds[1], brightness=brightness, contrast=contrast
-        )
+        images = image_ops.random_brightness_contrast(images, seeds[1], brightness=brightness, contrast=contrast)
         images = image_ops.random_saturation(images, seeds[2], saturation=saturation)
         images = image_ops.random_occlusion(
             images,

@@ -85,5 +85,7 @@ def stratified_rows(labels: np.ndarray, fraction: float, seed: int) -> tuple[np.
     try:
         kept, drawn = train_test_split(np.arange(len(labels)), test_size=fraction, stratify=labels, random_state=seed)
     except ValueError as error:
-        raise DataError(f"A stratified fraction of {fraction} of {len(labels)} rows cannot be drawn: {error}") from error
+        raise DataError(
+            f"A stratified fraction of {fraction} of {len(labels)} rows cannot be drawn: {error}"
+        ) from error
     return np.sort(kept), np.sort(drawn)

@@ -43,6 +43,4 @@ def build(
         input_shape=(input_size, input_size, 3), alpha=alpha, include_top=False, weights=None, name="backbone"
     )
     origin = imagenet.load(backbone, weights, "mobilenet_v1", alpha, input_size)
-    return classifier(
-        backbone, input_shape, num_classes, head_units=head_units, dropout=dropout, l2=l2, origin=origin
-    )
+    return classifier(backbone, input_shape, num_classes, head_units=head_units, dropout=dropout, l2=l2, origin=origin)

@@ -21,8 +21,9 @@ def build(*, index: NonNegativeInt, memory_growth: bool) -> tf.distribute.Strate
     if index >= len(gpus):
         raise ConfigError(
             [
-                f"`strategy.index` must name one of the {len(gpus)} GPUs TensorFlow sees. Received: strategy.index={index}. "
-                "Use strategy=cpu, or install the driver and `pip install fer-exp[gpu]`."
+                f"`strategy.index` must name one of the {len(gpus)} GPUs TensorFlow sees. "
+                f"Received: strategy.index={index}. Use strategy=cpu, "
+                "or install the driver and `pip install fer-exp[gpu]`."
             ]
         )
     configure(tf.config.set_visible_devices, gpus[index], "GPU")

@@ -24,9 +24,11 @@ def build(*, devices: PositiveInt | None) -> tf.distribute.Strategy:
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus and devices is None:
         raise ConfigError(
-            ["`strategy.devices` null takes every GPU, but TensorFlow sees none. Use strategy=cpu, or try the set-up on "
-             "logical CPUs with strategy.devices=2."]
-        )  # fmt: skip
+            [
+                "`strategy.devices` null takes every GPU, but TensorFlow sees none. Use strategy=cpu, or try the "
+                "set-up on logical CPUs with strategy.devices=2."
+            ]
+        )
     if gpus:
         if devices is not None and devices > len(gpus):
             raise ConfigError(

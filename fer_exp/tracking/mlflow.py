@@ -141,7 +141,13 @@ class MlflowTracker:
         )
         return pd.DataFrame(
             [
-                {"run_id": r.info.run_id, "name": r.info.run_name, "status": r.info.status, **r.data.tags, **r.data.metrics}
+                {
+                    "run_id": r.info.run_id,
+                    "name": r.info.run_name,
+                    "status": r.info.status,
+                    **r.data.tags,
+                    **r.data.metrics,
+                }
                 for r in runs
             ]
         )
@@ -240,6 +246,6 @@ def _require_answer(uri: str, timeout_seconds: float) -> None:
             return
     except OSError as error:
         raise TrackingError(
-            f"`tracking.uri` must be a server that answers within {timeout_seconds:g} seconds: {error}. Received: {uri}. "
-            "Start it with `mlflow server`, or unset MLFLOW_TRACKING_URI to log into mlflow.db here."
+            f"`tracking.uri` must be a server that answers within {timeout_seconds:g} seconds: {error}. "
+            f"Received: {uri}. Start it with `mlflow server`, or unset MLFLOW_TRACKING_URI to log into mlflow.db here."
         ) from error

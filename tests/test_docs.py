@@ -1,0 +1,135 @@
+"""Every command that README and docs print is run, as printed, in a folder with small stand-ins for the real data.
+
+`debug=fast` is added to training commands, so that they end within seconds; `make` targets are run by `.ci/run`.
+"""
+
+import gzip
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from PIL import Image
+
+from fer_exp.emotions import EMOTIONS
+
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+
+
+def commands() -> list[str]:
+    found = []
+    for page in PAGES:
+        for block in re.findall(r"^ *```bash\n(.*?)^ *```", page.read_text(), re.DOTALL | re.MULTILINE):
+            found += [line.strip() for line in block.replace("\\\n", " ").splitlines() if line.strip()]
+    return list(dict.fromkeys(found))
+
+
+PYTHON = [command for command in commands() if command.startswith("python ")]
+MAKE = [command for command in commands() if command.startswith("make ")]
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small FER2013, a folder of faces, and weights of the named backbone."""
+    folder = tmp_path_factory.mktemp("docs")
+    random = np.random.default_rng(0)
+    (folder / "data").mkdir()
+    with gzip.open(folder / "data" / "fer2013.csv.gz", "wt") as file:
+        file.write("emotion,pixels,Usage\n")
+        for row in range(280):
+            pixels = " ".join(map(str, random.integers(0, 256, 48 * 48)))
+            file.write(f"{row % 7},{pixels},{'Training' if row < 210 else 'PublicTest'}\n")
+    for name in EMOTIONS:
+        (folder / "faces" / name).mkdir(parents=True)
+        for index in range(12):
+            picture = random.integers(0, 256, (60, 50), np.uint8)
+            Image.fromarray(picture).save(folder / "faces" / name / f"{index}.png")
+    import keras
+
+    backbone = keras.applications.MobileNetV2((96, 96, 3), alpha=0.35, include_top=False, weights=None)
+    backbone.save_weights(folder / "data" / "mobilenet_v2_0.35_224_no_top.weights.h5")
+    return folder
+
+
+def test_every_printed_command_is_of_a_kind_that_is_run() -> None:
+    assert len(PYTHON) >= 8
+    assert set(commands()) == {*PYTHON, *MAKE}
+
+
+def test_every_make_target_is_run_by_ci_or_here() -> None:
+    run_by_ci = re.findall(r"^make (\w+)", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+    targets = {command.split()[1] for command in MAKE}
+    assert targets <= {*run_by_ci, "ui"}
+
+
+@pytest.mark.parametrize("command", PYTHON)
+def test_a_printed_command_works(command: str, workplace: Path) -> None:
+    words = [sys.executable, *shlex.split(command)[1:]]
+    if not {"--help", "--cfg"} & set(words) and not any(word.startswith("debug=") for word in words):
+        words += ["debug=fast"]
+    environment = {**os.environ, "FER_EXP_CACHE": str(workplace / "cache"), "KERAS_HOME": str(workplace / "keras")}
+    done = subprocess.run(
+        words, cwd=workplace, env=environment, capture_output=True, text=True, timeout=400, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_make_ui_serves_what_was_logged_here_on_loopback() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    if not (ROOT / ".venv").is_dir():
+        pytest.fail("the tests are run by `make test`, which makes .venv")
+    process = subprocess.Popen(
+        ["make", "ui", f"PORT={port}"],
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        for _ in range(180):
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1) as answer:
+                    assert answer.status == 200
+                    return
+            except OSError:
+                time.sleep(0.5)
+        pytest.fail("`make ui` did not answer within 90 seconds")
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait(timeout=30)
+
+
+def test_the_readme_names_every_option_of_every_group() -> None:
+    readme = (ROOT / "README.md").read_text()
+    options = list((ROOT / "conf").glob("*/*.yaml"))
+    assert all(f"`{path.stem}`" in readme for path in options)
+
+
+def test_the_model_of_the_guide_works_as_printed(tmp_path: Path) -> None:
+    """The guide's module and yaml are written into a copy of the package, and the guide's command is run."""
+    import shutil
+
+    for name in ("fer_exp", "conf"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    for path, language in (("fer_exp/model/linear.py", "python"), ("conf/model/linear.yaml", "yaml")):
+        body = re.search(rf"`{path}`\n\n```{language}\n(.*?)```", text, re.DOTALL)
+        assert body is not None
+        (tmp_path / path).write_text(body.group(1))
+    words = [sys.executable, "-m", "fer_exp", "model=linear", "model.l2=0", "debug=fast", "dataset.train_size=70"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "FER_EXP_CACHE": str(tmp_path / "cache")}
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    bad = subprocess.run(
+        [*words, "model.l2=-1"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (
+        "`model.l2` must be greater than or equal to 0. Received: model.l2=-1. Weight of the L2 penalty" in bad.stderr
+    )
