@@ -1,5 +1,7 @@
 """Synchronous data parallelism: a replica of the model on each device, gradients summed at every step."""
 
+from functools import cache
+
 import tensorflow as tf
 
 from fer_exp.errors import ConfigError
@@ -34,8 +36,14 @@ def build(*, devices: PositiveInt | None) -> tf.distribute.Strategy:
             raise ConfigError(
                 [f"`strategy.devices` must be at most the {len(gpus)} GPUs. Received: strategy.devices={devices}."]
             )
-        return tf.distribute.MirroredStrategy([f"GPU:{index}" for index in range(devices or len(gpus))])
+        return _mirror("GPU", devices or len(gpus))
     (cpu,) = tf.config.list_physical_devices("CPU")
     logical = [tf.config.LogicalDeviceConfiguration() for _ in range(devices or 1)]
     configure(tf.config.set_logical_device_configuration, cpu, logical)
-    return tf.distribute.MirroredStrategy([f"CPU:{index}" for index in range(len(logical))])
+    return _mirror("CPU", len(logical))
+
+
+@cache
+def _mirror(kind: str, devices: int) -> tf.distribute.Strategy:
+    # One for all runs of a process: a second one would reuse the keys of the first one's collective operations.
+    return tf.distribute.MirroredStrategy([f"{kind}:{index}" for index in range(devices)])

@@ -80,10 +80,9 @@ def test_nothing_unfrozen_leaves_the_head_to_learn(model: keras.Model) -> None:
 
 
 def test_everything_unfrozen_leaves_only_the_statistics_out(model: keras.Model) -> None:
-    learning = unfreeze(model, 1.0)
-    statistics = parameters([v for v in model.variables if "moving_" in v.path])
-    assert learning == parameters(model.variables) - statistics - parameters(model.non_trainable_variables[:0])
-    assert learning > 200_000
+    statistics = parameters([v for v in model.weights if "moving_" in v.path])
+    assert statistics > 0
+    assert unfreeze(model, 1.0) == model.count_params() - statistics
 
 
 def test_half_unfrozen_is_the_half_next_to_the_output(model: keras.Model) -> None:
@@ -106,9 +105,7 @@ def test_frozen_layers_keep_their_weights_and_statistics_and_unfrozen_ones_move_
     images = np.random.default_rng(0).uniform(0, 255, (4, 32, 32, 1)).astype(np.float32)
     targets = np.eye(7, dtype=np.float32)[[0, 1, 2, 3]]
     unfreeze(model, 0.5)
-    model.compile(
-        keras.optimizers.SGD(0.1), keras.losses.CategoricalCrossentropy(from_logits=True), run_eagerly=True
-    )
+    model.compile(keras.optimizers.SGD(0.1), keras.losses.CategoricalCrossentropy(from_logits=True), run_eagerly=True)
     before = {v.path: np.array(v) for v in model.variables}
     model.train_on_batch(images, targets)
     moved = {v.path for v in model.variables if not np.array_equal(before[v.path], v)}

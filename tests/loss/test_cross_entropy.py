@@ -65,7 +65,12 @@ def test_weighted_training_batches_train_as_keras_does_with_class_weight() -> No
     ours, theirs = _linear_model(objective), _linear_model(objective)
     theirs.set_weights(ours.get_weights())
     batches = training_batches(
-        split, 4, seed=0, num_classes=3, augment=lambda i, l, s: (i, l), class_weights=objective.class_weights
+        split,
+        4,
+        seed=0,
+        num_classes=3,
+        augment=lambda images, one_hot, seed: (images, one_hot),
+        class_weights=objective.class_weights,
     )
     for images, one_hot, weights in batches.take(3):  # one epoch: batches of 4, 4 and 2
         our_loss = ours.train_on_batch(images, one_hot, sample_weight=weights)

@@ -1,5 +1,9 @@
 """The small CNN is the network of the article, and its options have an effect."""
 
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -7,16 +11,16 @@ from contracts import node
 
 from fer_exp import config
 
-SMALL = {"widths": [4, 6], "head_units": 8}
+SMALL: dict[str, Any] = {"widths": [4, 6], "head_units": 8}
 
 
 @pytest.fixture(autouse=True)
-def _float32_policy() -> object:
+def _float32_policy() -> Iterator[None]:
     yield
     keras.mixed_precision.set_dtype_policy("float32")
 
 
-def build(input_shape: tuple[int, int, int] = (48, 48, 1), **changes: object) -> keras.Model:
+def build(input_shape: tuple[int, int, int] = (48, 48, 1), **changes: Any) -> keras.Model:
     model: keras.Model = config.build(node("model", "cnn", **changes), input_shape, 7)
     return model
 
@@ -28,7 +32,7 @@ def separable(inputs: int, outputs: int, bias: bool) -> int:
 @pytest.mark.parametrize("batch_norm", [True, False])
 def test_the_defaults_have_the_parameters_that_arithmetic_gives(batch_norm: bool) -> None:
     channels = [1, 32, 64, 128, 128]
-    convolutions = sum(separable(a, b, bias=not batch_norm) for a, b in zip(channels, channels[1:], strict=False))
+    convolutions = sum(separable(a, b, bias=not batch_norm) for a, b in pairwise(channels))
     side = ((48 - 4) // 2 - 4) // 2  # valid 3x3 convolutions, two before each pool: 48 -> 44 -> 22 -> 18 -> 9
     flat = side * side * 128
     assert build(batch_norm=batch_norm).count_params() == convolutions + (flat + 1) * 512 + (512 + 1) * 7
@@ -48,7 +52,9 @@ def test_grey_and_colour_images_become_finite_float32_logits(channels: int, poli
 
 def test_the_widths_are_those_of_the_convolutions_with_a_pool_after_every_second() -> None:
     kinds = [type(layer).__name__ for layer in build(widths=[4, 6, 8]).layers]
-    outputs = [layer.filters for layer in build(widths=[4, 6, 8]).layers if isinstance(layer, keras.layers.SeparableConv2D)]
+    outputs = [
+        layer.filters for layer in build(widths=[4, 6, 8]).layers if isinstance(layer, keras.layers.SeparableConv2D)
+    ]
     assert outputs == [4, 6, 8]
     assert kinds.count("MaxPooling2D") == 1
 

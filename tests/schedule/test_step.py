@@ -1,5 +1,7 @@
 """The rate drops at shares of the stage, whatever its length."""
 
+from typing import Any
+
 import pytest
 from contracts import node
 
@@ -7,7 +9,7 @@ from fer_exp import config
 from fer_exp.errors import ConfigError
 
 
-def build(total_steps: int, **changes: object) -> object:
+def build(total_steps: int, **changes: Any) -> Any:
     return config.build(node("schedule", "step", peak=0.5, **changes), total_steps, 10).learning_rate
 
 

@@ -1,0 +1,117 @@
+"""A `.tflite` file answers as the Keras model does, carries its labels, and needs nothing but built-in operations."""
+
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from contracts import node
+
+from fer_exp import config
+from fer_exp.litert import Interpreter, convert, read_labels, with_labels
+
+NAMES = ("angry", "happy", "sad")
+
+
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    """A small CNN whose batch normalisation has seen data, so that its folding shows."""
+    keras.utils.set_random_seed(0)
+    built: keras.Model = config.build(node("model", "cnn", widths=[8, 8], head_units=64), (16, 16, 1), 3)
+    for _ in range(5):
+        built(np.random.default_rng(0).uniform(0, 255, (16, 16, 16, 1)).astype(np.float32), training=True)
+    return built
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, (20, 16, 16, 1), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def files(model: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("tflite")
+    for kind in ("float32", "dynamic"):
+        (folder / kind).write_bytes(convert(model, kind, NAMES))
+    return {kind: folder / kind for kind in ("float32", "dynamic")}
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def test_float32_gives_the_probabilities_of_the_keras_model(
+    model: keras.Model, files: dict[str, Path], images: np.ndarray
+) -> None:
+    expected = softmax(np.asarray(model(images.astype(np.float32), training=False)))
+    assert expected.std() > 0.01  # else agreement would prove little
+    np.testing.assert_allclose(Interpreter(files["float32"]).predict(images), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["float32", "dynamic"])
+def test_probabilities_add_up_to_one(kind: str, files: dict[str, Path], images: np.ndarray) -> None:
+    probabilities = Interpreter(files[kind]).predict(images)
+    assert probabilities.shape == (20, 3)
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_dynamic_is_near_the_keras_model_and_much_smaller(files: dict[str, Path], images: np.ndarray) -> None:
+    exact, rounded = (Interpreter(files[kind]).predict(images) for kind in ("float32", "dynamic"))
+    np.testing.assert_allclose(rounded, exact, atol=0.05)
+    assert files["dynamic"].stat().st_size < 0.5 * files["float32"].stat().st_size
+
+
+def test_the_input_is_one_image_of_float_pixels(files: dict[str, Path]) -> None:
+    interpreter = Interpreter(files["float32"])
+    assert list(interpreter._input["shape"]) == [1, 16, 16, 1]
+    assert interpreter._input["dtype"] is np.float32
+
+
+def test_only_built_in_operations_are_left_and_batch_norm_is_folded_away(files: dict[str, Path]) -> None:
+    operations = [detail["op_name"] for detail in Interpreter(files["float32"])._interpreter._get_ops_details()]
+    assert not [name for name in operations if name.startswith("Flex") or name == "CUSTOM"]
+    kept = [name for name in operations if name != "DELEGATE"]
+    # One MUL scales the pixels; a batch norm that was not folded would leave a MUL and an ADD for each convolution.
+    assert kept.count("MUL") <= 1
+    assert kept.count("ADD") == 0
+    assert kept.count("DEPTHWISE_CONV_2D") == 2
+
+
+def test_labels_are_read_from_the_file_by_us_and_by_any_zip_reader(files: dict[str, Path]) -> None:
+    assert read_labels(files["float32"]) == NAMES
+    with zipfile.ZipFile(files["dynamic"]) as archive:
+        assert archive.testzip() is None
+        assert archive.read("labels.txt") == b"angry\nhappy\nsad\n"
+
+
+def test_labels_outside_ascii_survive(tmp_path: Path) -> None:
+    path = tmp_path / "a.tflite"
+    path.write_bytes(with_labels(b"any content", ("wütend", "幸せ")))
+    assert read_labels(path) == ("wütend", "幸せ")
+    assert path.read_bytes().startswith(b"any content")
+
+
+def test_the_same_model_gives_the_same_file(model: keras.Model, files: dict[str, Path]) -> None:
+    assert convert(model, "float32", NAMES) == files["float32"].read_bytes()
+
+
+def test_a_model_that_needs_other_operations_fails_and_names_them() -> None:
+    class Inverse(keras.layers.Layer):
+        def call(self, x: tf.Tensor) -> tf.Tensor:
+            return tf.linalg.inv(x)
+
+    inputs = keras.Input((3, 3, 1))
+    x = Inverse()(keras.layers.Reshape((3, 3))(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(x)))
+    with pytest.raises(Exception, match="MatrixInverse") as caught:
+        convert(model, "float32", NAMES)
+    assert type(caught.value).__name__ == "ConverterError"
+
+
+def test_latency_is_measured_in_milliseconds(files: dict[str, Path], images: np.ndarray) -> None:
+    latency = Interpreter(files["float32"]).latency(images[0], calls=20)
+    assert 0 < latency.p50 <= latency.p95

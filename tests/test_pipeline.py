@@ -1,0 +1,120 @@
+"""Every epoch is a fresh order of all rows, and any epoch can be produced again on its own."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from contracts import node
+
+from fer_exp import config
+from fer_exp.dataset import Split
+from fer_exp.pipeline import evaluation_batches, steps_in, training_batches
+
+ROWS, CLASSES = 11, 3
+# Every image holds its own row number, so that a batch tells which rows it took.
+SPLIT = Split(
+    np.broadcast_to(np.arange(ROWS, dtype=np.uint8)[:, None, None, None], (ROWS, 4, 4, 1)).copy(),
+    np.array([0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1]),
+)
+Batch = tuple[np.ndarray, ...]
+
+
+def unchanged(images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    return images, labels
+
+
+def epochs(count: int, **changes: Any) -> list[list[Batch]]:
+    """Returns the batches of `count` epochs, one list for each."""
+    arguments: dict[str, Any] = {"seed": 0, "num_classes": CLASSES, "augment": unchanged, "class_weights": None}
+    split, batch_size = changes.pop("split", SPLIT), changes.pop("batch_size", 4)
+    steps = steps_in(split, batch_size, changes.get("replicas", 1))
+    batches = training_batches(split, batch_size, **{**arguments, **changes}).take(count * steps)
+    found = [tuple(part.numpy() for part in batch) for batch in batches]
+    return [found[start : start + steps] for start in range(0, len(found), steps)]
+
+
+def rows(epoch: list[Batch]) -> list[int]:
+    return [int(image[0, 0, 0]) for images, *_ in epoch for image in images]
+
+
+def same(one: list[list[Batch]], other: list[list[Batch]]) -> bool:
+    flat = [[part for epoch in epochs for batch in epoch for part in batch] for epochs in (one, other)]
+    return len(flat[0]) == len(flat[1]) and all(np.array_equal(a, b) for a, b in zip(*flat, strict=True))
+
+
+def test_every_epoch_holds_every_row_once_in_batches_of_which_the_last_is_smaller() -> None:
+    for epoch in epochs(3):
+        assert [len(images) for images, _ in epoch] == [4, 4, 3]
+        assert sorted(rows(epoch)) == list(range(ROWS))
+
+
+def test_the_order_is_another_in_every_epoch_and_for_every_seed() -> None:
+    first, second = epochs(2)
+    (other_seed,) = epochs(1, seed=1)
+    assert rows(first) != rows(second)
+    assert rows(first) != rows(other_seed)
+    assert rows(first) != list(range(ROWS))
+
+
+def test_labels_stay_with_their_images_and_pixels_keep_their_values() -> None:
+    for images, labels in epochs(1)[0]:
+        assert (images.dtype, labels.dtype, labels.shape[1]) == (np.float32, np.float32, CLASSES)
+        assert labels.argmax(axis=1).tolist() == [SPLIT.labels[int(image[0, 0, 0])] for image in images]
+        assert (labels.sum(axis=1) == 1).all()
+
+
+@pytest.fixture(scope="module")
+def random_setting() -> dict[str, Any]:
+    """Noise images under the strong augmentation, mixup included: nothing random is left out."""
+    rng = np.random.default_rng(0)
+    split = Split(rng.integers(0, 256, (ROWS, 16, 16, 1), dtype=np.uint8), SPLIT.labels)
+    return {"split": split, "augment": config.build(node("augmentation", "strong")), "seed": 7}
+
+
+def test_the_same_seed_gives_the_same_batches_bit_for_bit(random_setting: dict[str, Any]) -> None:
+    assert same(epochs(2, **random_setting), epochs(2, **random_setting))
+    assert not same(epochs(1, **random_setting), epochs(1, **{**random_setting, "seed": 8}))
+
+
+def test_an_epoch_can_be_produced_again_without_the_ones_before_it(random_setting: dict[str, Any]) -> None:
+    from_the_start = epochs(4, **random_setting)
+    assert same(from_the_start[2:], epochs(2, first_epoch=2, **random_setting))
+    assert not same(from_the_start[:1], from_the_start[2:3])
+
+
+def test_the_weight_of_an_image_is_that_of_its_class() -> None:
+    weights_of_classes = (0.5, 1.0, 3.0)
+    for images, labels, weights in epochs(1, class_weights=weights_of_classes)[0]:
+        assert weights.tolist() == [weights_of_classes[label] for label in labels.argmax(axis=1)]
+        assert weights.shape == images.shape[:1]
+
+
+def test_the_weight_of_a_mixed_label_is_mixed_alike() -> None:
+    def mix(images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return images, 0.75 * labels + 0.25 * tf.roll(labels, 1, axis=0)
+
+    for _, labels, weights in epochs(1, class_weights=(0.5, 1.0, 3.0), augment=mix)[0]:
+        np.testing.assert_allclose(weights, labels @ np.array([0.5, 1.0, 3.0]), rtol=1e-6)
+
+
+def test_replicas_get_equal_shares_and_the_rows_left_over_are_others_each_epoch() -> None:
+    found = epochs(8, replicas=2, batch_size=4)
+    assert [len(images) for images, _ in found[0]] == [4, 4, 2]
+    left_over = [set(range(ROWS)) - set(rows(epoch)) for epoch in found]
+    assert all(len(rows_left) == 1 for rows_left in left_over)
+    assert len(set().union(*left_over)) > 1
+
+
+def test_no_replica_goes_without_images() -> None:
+    few = SPLIT.take(slice(0, 9))
+    assert [[len(images) for images, _ in epoch] for epoch in epochs(2, split=few, replicas=2)] == [[4, 4], [4, 4]]
+
+
+def test_evaluation_batches_keep_order_and_end() -> None:
+    batches: list[Batch] = [
+        (images.numpy(), labels.numpy()) for images, labels in evaluation_batches(SPLIT, 4, CLASSES)
+    ]
+    assert rows(batches) == list(range(ROWS))
+    assert np.concatenate([labels for _, labels in batches]).argmax(axis=1).tolist() == SPLIT.labels.tolist()
+    assert batches[0][0].dtype == np.float32

@@ -1,0 +1,235 @@
+"""Training keeps what it promises: one epoch axis, the right weights, repeatable runs, an end when the loss is lost."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import pytest
+from contracts import compose
+from rich.console import Console
+from tensorflow.python.framework.config import disable_op_determinism
+
+from fer_exp import config, training
+from fer_exp.dataset import Split, Splits
+from fer_exp.errors import TrainingDivergedError
+
+NAMES = ("angry", "happy", "sad")
+PLAIN = ("augmentation=none", "schedule=constant", "precision=float32", "batch_size=12")
+SMALL_CNN = (
+    "model.widths=[4,4]",
+    "model.head_units=8",
+    "model.batch_norm=false",
+    "model.block_dropout=0.0",
+    "model.head_dropout=0.0",
+)
+SMALL_MOBILENET = ("model=mobilenet_v1", "model.alpha=0.1", "model.input_size=32", "model.weights=null")
+# Two epochs in which hardly anything happens, then steps so large that every later epoch is much worse.
+GETS_WORSE = ("schedule=step", "schedule.milestones=[0.5]", "schedule.factor=1.0e+7", "lr=1e-6", "epochs=4")
+
+
+def make_splits(train: int = 24, size: int = 8) -> Splits:
+    """Grey images whose brightness tells the class, with noise."""
+    rng = np.random.default_rng(0)
+
+    def split(count: int) -> Split:
+        labels = np.arange(count) % 3
+        images = rng.integers(0, 60, (count, size, size, 1)) + 80 * labels[:, None, None, None]
+        return Split(images.astype(np.uint8), labels)
+
+    return Splits(split(train), split(15), split(3), NAMES, "0", "made in the test")
+
+
+SPLITS = make_splits()
+
+
+class Run(NamedTuple):
+    """What a training left behind."""
+
+    trained: training.Trained
+    logged: list[tuple[dict[str, float], int]]
+    model_in_training: keras.Model
+
+
+@pytest.fixture(autouse=True)
+def _leave_no_global_state() -> Iterator[None]:
+    yield
+    keras.mixed_precision.set_dtype_policy("float32")
+    disable_op_determinism()
+
+
+def run(folder: Path, *overrides: str, splits: Splits = SPLITS) -> Run:
+    """Trains as `experiment` does."""
+    model = () if "model=mobilenet_v1" in overrides else SMALL_CNN
+    experiment = config.check(compose(*PLAIN, *model, *overrides))
+    strategy = training.prepare(experiment)
+    parts = training.assemble(experiment, splits, strategy)
+    logged: list[tuple[dict[str, float], int]] = []
+    trained = training.train(
+        experiment, splits, strategy, parts, folder, Console(quiet=True), lambda *entry: logged.append(entry)
+    )
+    return Run(trained, logged, parts.model)
+
+
+def evaluate(model: keras.Model, split: Split) -> tuple[float, float]:
+    """Returns loss and accuracy, by NumPy."""
+    logits = np.asarray(model(split.images.astype(np.float32), training=False))
+    log_probabilities = logits - logits.max(axis=1, keepdims=True)
+    log_probabilities -= np.log(np.exp(log_probabilities).sum(axis=1, keepdims=True))
+    loss = -log_probabilities[np.arange(len(split)), split.labels].mean()
+    return float(loss), float(np.mean(logits.argmax(axis=1) == split.labels))
+
+
+@pytest.fixture(scope="module")
+def best(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return run(tmp_path_factory.mktemp("best"), *GETS_WORSE, "monitor=val/loss", "checkpoint.keep=best")
+
+
+# Everything random: augmentation, dropout, weights, order.
+RANDOM = ("augmentation=light", "model.batch_norm=true", "model.block_dropout=0.2", "loss.class_weights=auto", "seed=3")
+
+
+@pytest.fixture(scope="module")
+def last(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return run(tmp_path_factory.mktemp("last"), *GETS_WORSE, *RANDOM, "deterministic=true", "checkpoint.keep=last")
+
+
+def test_the_history_has_a_row_for_each_epoch_and_the_same_goes_to_the_log(best: Run) -> None:
+    history = best.trained.history
+    assert list(history.columns) == [
+        "epoch",
+        "train/loss",
+        "train/accuracy",
+        "val/loss",
+        "val/accuracy",
+        "val/macro_f1",
+        "lr",
+        "images_per_second",
+    ]
+    assert history["epoch"].tolist() == [1, 2, 3, 4]
+    assert [{"epoch": epoch, **metrics} for metrics, epoch in best.logged] == history.to_dict("records")
+    assert best.trained.stage_starts == []
+
+
+def test_the_rate_of_an_epoch_is_the_one_at_its_end(best: Run) -> None:
+    assert best.trained.history["lr"].tolist() == pytest.approx([1e-6, 1e-6, 10, 10], rel=1e-5)
+
+
+def test_keep_best_gives_the_weights_of_the_best_epoch(best: Run) -> None:
+    losses = best.trained.history["val/loss"]
+    assert losses.iloc[-1] > 2 * losses.min()  # the last weights would show
+    assert best.trained.best_epoch == 1 + int(losses.argmin()) <= 2
+    assert best.trained.best_value == losses.min()
+    loss, accuracy = evaluate(best.trained.model, SPLITS.val)
+    assert loss == pytest.approx(losses.min(), rel=1e-5)
+    assert accuracy == pytest.approx(best.trained.history["val/accuracy"][losses.argmin()])
+
+
+def test_keep_last_gives_the_weights_of_the_last_epoch(last: Run) -> None:
+    losses = last.trained.history["val/loss"]
+    assert (last.trained.best_epoch, last.trained.best_value) == (4, last.trained.history["val/accuracy"].iloc[-1])
+    assert losses.iloc[-1] > 2 * losses.min()
+    assert evaluate(last.trained.model, SPLITS.val)[0] == pytest.approx(losses.iloc[-1], rel=1e-4)
+
+
+def test_predict_gives_the_softmax_of_the_logits_whatever_the_batch_size(best: Run) -> None:
+    images = SPLITS.val.images
+    exponentials = np.exp(np.asarray(best.trained.model(images.astype(np.float32))))
+    expected = exponentials / exponentials.sum(axis=1, keepdims=True)
+    for batch_size in (4, 100):
+        np.testing.assert_allclose(training.predict(best.trained.model, images, batch_size), expected, rtol=1e-5)
+
+
+def test_early_stopping_ends_the_training_and_a_plateau_lowers_the_rate(tmp_path: Path) -> None:
+    found = run(
+        tmp_path, "epochs=9", "lr=1e-3", "monitor=val/loss",
+        "early_stopping.patience=3", "early_stopping.min_delta=1e+9",
+        "schedule=plateau", "schedule.patience=1", "schedule.min_delta=1e+9", "schedule.factor=0.1",
+        "schedule.min_lr=5e-5",
+    )  # fmt: skip
+    history = found.trained.history
+    assert history["epoch"].tolist() == [1, 2, 3, 4]  # the first epoch improves on nothing, three more do not
+    assert history["lr"].tolist() == pytest.approx([1e-3, 1e-3, 1e-4, 5e-5])
+
+
+@pytest.fixture
+def _tiny_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backbone of one convolution in place of 86 layers, which take long to compile."""
+
+    def build(input_shape: tuple[int, int, int], name: str, **ignored: object) -> keras.Model:
+        inputs = keras.Input(input_shape)
+        x = keras.layers.Conv2D(4, 3, strides=4)(inputs)
+        return keras.Model(inputs, keras.layers.BatchNormalization()(x), name=name)
+
+    monkeypatch.setattr(keras.applications, "MobileNet", build)
+
+
+@pytest.mark.usefixtures("_tiny_backbone")
+def test_stages_share_one_epoch_axis_without_gaps_and_scale_the_rate(tmp_path: Path) -> None:
+    found = run(
+        tmp_path, *SMALL_MOBILENET, "finetune=staged", "monitor=val/loss",
+        "finetune.stages=[{name: head, unfreeze: 0.0, lr_scale: 1.0, epoch_share: 0.7}, "
+        "{name: all, unfreeze: 1.0, lr_scale: 0.1, epoch_share: 0.3}]",
+        "epochs=7", "lr=1e-3", "early_stopping.patience=1", "early_stopping.min_delta=1e+9",
+    )  # fmt: skip
+    # Five and two epochs were planned; each stage stops after its second.
+    assert found.trained.history["epoch"].tolist() == [1, 2, 3, 4]
+    assert found.trained.stage_starts == [3]
+    assert found.trained.history["lr"].tolist() == pytest.approx([1e-3, 1e-3, 1e-4, 1e-4])
+    assert [epoch for _, epoch in found.logged] == [1, 2, 3, 4]
+
+
+def test_deterministic_runs_are_equal_bit_for_bit(last: Run, tmp_path: Path) -> None:
+    one = last.trained
+    other = run(tmp_path, *GETS_WORSE, *RANDOM, "deterministic=true", "checkpoint.keep=last").trained
+    assert all(np.array_equal(a, b) for a, b in zip(one.model.get_weights(), other.model.get_weights(), strict=True))
+    measured = [column for column in one.history.columns if column != "images_per_second"]
+    assert one.history[measured].equals(other.history[measured])
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_names_epoch_and_step(tmp_path: Path) -> None:
+    with pytest.raises(TrainingDivergedError) as caught:
+        run(tmp_path, "lr=1e30", "epochs=2")
+    assert str(caught.value) == (
+        "The loss became nan in epoch 1, step 2. Try a smaller lr, optimizer.clipnorm=1.0, or precision=float32."
+    )
+    assert caught.value.exit_code == 3
+
+
+def test_weights_that_are_lost_in_the_very_last_step_are_noticed_too(tmp_path: Path) -> None:
+    with pytest.raises(TrainingDivergedError, match="The validation loss became nan after epoch 1. Try a smaller lr"):
+        run(tmp_path, "lr=1e30", "epochs=1", "batch_size=24")
+
+
+def test_bfloat16_trains_and_leaves_a_float32_model_that_predicts_the_same(tmp_path: Path) -> None:
+    found = run(tmp_path, "precision=mixed_bfloat16", "epochs=3", "lr=1e-2", "checkpoint.keep=last")
+    model, twin = found.model_in_training, found.trained.model
+    assert {layer.compute_dtype for layer in model.layers} == {"bfloat16", "float32"}
+    assert {layer.compute_dtype for layer in twin.layers} == {"float32"}
+    assert np.isfinite(found.trained.history["train/loss"]).all()
+    images = SPLITS.val.images
+    np.testing.assert_allclose(training.predict(twin, images, 15), training.predict(model, images, 15), atol=0.02)
+
+
+def test_auto_precision_is_float32_on_a_cpu() -> None:
+    assert training.choose_precision("mixed_bfloat16") == "mixed_bfloat16"
+    assert training.choose_precision("auto") in ("float32", "mixed_float16")
+
+
+@pytest.mark.usefixtures("_tiny_backbone")
+def test_a_frozen_backbone_with_random_weights_is_warned_about(caplog: pytest.LogCaptureFixture) -> None:
+    experiment = config.check(compose(*SMALL_MOBILENET, "finetune=staged"))
+    parts = training.assemble(experiment, SPLITS, training.prepare(experiment))
+    assert parts.weights_origin == "random"
+    assert "finetune=staged freezes a backbone that has random weights." in caplog.text
+
+
+def test_an_augmented_sample_is_of_pixels_and_the_larger_label() -> None:
+    def brighten(images: Any, labels: Any, seed: Any) -> tuple[Any, Any]:
+        return images + 10.4, labels * 0.9 + 0.1 / 3
+
+    images, labels = training.augmented_sample(SPLITS.train, brighten, 3, seed=0, most=5)
+    assert images.dtype == np.uint8
+    assert np.array_equal(images, SPLITS.train.images[:5] + 10)
+    assert labels.tolist() == SPLITS.train.labels[:5].tolist()
