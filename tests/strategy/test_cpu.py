@@ -1,4 +1,4 @@
-"""The CPU with the threads that were asked for, which are fixed at the first use of TensorFlow: a process of its own."""
+"""The CPU with as many threads as asked for, fixed at the first use of TensorFlow: tested in a process of its own."""
 
 import subprocess
 import sys

@@ -69,8 +69,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """Two replicas, one device, and two replicas with batch normalisation and a row too many."""
     folder = tmp_path_factory.mktemp("mirrored")
     plain = compose(
-        "strategy=mirrored", "strategy.devices=2", "batch_size=8", "epochs=2", "optimizer=sgd", "lr=0.05",
-        "schedule=constant", "loss.class_weights=auto", "model.widths=[4,4]", "model.head_units=8",
+        "strategy=mirrored", "strategy.devices=2", "batch_size=8", "epochs=2", "optimizer=sgd", "lr=0.5",
+        "schedule=constant", "augmentation=none", "loss.class_weights=auto", "model.widths=[4,4]", "model.head_units=8",
         "model.batch_norm=false", "model.block_dropout=0.0", "model.head_dropout=0.0", "checkpoint.keep=last",
         "precision=float32",
     )  # fmt: skip
@@ -94,7 +94,8 @@ def test_two_replicas_train_as_one_device_does(results: list[dict[str, Any]]) ->
         assert mirrored["history"][column] == pytest.approx(single["history"][column], rel=1e-5), column
     for one, other in zip(mirrored["weights"], single["weights"], strict=True):
         assert one == pytest.approx(other, rel=1e-4, abs=1e-6)
-    assert single["history"]["train/loss"][0] != pytest.approx(single["history"]["train/loss"][1], rel=1e-3)
+    first, second = single["history"]["train/loss"]
+    assert abs(first - second) > 0.01  # else equal weights would prove little
 
 
 def test_a_row_too_many_for_the_replicas_does_not_spoil_batch_normalisation(results: list[dict[str, Any]]) -> None:

@@ -1,0 +1,143 @@
+"""Numbers about predictions, checked by hand on a small confusion matrix."""
+
+import math
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score
+
+from fer_exp import metrics
+
+NAMES = ("a", "b", "c")
+# True a: 3 as a, 1 as b; true b: 2 as b; true c: 1 as a, 2 as c, 1 as b.
+LABELS = np.array([0, 0, 0, 0, 1, 1, 2, 2, 2, 2])
+PREDICTED = np.array([0, 0, 0, 1, 1, 1, 0, 2, 2, 1])
+
+
+def probabilities(predicted: np.ndarray, classes: int = 3, confidence: float = 0.8) -> np.ndarray:
+    rows = np.full((len(predicted), classes), (1 - confidence) / (classes - 1))
+    rows[np.arange(len(predicted)), predicted] = confidence
+    return rows
+
+
+@pytest.fixture
+def evaluation() -> metrics.Evaluation:
+    return metrics.evaluate(probabilities(PREDICTED), LABELS, NAMES)
+
+
+def test_the_confusion_matrix_has_true_classes_in_rows(evaluation: metrics.Evaluation) -> None:
+    assert evaluation.confusion.tolist() == [[3, 1, 0], [0, 2, 0], [1, 1, 2]]
+
+
+def test_accuracy_recall_precision_and_f1_by_hand(evaluation: metrics.Evaluation) -> None:
+    assert evaluation.accuracy == pytest.approx(0.7)
+    np.testing.assert_allclose(evaluation.recall, [0.75, 1.0, 0.5])
+    np.testing.assert_allclose(evaluation.precision, [0.75, 0.5, 1.0])
+    np.testing.assert_allclose(evaluation.f1, [0.75, 2 / 3, 2 / 3])
+    assert evaluation.macro_f1 == pytest.approx((0.75 + 4 / 3) / 3)
+    assert evaluation.balanced_accuracy == pytest.approx(0.75)
+
+
+def test_macro_f1_is_scikit_learns(evaluation: metrics.Evaluation) -> None:
+    assert evaluation.macro_f1 == pytest.approx(f1_score(LABELS, PREDICTED, average="macro"))
+
+
+def test_the_accuracy_interval_is_wilsons(evaluation: metrics.Evaluation) -> None:
+    n, p, z = 10, 0.7, 1.959963984540054
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    assert evaluation.accuracy_interval == pytest.approx((centre - half, centre + half))
+
+
+def test_the_macro_f1_interval_holds_the_value_and_narrows_with_more_images(evaluation: metrics.Evaluation) -> None:
+    many = metrics.evaluate(np.tile(probabilities(PREDICTED), (50, 1)), np.tile(LABELS, 50), NAMES)
+    low, high = many.macro_f1_interval
+    assert low < many.macro_f1 < high
+    assert high - low < (evaluation.macro_f1_interval[1] - evaluation.macro_f1_interval[0]) / 3
+
+
+def test_the_bootstrap_of_matrices_equals_the_bootstrap_of_images() -> None:
+    random = np.random.default_rng(0)
+    labels, predicted = np.tile(LABELS, 20), np.tile(PREDICTED, 20)
+    rows = random.integers(0, 200, (1000, 200))
+    scores = [f1_score(labels[row], predicted[row], average="macro") for row in rows]
+    expected = np.quantile(scores, [0.025, 0.975])
+    found = metrics.evaluate(probabilities(predicted), labels, NAMES).macro_f1_interval
+    np.testing.assert_allclose(found, expected, atol=0.012)
+
+
+def test_a_model_that_stays_at_one_class_is_told_as_it_is() -> None:
+    stuck = metrics.evaluate(probabilities(np.zeros(10, int)), LABELS, NAMES)
+    assert stuck.accuracy == 0.4
+    assert stuck.recall.tolist() == [1.0, 0.0, 0.0]
+    assert stuck.macro_f1 == pytest.approx(f1_score(LABELS, np.zeros(10), average="macro", zero_division=0))
+    assert all(math.isfinite(value) for value in metrics.scalars(stuck, "test").values())
+
+
+def test_a_class_that_is_neither_present_nor_predicted_does_not_count() -> None:
+    names = (*NAMES, "d")
+    found = metrics.evaluate(probabilities(PREDICTED, 4), LABELS, names)
+    assert found.macro_f1 == pytest.approx((0.75 + 4 / 3) / 3)
+    values = metrics.scalars(found, "test")
+    assert "test/recall/d" not in values
+    assert "test/recall/c" in values
+    assert "left out: d" in metrics.classification_text(found)
+
+
+def test_scalars_carry_the_names_of_the_run(evaluation: metrics.Evaluation) -> None:
+    values = metrics.scalars(evaluation, "test")
+    assert values["test/accuracy"] == pytest.approx(0.7)
+    assert values["test/recall/c"] == 0.5
+    assert {"test/accuracy_low", "test/accuracy_high", "test/macro_f1_low", "test/balanced_accuracy"} <= values.keys()
+
+
+def test_confused_pairs_keep_the_direction_and_sort_by_count_then_share(evaluation: metrics.Evaluation) -> None:
+    pairs = metrics.confused_pairs(evaluation)
+    assert list(zip(pairs["true"], pairs["predicted"], pairs["count"], strict=True)) == [
+        ("a", "b", 1),
+        ("c", "a", 1),
+        ("c", "b", 1),
+    ]
+    assert pairs["share_of_true"].tolist() == [0.25, 0.25, 0.25]
+    assert len(metrics.confused_pairs(evaluation, most=1)) == 1
+
+
+def test_confusions_are_told_in_words(evaluation: metrics.Evaluation) -> None:
+    sentence = metrics.describe_confusions(evaluation)[0]
+    assert sentence == "a is taken for b in 1 of its 4 test images (25.0 %)"
+
+
+def test_a_perfect_model_confuses_nothing() -> None:
+    perfect = metrics.evaluate(probabilities(LABELS), LABELS, NAMES)
+    assert metrics.confused_pairs(perfect).empty
+    assert metrics.describe_confusions(perfect) == []
+    assert perfect.accuracy_interval.high == pytest.approx(1.0)
+
+
+def test_tables_are_labelled(evaluation: metrics.Evaluation) -> None:
+    assert metrics.confusion_table(evaluation).loc["true_c", "predicted_a"] == 1
+    table = metrics.classification_table(evaluation)
+    assert table.loc["b", "support"] == 2
+    assert table.loc["macro avg", "f1"] == pytest.approx(evaluation.macro_f1)
+    assert table.loc["accuracy", "f1"] == pytest.approx(0.7)
+    predictions = metrics.predictions_table(evaluation)
+    assert predictions.loc[3, ["label", "prediction", "correct"]].tolist() == ["a", "b", False]
+    np.testing.assert_allclose(predictions[["p_a", "p_b", "p_c"]].sum(axis=1), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("rows", "labels", "names", "message"),
+    [
+        (np.full((10, 3), 0.5), LABELS, NAMES, "sum to 1"),
+        (np.full((10, 3), np.nan), LABELS, NAMES, "finite"),
+        (probabilities(PREDICTED)[:5], LABELS, NAMES, "`labels` must be integers of shape"),
+        (probabilities(PREDICTED), LABELS + 1, NAMES, "must lie between 0 and 2"),
+        (probabilities(PREDICTED), LABELS, ("a", "b"), "must hold 3 different names"),
+        (probabilities(PREDICTED)[0], LABELS, NAMES, "must have shape"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused(
+    rows: np.ndarray, labels: np.ndarray, names: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        metrics.evaluate(rows, labels, names)
