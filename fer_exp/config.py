@@ -7,16 +7,15 @@ options of a checked configuration). It knows no option by name except in the cr
 import importlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fer_exp.errors import ConfigError
 from fer_exp.explain import describe, siblings
 from fer_exp.signature import (
     Metric,
     NonNegativeFloat,
-    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     argument_docs,
@@ -77,7 +76,7 @@ class Experiment(BaseModel):
         lr: Peak learning rate, > 0; the schedule starts from it and the fine-tuning stages scale it.
         epochs: Passes over the training split, >= 1, over all stages together.
         batch_size: Images a step, over all replicas together, >= 1.
-        seed: Seed of weights, data order and augmentation, >= 0.
+        seed: Seed of weights, data order and augmentation, 0 to 2^31 - 1.
         deterministic: True makes every operation repeatable bit for bit, at the cost of speed.
         precision: Number format of the computation; auto chooses for the device.
         monitor: Metric that checkpoint and early stopping follow unless told otherwise.
@@ -93,7 +92,7 @@ class Experiment(BaseModel):
     lr: PositiveFloat
     epochs: PositiveInt
     batch_size: PositiveInt
-    seed: NonNegativeInt
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
     deterministic: bool
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
     monitor: Metric

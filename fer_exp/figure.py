@@ -16,6 +16,7 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from fer_exp.metrics import Evaluation
@@ -271,7 +272,7 @@ def _draw_metric(axes: Axes, history: pd.DataFrame, metric: str, columns: list[s
             linewidth=1.7,
         )
         best = line.loc[line["epoch"] == best_epoch, column]
-        if split == "val" and len(best):
+        if best_epoch is not None and split == "val" and len(best):
             value = float(best.iloc[0])
             axes.plot(best_epoch, value, "o", color=color, markersize=8, markeredgecolor="white")
             written = f"{100 * value:.1f} %" if percent else f"{value:.3f}"
@@ -334,7 +335,8 @@ def _headline(figure: Figure, title: str, subtitle: str) -> None:
     left = 0.12 / figure.get_figwidth()
     figure.text(left, 1 - 0.1 / height, title, va="top", fontsize=13, fontweight="bold", color=_INK)
     figure.text(left, 1 - 0.37 / height, subtitle, va="top", fontsize=9.5, linespacing=1.3, color=_FAINT)
-    if (engine := figure.get_layout_engine()) is not None:
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
         engine.set(rect=(0, 0, 1, 1 - _headline_height(subtitle) / height))
 
 

@@ -1,0 +1,65 @@
+"""dataset=synthetic: seeded, balanced, learnable but not trivial."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from contracts import node
+
+from fer_exp import config
+from fer_exp.dataset import Splits
+from fer_exp.emotions import EMOTIONS
+
+
+def draw(**changes: Any) -> Splits:
+    options = {"train_size": 70, "val_size": 35, "test_size": 21, **changes}
+    splits: Splits = config.build(node("dataset", "synthetic", **options))
+    return splits
+
+
+def test_images_are_grey_bytes_and_labels_follow_the_emotions() -> None:
+    splits = draw()
+    assert splits.train.images.shape == (70, 48, 48, 1)
+    assert splits.train.images.dtype == np.uint8
+    assert splits.class_names == EMOTIONS
+    assert (len(splits.train), len(splits.val), len(splits.test)) == (70, 35, 21)
+
+
+def test_classes_are_balanced_up_to_one_image_and_shuffled() -> None:
+    labels = draw(train_size=72).train.labels
+    counts = np.bincount(labels)
+    assert counts.max() - counts.min() <= 1
+    assert (np.diff(labels) < 0).sum() > 10
+
+
+def test_the_same_seed_draws_the_same_faces_and_another_seed_others() -> None:
+    assert draw().sha256 == draw().sha256
+    assert draw().sha256 != draw(seed=1).sha256
+
+
+def test_a_split_does_not_depend_on_the_size_of_the_others() -> None:
+    np.testing.assert_array_equal(draw().test.images, draw(train_size=140).test.images)
+
+
+def test_the_splits_share_no_image() -> None:
+    splits = draw()
+    images = [image.tobytes() for split in (splits.train, splits.val, splits.test) for image in split.images]
+    assert len(set(images)) == len(images)
+
+
+def test_difficulty_and_size_change_the_images() -> None:
+    assert not np.array_equal(draw(difficulty=0.0).train.images, draw(difficulty=1.0).train.images)
+    assert draw(image_size=32).train.images.shape == (70, 32, 32, 1)
+
+
+@pytest.mark.parametrize(("difficulty", "low", "high"), [(0.0, 0.5, 1.0), (0.5, 0.2, 0.8)])
+def test_a_linear_model_learns_something_but_not_everything(difficulty: float, low: float, high: float) -> None:
+    from sklearn.decomposition import PCA
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    splits = draw(train_size=1050, test_size=280, difficulty=difficulty)
+    features = {name: getattr(splits, name).images.reshape(-1, 48 * 48) / 255 for name in ("train", "test")}
+    model = make_pipeline(PCA(60, random_state=0), LogisticRegression(max_iter=500))
+    accuracy = model.fit(features["train"], splits.train.labels).score(features["test"], splits.test.labels)
+    assert low < accuracy < high  # chance is 0.14
