@@ -10,10 +10,19 @@ import pytest
 
 # Before TensorFlow is imported by any test: two workers share the cores of a small machine.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.pop("MLFLOW_TRACKING_URI", None)
+os.environ["CUDA_VISIBLE_DEVICES"] = ""  # devices are fixed at the first use, and tests share a process
 
 ROOT = Path(__file__).parent.parent
 CommandLine = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def environment_for(folder: Path, **more: str) -> dict[str, str]:
+    """Returns the environment of a process that must not see what other tests cached or logged.
+
+    `mlflow.set_tracking_uri` leaves its argument in the environment of the process that calls it.
+    """
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
+    return {**clean, "FER_EXP_CACHE": str(folder / "cache"), "PYTHONUNBUFFERED": "1", **more}
 
 
 @pytest.fixture
@@ -24,7 +33,7 @@ def command_line(tmp_path: Path) -> CommandLine:
         return subprocess.run(
             [sys.executable, "-m", "fer_exp", *arguments],
             cwd=tmp_path,
-            env={**os.environ, "FER_EXP_CACHE": str(tmp_path / "cache"), **environment},
+            env=environment_for(tmp_path, **environment),
             capture_output=True,
             text=True,
             timeout=timeout_seconds,

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, environment_for
 from PIL import Image
 
 from fer_exp.emotions import EMOTIONS
@@ -75,7 +75,7 @@ def test_a_printed_command_works(command: str, workplace: Path) -> None:
     words = [sys.executable, *shlex.split(command)[1:]]
     if not {"--help", "--cfg"} & set(words) and not any(word.startswith("debug=") for word in words):
         words += ["debug=fast"]
-    environment = {**os.environ, "FER_EXP_CACHE": str(workplace / "cache"), "KERAS_HOME": str(workplace / "keras")}
+    environment = environment_for(workplace, KERAS_HOME=str(workplace / "keras"))
     done = subprocess.run(
         words, cwd=workplace, env=environment, capture_output=True, text=True, timeout=400, check=False
     )
@@ -124,7 +124,7 @@ def test_the_model_of_the_guide_works_as_printed(tmp_path: Path) -> None:
         assert body is not None
         (tmp_path / path).write_text(body.group(1))
     words = [sys.executable, "-m", "fer_exp", "model=linear", "model.l2=0", "debug=fast", "dataset.train_size=70"]
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "FER_EXP_CACHE": str(tmp_path / "cache")}
+    environment = environment_for(tmp_path, PYTHONPATH=str(tmp_path))
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     bad = subprocess.run(

@@ -1,6 +1,5 @@
 """The main job from the command line to MLflow, in real processes, on tiny data."""
 
-import os
 import re
 import signal
 import subprocess
@@ -15,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import CommandLine
+from conftest import CommandLine, environment_for
 from contracts import compose
 from PIL import Image
 
@@ -58,10 +57,9 @@ def runs_of(folder: Path, experiment: str = "fer_exp") -> list[mlflow.entities.R
 
 
 def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
-    environment = {**os.environ, "FER_EXP_CACHE": str(folder / "cache"), "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", "fer_exp", *arguments]
     return subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, cwd=folder, env=environment_for(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
 
 

@@ -46,7 +46,7 @@ def test_a_child_that_fails_leaves_the_others_and_the_exit_code_tells(
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     runs = client.search_runs([client.get_experiment_by_name("fer_exp").experiment_id])
     statuses = {run.data.tags.get("sweep.lr", "parent"): run.info.status for run in runs}
-    assert statuses == {"1e30": "FAILED", "1e-3": "FINISHED", "parent": "FAILED"}
+    assert statuses == {"1e+30": "FAILED", "0.001": "FINISHED", "parent": "FAILED"}
     (parent,) = [run for run in runs if "sweep.lr" not in run.data.tags]
     table = pd.read_csv(client.download_artifacts(parent.info.run_id, "leaderboard.csv"))
     assert table["status"].tolist() == ["FINISHED", "FAILED"]

@@ -124,7 +124,7 @@ def build(
 
 
 def _draw_split(size: int, image_size: int, difficulty: float, seed: tuple[int, int]) -> Split:
-    """Draws the chunks of a split side by side: NumPy works outside the interpreter's lock, and each has its own seed."""
+    """Draws the chunks side by side: NumPy works outside the interpreter lock, and each chunk has its own seed."""
     labels = _generator(*seed).permutation(np.arange(size, dtype=np.int64) % len(EMOTIONS))
     images = np.empty((size, image_size, image_size, 1), dtype=np.uint8)
     step = max(1, _PIXELS_PER_CHUNK // image_size**2)
