@@ -45,6 +45,10 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
     screen.print(console.config_tree(values), console.data_table(splits))
     strategy = training.prepare(experiment)
     parts = training.assemble(experiment, splits, strategy)
+    screen.print(
+        f"{parts.model.count_params():,} parameters, first weights: {parts.weights_origin}, computed in {parts.precision}",
+        highlight=False,
+    )
     name = experiment.name or run_name(experiment, overrides)
     with tracker.run(name, flatten(values), _tags(overrides, splits, parts)) as tracked:
         tracked.log_data(splits)

@@ -13,7 +13,18 @@ from fer_exp.config import GROUPS
 PACKAGE = ROOT / "fer_exp"
 FLOORS = [
     {"errors", "emotions", "signature"},
-    {"explain", "metrics", "drawing", "archive", "data_cache", "image_ops", "imagenet", "transfer", "litert"},
+    {
+        "explain",
+        "metrics",
+        "drawing",
+        "archive",
+        "data_cache",
+        "image_ops",
+        "imagenet",
+        "transfer",
+        "litert",
+        "image_files",
+    },
     {"config", "pixel_csv", "figure"},
     {*GROUPS},
     {"callbacks", "pipeline", "console", "progress", "report"},

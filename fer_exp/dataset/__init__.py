@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from fer_exp import data_cache
 from fer_exp.errors import DataError
 
 SplitSpec = Annotated[float, Field(gt=0, lt=1)] | str
@@ -89,3 +90,41 @@ def stratified_rows(labels: np.ndarray, fraction: float, seed: int) -> tuple[np.
             f"A stratified fraction of {fraction} of {len(labels)} rows cannot be drawn: {error}"
         ) from error
     return np.sort(kept), np.sort(drawn)
+
+
+def draw_fractions(
+    labels: np.ndarray, train: np.ndarray, val: SplitSpec, test: SplitSpec, seed: int
+) -> dict[str, np.ndarray]:
+    """Takes those of val and test that are given as fractions out of the training rows.
+
+    Args:
+        labels: int (n,), of all rows.
+        train: Row numbers that may be trained on.
+        val: Fraction of `train`, or a name, which is not looked at.
+        test: The same.
+        seed: Seed of the draw.
+
+    Returns:
+        Sorted row numbers of `train` and of each split that is a fraction.
+
+    Raises:
+        DataError: If the fractions leave nothing to train on, or a class cannot be divided.
+    """
+    fractions = {name: spec for name, spec in (("val", val), ("test", test)) if isinstance(spec, float)}
+    if sum(fractions.values()) >= 1:
+        raise DataError(f"`dataset.val` and `dataset.test` must leave training rows. Received: {val} and {test}.")
+    rows, left = {"train": train}, 1.0
+    for name, fraction in fractions.items():
+        # Both fractions are of all training rows, so the second is a larger share of what the first has left.
+        kept, drawn = stratified_rows(labels[rows["train"]], fraction / left, seed)
+        rows[name], rows["train"], left = rows["train"][drawn], rows["train"][kept], left - fraction
+    return rows
+
+
+def assemble(
+    splits: Mapping[str, Split], class_names: tuple[str, ...], source: str, notes: Mapping[str, Any] | None = None
+) -> Splits:
+    """Puts train, val and test together and computes the digest of their content."""
+    train, val, test = splits["train"], splits["val"], splits["test"]
+    arrays = [array for split in (train, val, test) for array in (split.images, split.labels)]
+    return Splits(train, val, test, class_names, data_cache.sha256_of_arrays(arrays), source, notes or {})

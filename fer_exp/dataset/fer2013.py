@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fer_exp import data_cache, pixel_csv
-from fer_exp.dataset import Split, Splits, SplitSpec, stratified_rows
+from fer_exp import pixel_csv
+from fer_exp.dataset import Split, Splits, SplitSpec, assemble, draw_fractions
 from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
 from fer_exp.pixel_csv import NO_USAGE, USAGES
@@ -61,14 +61,7 @@ def build(
     missing = {name: _missing_classes(split) for name, split in splits.items() if _missing_classes(split)}
     if missing:
         notes["missing_classes"] = missing
-    content = [array for split in splits.values() for array in (split.images, split.labels)]
-    return Splits(
-        **splits,
-        class_names=EMOTIONS,
-        sha256=data_cache.sha256_of_arrays(content),
-        source=str(file),
-        notes=notes,
-    )
+    return assemble(splits, EMOTIONS, str(file), notes)
 
 
 def _check_file(file: Path) -> None:
@@ -96,18 +89,11 @@ def _choose_rows(
         )
     specs = {"val": val, "test": test}
     rows = {name: _rows_of_usage(usages, spec, name, file) for name, spec in specs.items() if isinstance(spec, str)}
-    fractions = {name: spec for name, spec in specs.items() if isinstance(spec, float)}
-    if sum(fractions.values()) >= 1:
-        raise DataError(f"`dataset.val` and `dataset.test` must leave training rows. Received: {val} and {test}.")
     train = np.flatnonzero((usages == USAGES.index(_TRAINING)) | (usages == NO_USAGE))
     if not len(train):
         raise DataError(f"{file} has no rows of Usage {_TRAINING}. It holds: {_shown(_count_usages(usages))}.")
-    left = 1.0
-    for name, fraction in fractions.items():
-        # Both fractions are of all training rows, so the second is a larger share of what the first has left.
-        kept, drawn = stratified_rows(labels[train], fraction / left, seed)
-        train, rows[name], left = train[kept], train[drawn], left - fraction
-    return {"train": train, "val": rows["val"], "test": rows["test"]}
+    rows |= draw_fractions(labels, train, val, test, seed)
+    return {name: rows[name] for name in ("train", "val", "test")}
 
 
 def _rows_of_usage(usages: np.ndarray, usage: str, name: str, file: Path) -> np.ndarray:

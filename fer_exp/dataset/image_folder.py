@@ -10,24 +10,22 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from fer_exp import data_cache
-from fer_exp.dataset import Split, Splits, SplitSpec, stratified_rows
+from fer_exp.dataset import Split, Splits, SplitSpec, assemble, draw_fractions
 from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
+from fer_exp.image_files import decode_all
 from fer_exp.signature import InputPath, NonNegativeInt, PositiveInt
 
 # Raise this number with every change of how an image is decoded: it is part of the cache key.
 _VERSION = "1"
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
-_FORMATS = ("PNG", "JPEG", "BMP", "WEBP")  # nothing else is opened, whatever the name of the file says
 _SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation"), "val"),
@@ -39,15 +37,6 @@ _ALIASES = {
     **{"anger": "angry", "disgusted": "disgust", "fearful": "fear", "happiness": "happy"},
     **{"sadness": "sad", "surprised": "surprise"},
 }
-
-
-_UNDECODABLE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    Image.DecompressionBombError,
-)  # all that Pillow raises
 _REPORTED_IMAGES = 5
 _log = logging.getLogger(__name__)
 
@@ -112,9 +101,7 @@ def build(
     if unused:
         notes["unused_images"] = unused
     splits = {name: Split(pixels[chosen], labels[chosen]) for name, chosen in rows.items()}
-    content = [array for split in splits.values() for array in (split.images, split.labels)]
-    sha256 = data_cache.sha256_of_arrays(content)
-    return Splits(**splits, class_names=names, sha256=sha256, source=str(root), notes=notes)
+    return assemble(splits, names, str(root), notes)
 
 
 def _find_images(root: Path) -> tuple[list[_Found], dict[str, Any]]:
@@ -240,16 +227,8 @@ def _choose_rows(
 ) -> dict[str, np.ndarray]:
     """Returns the row numbers of train, val and test, sorted."""
     rows = {name: np.flatnonzero(mask) for name, mask in masks.items()}
-    fractions = {name: spec for name, spec in (("val", val), ("test", test)) if isinstance(spec, float)}
-    if sum(fractions.values()) >= 1:
-        raise DataError(f"`dataset.val` and `dataset.test` must leave training images. Received: {val} and {test}.")
-    left = 1.0
-    for name, fraction in fractions.items():
-        if not len(rows["train"]):
-            break
-        # Both fractions are of all training images, so the second is a larger share of what the first has left.
-        kept, drawn = stratified_rows(labels[rows["train"]], fraction / left, seed)
-        rows["train"], rows[name], left = rows["train"][kept], rows["train"][drawn], left - fraction
+    if len(rows["train"]):
+        rows |= draw_fractions(labels, rows["train"], val, test, seed)
     empty = [name for name in ("train", "val", "test") if not len(rows.get(name, ()))]
     if empty:
         raise DataError(f"There are no usable images for {empty[0]}. Check the folders, and the warnings about images.")
@@ -280,7 +259,7 @@ def _decoded(
     arrays, problem = data_cache.load_or_build(
         cache_dir,
         data_cache.make_key("image_folder", [*options, *files]),
-        lambda: _decode_all([image.path for image in found], image_size, channels, on_bad_image),
+        lambda: decode_all([image.path for image in found], image_size, channels, on_bad_image),
     )
     notes: dict[str, Any] = {} if problem is None else {"cache": problem}
     bad = [image.path for image, kept in zip(found, arrays["kept"], strict=True) if not kept]
@@ -288,41 +267,3 @@ def _decoded(
         notes |= {"skipped_images": len(bad), "first_skipped_images": bad[:_REPORTED_IMAGES]}
         _log.warning("%s: %d images cannot be decoded, skipped; the first: %s", root, len(bad), bad[0])
     return arrays["pixels"], arrays["kept"], notes
-
-
-def _decode_all(
-    paths: Sequence[str], image_size: int, channels: int, on_bad_image: Literal["error", "skip"]
-) -> dict[str, np.ndarray]:
-    pixels = np.zeros((len(paths), image_size, image_size, channels), np.uint8)
-    kept = np.ones(len(paths), bool)
-
-    def decode(row: int) -> Exception | None:
-        try:
-            pixels[row] = _decode(paths[row], image_size, channels)
-        except _UNDECODABLE as error:
-            kept[row] = False
-            return error
-        return None
-
-    with ThreadPoolExecutor() as pool:  # Pillow decodes and resizes outside the interpreter lock
-        for path, error in zip(paths, pool.map(decode, range(len(paths))), strict=True):
-            if error is not None and on_bad_image == "error":
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise DataError(
-                    f"{path} cannot be decoded: {error}. Replace it, or leave such images out: "
-                    "dataset.on_bad_image=skip"
-                ) from error
-    return {"pixels": pixels, "kept": kept}
-
-
-def _decode(path: str, image_size: int, channels: int) -> np.ndarray:
-    """Returns uint8 (image_size, image_size, channels), upright, resized with antialiasing."""
-    with Image.open(path, formats=_FORMATS) as image:
-        # Pillow itself refuses only twice this number, and merely warns below that.
-        if Image.MAX_IMAGE_PIXELS is not None and image.width * image.height > Image.MAX_IMAGE_PIXELS:
-            raise ValueError(f"{image.width}x{image.height} pixels are more than {Image.MAX_IMAGE_PIXELS:,}")
-        if image.mode.startswith(("I", "F")):
-            raise ValueError(f"it has more than 8 bits a channel (mode {image.mode})")
-        upright = ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
-        resized = upright.resize((image_size, image_size), Image.Resampling.BILINEAR)
-        return np.asarray(resized).reshape(image_size, image_size, channels)

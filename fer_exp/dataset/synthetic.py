@@ -6,7 +6,6 @@ minutes; accuracies on it say nothing about photographs. This module decides how
 Source: the expressions follow the action units of Ekman, Friesen and Hager, "Facial Action Coding System", 2002.
 """
 
-import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
@@ -14,7 +13,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from fer_exp.dataset import Split, Splits
+from fer_exp.dataset import Split, Splits, assemble
 from fer_exp.drawing import draw
 from fer_exp.emotions import EMOTIONS
 from fer_exp.signature import Fraction, NonNegativeInt, PositiveInt
@@ -108,19 +107,8 @@ def build(
         name: _draw_split(size, image_size, difficulty, (seed, number))
         for number, (name, size) in enumerate(sizes.items())
     }
-    digest = hashlib.sha256()
-    for name, split in splits.items():
-        digest.update(f"{name} {split.images.shape} ".encode())
-        digest.update(split.images.tobytes())
-        digest.update(split.labels.astype("<i8").tobytes())
-    return Splits(
-        train=splits["train"],
-        val=splits["val"],
-        test=splits["test"],
-        class_names=EMOTIONS,
-        sha256=digest.hexdigest(),
-        source=f"synthetic faces drawn by fer_exp.dataset.synthetic (seed={seed}, difficulty={difficulty:g})",
-    )
+    source = f"synthetic faces drawn by fer_exp.dataset.synthetic (seed={seed}, difficulty={difficulty:g})"
+    return assemble(splits, EMOTIONS, source)
 
 
 def _draw_split(size: int, image_size: int, difficulty: float, seed: tuple[int, int]) -> Split:

@@ -192,7 +192,7 @@ def test_the_second_start_does_not_decode(root: Path, monkeypatch: pytest.Monkey
     def unreachable(*_: object) -> None:
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr(image_folder, "_decode_all", unreachable)
+    monkeypatch.setattr(image_folder, "decode_all", unreachable)
     assert build(root, **options).sha256 == first.sha256
     for changed in ({"channels": 3}, {"image_size": 9}, {"on_bad_image": "skip"}):
         with pytest.raises(AssertionError, match="decoded again"):
@@ -337,7 +337,7 @@ def test_splits_that_share_images_are_an_error(root: Path) -> None:
 
 
 def test_fractions_that_leave_nothing_to_train_on_are_an_error(root: Path) -> None:
-    with pytest.raises(DataError, match=r"must leave training images\. Received: 0\.6 and 0\.4"):
+    with pytest.raises(DataError, match=r"must leave training rows\. Received: 0\.6 and 0\.4"):
         build(fill(root, ("a",), 4), val=0.6, test=0.4)
 
 

@@ -1,0 +1,74 @@
+"""Image files decoded into arrays of one size.
+
+Called by the readers of data sets that are folders of images. It knows neither classes nor splits.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from fer_exp.errors import DataError
+
+_FORMATS = ("PNG", "JPEG", "BMP", "WEBP")  # nothing else is opened, whatever the name of the file says
+_UNDECODABLE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    Image.DecompressionBombError,
+)  # all that Pillow raises
+
+
+def decode_all(
+    paths: Sequence[str], image_size: int, channels: int, on_bad_image: Literal["error", "skip"]
+) -> dict[str, np.ndarray]:
+    """Decodes image files side by side.
+
+    Args:
+        paths: The files.
+        image_size: Height and width of the result in pixels; proportions are not kept.
+        channels: 1 for grey, 3 for RGB.
+        on_bad_image: `error` stops at the first file that cannot be decoded, `skip` leaves it black and unmarked.
+
+    Returns:
+        `pixels` uint8 (n, image_size, image_size, channels) and `kept` bool (n,), False where decoding failed.
+
+    Raises:
+        DataError: If a file cannot be decoded and `on_bad_image` is `error`.
+    """
+    pixels = np.zeros((len(paths), image_size, image_size, channels), np.uint8)
+    kept = np.ones(len(paths), bool)
+
+    def decode(row: int) -> Exception | None:
+        try:
+            pixels[row] = _decode(paths[row], image_size, channels)
+        except _UNDECODABLE as error:
+            kept[row] = False
+            return error
+        return None
+
+    with ThreadPoolExecutor() as pool:  # Pillow decodes and resizes outside the interpreter lock
+        for path, error in zip(paths, pool.map(decode, range(len(paths))), strict=True):
+            if error is not None and on_bad_image == "error":
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise DataError(
+                    f"{path} cannot be decoded: {error}. Replace it, or leave such images out: "
+                    "dataset.on_bad_image=skip"
+                ) from error
+    return {"pixels": pixels, "kept": kept}
+
+
+def _decode(path: str, image_size: int, channels: int) -> np.ndarray:
+    """Returns uint8 (image_size, image_size, channels), upright, resized with antialiasing."""
+    with Image.open(path, formats=_FORMATS) as image:
+        # Pillow itself refuses only twice this number, and merely warns below that.
+        if Image.MAX_IMAGE_PIXELS is not None and image.width * image.height > Image.MAX_IMAGE_PIXELS:
+            raise ValueError(f"{image.width}x{image.height} pixels are more than {Image.MAX_IMAGE_PIXELS:,}")
+        if image.mode.startswith(("I", "F")):
+            raise ValueError(f"it has more than 8 bits a channel (mode {image.mode})")
+        upright = ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
+        resized = upright.resize((image_size, image_size), Image.Resampling.BILINEAR)
+        return np.asarray(resized).reshape(image_size, image_size, channels)
