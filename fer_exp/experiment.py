@@ -46,7 +46,7 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
     strategy = training.prepare(experiment)
     parts = training.assemble(experiment, splits, strategy)
     screen.print(
-        f"{parts.model.count_params():,} parameters, first weights: {parts.weights_origin}, computed in {parts.precision}",
+        f"{parts.model.count_params():,} parameters, first weights: {parts.weights_origin}, in {parts.precision}",
         highlight=False,
     )
     name = experiment.name or run_name(experiment, overrides)

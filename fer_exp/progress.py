@@ -40,6 +40,7 @@ class TrainingProgress(keras.callbacks.Callback):
                 MofNCompleteColumn(),
                 TextColumn("{task.fields[now]}"),
                 TimeRemainingColumn(),
+                TextColumn("left"),
                 console=self._console,
                 transient=True,
             )
