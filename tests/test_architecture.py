@@ -22,6 +22,7 @@ FLOORS = [
         "image_ops",
         "imagenet",
         "transfer",
+        "batch_norm",
         "litert",
         "image_files",
     },
