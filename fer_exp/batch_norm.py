@@ -14,7 +14,7 @@ import tensorflow as tf
 class BatchNormalization(keras.layers.BatchNormalization):
     """Drop-in for `keras.layers.BatchNormalization`; images (batch, height, width, channels) take the fused path.
 
-    Everything else (other ranks, masks, another axis, renormalisation, statistics synchronised over replicas) is Keras'.
+    Everything else (other ranks, masks, another axis, renormalisation, synchronised statistics) is left to Keras.
     """
 
     def call(self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None) -> tf.Tensor:
