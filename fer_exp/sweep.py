@@ -69,7 +69,7 @@ def _finish(tracker: Tracker, tracked: Run, monitor: str, swept_keys: Sequence[s
         note[0] += f" Best: [{best['name']}](#/experiments/{tracked.experiment_id}/runs/{best['run_id']})."
         tracked.set_tags({"best_child": best["run_id"], "best_child_name": best["name"]})
         tracked.log_metrics({f"best_{monitor}": best[f"best_{monitor}"], "test/accuracy": best["test/accuracy"]})
-    shown = table.drop(columns="run_id").astype(object)
+    shown = table[["rank", *swept_keys, "status", f"best_{monitor}", "test/accuracy", "test/macro_f1"]].astype(object)
     tracker.log_table(tracked.run_id, table, "leaderboard", "\n".join([*note, *_markdown(shown)]))
 
 

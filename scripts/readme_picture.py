@@ -29,7 +29,7 @@ def main() -> None:
     for part in parts:
         whole.paste(part, (left, 0))
         left += part.width
-    whole.quantize(64).save(options.picture, optimize=True)
+    whole.quantize(256).save(options.picture, optimize=True)
 
 
 if __name__ == "__main__":

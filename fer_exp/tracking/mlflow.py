@@ -82,7 +82,9 @@ class MlflowTracker:
         location = None
         if self.uri.startswith("sqlite:///"):
             location = (Path(self.uri.removeprefix("sqlite:///")).parent / "mlartifacts").as_uri()
-        return str(self._client.create_experiment(name, artifact_location=location))
+        # The kind makes the UI open on runs, metrics and models instead of traces.
+        tags = {"mlflow.experimentKind": "custom_model_development"}
+        return str(self._client.create_experiment(name, artifact_location=location, tags=tags))
 
     @contextmanager
     def run(self, name: str, params: Mapping[str, Any], tags: Mapping[str, Any]) -> Iterator["MlflowRun"]:
