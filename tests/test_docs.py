@@ -29,7 +29,10 @@ def commands() -> list[str]:
     for page in PAGES:
         for block in re.findall(r"^ *```bash\n(.*?)^ *```", page.read_text(), re.DOTALL | re.MULTILINE):
             found += [line.strip() for line in block.replace("\\\n", " ").splitlines() if line.strip()]
-    return list(dict.fromkeys(found))
+    table = re.findall(r"^\| `(\w+=[^`]*)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    return list(
+        dict.fromkeys([*found, *(f"python -m fer_exp {overrides}" for overrides in table if "dataset=" in overrides)])
+    )
 
 
 PYTHON = [command for command in commands() if command.startswith("python ")]
