@@ -17,7 +17,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-run: $(STAMP) ## the main job on the built-in data set: train, evaluate, export, log (about 2 minutes)
+run: $(STAMP) ## the main job on the built-in data set: train, evaluate, export, log (about 3 minutes)
 	$(PY) -m fer_exp
 
 test: $(STAMP) ## the whole test suite

@@ -111,7 +111,7 @@ def test_all_problems_of_all_groups_come_at_once() -> None:
         (["strategy=mirrored", "strategy.devices=2", "batch_size=33"], "must be divisible by the 2 replicas"),
         (["finetune=staged"], "needs a model with a backbone: model=mobilenet_v1 or model=mobilenet_v2."),
         (["model=mobilenet_v2", "finetune=staged", "epochs=2"], "must give each of the 3 stages one epoch"),
-        (["schedule.warmup_epochs=4"], "`schedule.warmup_epochs` must be smaller than epochs=4."),
+        (["schedule.warmup_epochs=3"], "`schedule.warmup_epochs` must be smaller than epochs=3."),
         (["precision=mixed_float16"], "mixed_float16 needs a GPU"),
         (["limit_batches=1", "overfit_batches=1"], "exclude each other"),
     ],
