@@ -44,6 +44,7 @@ class Keeper(keras.callbacks.Callback):
 
     Args:
         checkpoint: What ranks the epochs, and which is kept.
+        whole: The model whose weights are kept; what is fitted may be a part of it.
         images: Training images of an epoch.
         path: Where the weights go.
         log_epoch: Called with the metrics of each epoch and its number, from 1.
@@ -53,9 +54,11 @@ class Keeper(keras.callbacks.Callback):
         kept: Number of the kept epoch and its monitored metric.
     """
 
-    def __init__(self, checkpoint: Checkpoint, images: int, path: Path, log_epoch: EpochLog) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, whole: keras.Model, images: int, path: Path, log_epoch: EpochLog
+    ) -> None:
         super().__init__()
-        self._images = images
+        self._whole, self._images = whole, images
         self._path, self._log_epoch = path, log_epoch
         self._monitor, self._keep = checkpoint.monitor, checkpoint.keep
         self.rows: list[dict[str, float]] = []
@@ -86,9 +89,9 @@ class Keeper(keras.callbacks.Callback):
         if self._keep == "last" or math.isnan(best) or better:
             self.kept = (epoch + 1, value)
             partial = self._path.with_name(f"partial-{self._path.name}")
-            self.model.save_weights(partial)
+            self._whole.save_weights(partial)
             partial.replace(self._path)  # a kill in the middle of writing leaves the previous weights
 
-    def restore(self, model: keras.Model) -> None:
-        """Loads the kept weights into `model`."""
-        model.load_weights(self._path)
+    def restore(self) -> None:
+        """Loads the kept weights."""
+        self._whole.load_weights(self._path)

@@ -82,6 +82,8 @@ class Experiment(BaseModel):
         monitor: Metric that checkpoint and early stopping follow unless told otherwise.
         early_stopping: null trains every epoch.
         checkpoint: Which epoch's weights are kept.
+        test_time_augmentation: Views of each test image whose predictions are averaged; reported as `test_<views>/...`
+            beside the plain numbers.
         limit_batches: Use only so many batches of each split; null uses all.
         overfit_batches: Train, validate and test on the same so many batches; a sound model reaches 100 %.
         cache_dir: Folder for parsed data sets.
@@ -98,6 +100,7 @@ class Experiment(BaseModel):
     monitor: Metric
     early_stopping: EarlyStopping | None
     checkpoint: Checkpoint
+    test_time_augmentation: Literal["none", "flip", "ten_crop"]
     limit_batches: PositiveInt | None
     overfit_batches: PositiveInt | None
     cache_dir: str

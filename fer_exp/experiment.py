@@ -18,7 +18,7 @@ import tensorflow as tf
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from fer_exp import config, console, metrics, report, training
+from fer_exp import assembly, config, console, metrics, report, training
 from fer_exp.dataset import Split, Splits
 from fer_exp.export import Exported
 from fer_exp.tracking import Run, Tracker, swept
@@ -43,10 +43,12 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
     splits = limit(config.build(experiment.dataset), experiment)
     tracker: Tracker = config.build(experiment.tracking)
     screen.print(console.config_tree(values), console.data_table(splits))
-    strategy = training.prepare(experiment)
-    parts = training.assemble(experiment, splits, strategy)
+    strategy = assembly.prepare(experiment)
+    parts = assembly.assemble(experiment, splits, strategy)
     screen.print(
-        f"{parts.model.count_params():,} parameters, first weights: {parts.weights_origin}, in {parts.precision}",
+        f"{parts.model.count_params():,} parameters, {parts.multiply_adds / 1e6:.1f} M multiply-adds an image, "
+        f"first weights: {parts.weights_origin}\n"
+        f"computing in {parts.precision} ({parts.precision_reason})",
         highlight=False,
     )
     name = experiment.name or run_name(experiment, overrides)
@@ -115,7 +117,7 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _tags(overrides: Sequence[str], splits: Splits, parts: training.Assembled) -> dict[str, Any]:
+def _tags(overrides: Sequence[str], splits: Splits, parts: assembly.Assembled) -> dict[str, Any]:
     tags: dict[str, Any] = {
         "overrides": " ".join(overrides) or "none",
         "git_commit": _git_commit(),
@@ -123,6 +125,7 @@ def _tags(overrides: Sequence[str], splits: Splits, parts: training.Assembled) -
         "weights": parts.weights_origin,
         "precision": parts.precision,
         "parameters": parts.model.count_params(),
+        "multiply_adds": parts.multiply_adds,
         "host": socket.gethostname(),
         "platform": f"Python {platform.python_version()}, TensorFlow {tf.__version__}, Keras {keras.__version__}",
     }
@@ -154,7 +157,7 @@ def _train(
     experiment: config.Experiment,
     splits: Splits,
     strategy: tf.distribute.Strategy,
-    parts: training.Assembled,
+    parts: assembly.Assembled,
     folder: Path,
     screen: Console,
     tracked: Run,
@@ -177,6 +180,11 @@ def _evaluate(
     evaluation = metrics.evaluate(probabilities, splits.test.labels, splits.class_names)
     tracked.log_metrics(metrics.scalars(evaluation, "test"))
     report.write_evaluation(folder, evaluation, splits.test)
+    views = experiment.test_time_augmentation
+    if views != "none":
+        averaged = training.predict(trained.model, splits.test.images, experiment.batch_size, views)
+        over_views = metrics.evaluate(averaged, splits.test.labels, splits.class_names)
+        tracked.log_metrics(metrics.scalars(over_views, f"test_{views}"))
     return evaluation
 
 

@@ -75,7 +75,7 @@ def warp(images: tf.Tensor, transforms: tf.Tensor, fill_mode: str) -> tf.Tensor:
         fill_mode=fill_mode.upper(),
         fill_value=0.0,
     )
-    return _clip(warped)  # interpolation weights add up to 1 only up to rounding
+    return clip(warped)  # interpolation weights add up to 1 only up to rounding
 
 
 def random_affine(
@@ -133,7 +133,7 @@ def random_brightness_contrast(images: tf.Tensor, seed: tf.Tensor, *, brightness
     if contrast:
         offset += (1.0 - factor) * tf.reduce_mean(images, axis=[1, 2, 3], keepdims=True)
         images *= factor
-    return _clip(images + offset)
+    return clip(images + offset)
 
 
 def random_saturation(images: tf.Tensor, seed: tf.Tensor, *, saturation: float) -> tf.Tensor:
@@ -149,7 +149,7 @@ def random_saturation(images: tf.Tensor, seed: tf.Tensor, *, saturation: float) 
         return images
     factor = tf.random.stateless_uniform([tf.shape(images)[0], 1, 1, 1], seed, 1.0 - saturation, 1.0 + saturation)
     grey = tf.reduce_sum(images * tf.constant(GREY_WEIGHTS), axis=-1, keepdims=True)  # one channel
-    return _clip(grey + factor * (images - grey))
+    return clip(grey + factor * (images - grey))
 
 
 def random_occlusion(
@@ -181,32 +181,6 @@ def random_occlusion(
     return tf.where(covered, filling, images)
 
 
-def mixup(images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, *, alpha: float) -> tuple[tf.Tensor, tf.Tensor]:
-    """Replaces every row by share * row + (1 - share) * the row before it.
-
-    The first row's partner is the last one; a batch of one row is its own partner and stays as it is.
-
-    Args:
-        images: float32 (batch, height, width, channels).
-        labels: float32 (batch, num_classes).
-        seed: int32 (2,).
-        alpha: Each row draws its own share from Beta(alpha, alpha).
-
-    Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018, https://arxiv.org/abs/1710.09412.
-    """
-    if not alpha:
-        return images, labels
-    own, other = tf.unstack(tf.random.stateless_gamma([2, tf.shape(images)[0]], seed, alpha))
-    # Both gammas can underflow to 0 where alpha is tiny; the share is then 0, as likely for such a Beta as 1.
-    share = tf.math.divide_no_nan(own, own + other)[:, tf.newaxis]  # (batch, 1)
-    share_of_pixels = share[:, tf.newaxis, tf.newaxis]  # (batch, 1, 1, 1)
-    previous_images, previous_labels = tf.roll(images, 1, axis=0), tf.roll(labels, 1, axis=0)
-    return (
-        _clip(previous_images + share_of_pixels * (images - previous_images)),
-        share * labels + (1.0 - share) * previous_labels,
-    )
-
-
 def _rectangles(images: tf.Tensor, seed: tf.Tensor, probability: float, min_area: float, max_area: float) -> tf.Tensor:
     """Draws one rectangle an image and returns bool (batch, height, width, 1), True inside it."""
     height, width = images.shape[1:3]
@@ -228,5 +202,6 @@ def _rectangles(images: tf.Tensor, seed: tf.Tensor, probability: float, min_area
     return (y >= top) & (y < top + rows) & ((x >= left) & (x < left + columns))
 
 
-def _clip(images: tf.Tensor) -> tf.Tensor:
+def clip(images: tf.Tensor) -> tf.Tensor:
+    """Returns the images within [0, 255]."""
     return tf.clip_by_value(images, 0.0, MAX_VALUE)

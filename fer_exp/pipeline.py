@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from fer_exp.dataset import Split
 
-Augment = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+Augment = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 def steps_in(split: Split, batch_size: int, replicas: int = 1) -> int:
@@ -33,6 +33,7 @@ def training_batches(
     num_classes: int,
     augment: Augment,
     class_weights: Sequence[float] | None,
+    epochs: int,
     first_epoch: int = 0,
     replicas: int = 1,
 ) -> tf.data.Dataset:
@@ -43,8 +44,9 @@ def training_batches(
         batch_size: Images a batch.
         seed: Seed of order and augmentation.
         num_classes: Width of the one-hot labels.
-        augment: Batch function (images, labels, seed) -> (images, labels).
+        augment: Batch function (images, labels, seed, progress) -> (images, labels).
         class_weights: Weight of an image of each class, mixed like its label; None gives every image the same.
+        epochs: Epochs of the whole training; the share that is done goes to `augment`.
         first_epoch: Epoch to begin with, from 0.
         replicas: Devices that share each batch evenly; the rows left over, fewer than that, are others each epoch.
 
@@ -64,13 +66,14 @@ def training_batches(
         batch = tf.cast(tf.gather(images, rows), tf.float32)
         one_hot = tf.one_hot(tf.gather(labels, rows), num_classes)
         # The constant keeps augmentation and data order from drawing on the same stream.
-        batch, one_hot = augment(batch, one_hot, tf.stack([seed ^ 0x5EED, tf.cast(step, tf.int32)]))
+        progress = tf.cast(step / (epochs * steps), tf.float32)
+        batch, one_hot = augment(batch, one_hot, tf.stack([seed ^ 0x5EED, tf.cast(step, tf.int32)]), progress)
         if weights is None:
             return batch, one_hot
         return batch, one_hot, tf.linalg.matvec(one_hot, weights)
 
-    epochs = tf.data.Dataset.range(first_epoch, tf.int32.max, output_type=tf.int32)
-    return epochs.flat_map(epoch_of_rows).map(load, num_parallel_calls=tf.data.AUTOTUNE).prefetch(4)
+    every_epoch = tf.data.Dataset.range(first_epoch, tf.int32.max, output_type=tf.int32)
+    return every_epoch.flat_map(epoch_of_rows).map(load, num_parallel_calls=tf.data.AUTOTUNE).prefetch(4)
 
 
 def evaluation_batches(split: Split, batch_size: int, num_classes: int) -> tf.data.Dataset:

@@ -3,7 +3,7 @@
 Called by `experiment`. It must not know MLflow or `.tflite`: what each epoch measured goes to the function it is given.
 """
 
-import logging
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,40 +12,19 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 from rich.console import Console
+from rich.progress import track
 
-from fer_exp import config
+from fer_exp import averaging, config, features, test_time
+from fer_exp.assembly import Assembled
 from fer_exp.callbacks import EpochLog, Keeper, StopAtNaN
 from fer_exp.dataset import Split, Splits
-from fer_exp.errors import ConfigError
 from fer_exp.finetune import Stage, split_epochs, unfreeze
-from fer_exp.loss import Objective
 from fer_exp.pipeline import Augment, evaluation_batches, steps_in, training_batches
 from fer_exp.progress import TrainingProgress
 from fer_exp.schedule import Schedule
 from fer_exp.signature import log_key, log_mode
 
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Assembled:
-    """What is trained, and how.
-
-    Attributes:
-        model: The uncompiled model, in the precision it trains in.
-        objective: Loss and class weights.
-        stages: The fine-tuning plan.
-        augment: Batch function of the training split.
-        weights_origin: Where the model's first weights came from.
-        precision: Number format it computes in.
-    """
-
-    model: keras.Model
-    objective: Objective
-    stages: tuple[Stage, ...]
-    augment: Augment
-    weights_origin: str
-    precision: str
+_STATISTICS_IMAGES = 2048  # enough for means and variances of channels, few beside an epoch
 
 
 @dataclass(frozen=True)
@@ -65,72 +44,6 @@ class Trained:
     stage_starts: list[int]
     best_epoch: int
     best_value: float
-
-
-def choose_precision(precision: str) -> str:
-    """Returns the number format for `auto`: mixed_float16 on a GPU, else float32.
-
-    The models here are separable or depthwise, for which bfloat16 brought nothing on the CPUs that have it.
-    """
-    if precision != "auto":
-        return precision
-    return "mixed_float16" if tf.config.get_visible_devices("GPU") else "float32"
-
-
-def prepare(experiment: config.Experiment) -> tf.distribute.Strategy:
-    """Sets devices, seeds, determinism and precision; nothing of an earlier run in this process is left.
-
-    Raises:
-        ConfigError: If the devices asked for are not there, or the batch does not divide by the replicas.
-    """
-    keras.backend.clear_session()
-    strategy = config.build(experiment.strategy)
-    replicas = strategy.num_replicas_in_sync
-    if experiment.batch_size % replicas:
-        raise ConfigError(
-            [
-                f"`batch_size` must be divisible by the {replicas} replicas of "
-                f"strategy={experiment.option('strategy')}. Received: batch_size={experiment.batch_size}."
-            ]
-        )
-    keras.utils.set_random_seed(experiment.seed)
-    if experiment.deterministic:
-        tf.config.experimental.enable_op_determinism()
-    keras.mixed_precision.set_dtype_policy(choose_precision(experiment.precision))
-    return strategy
-
-
-def assemble(experiment: config.Experiment, splits: Splits, strategy: tf.distribute.Strategy) -> Assembled:
-    """Builds everything a user's mistake can still break, before the run is recorded.
-
-    Args:
-        experiment: The checked configuration.
-        splits: The data; the labels of the training split are counted.
-        strategy: From `prepare`.
-
-    Raises:
-        ConfigError: If class weights do not fit the classes.
-        WeightsError: If the model's weights cannot be loaded.
-    """
-    num_classes = len(splits.class_names)
-    counts = np.bincount(splits.train.labels, minlength=num_classes).tolist()
-    objective = config.build(experiment.loss, counts, splits.class_names)
-    stages: tuple[Stage, ...] = config.build(experiment.finetune)
-    steps = steps_in(splits.train, experiment.batch_size, strategy.num_replicas_in_sync)
-    config.build(experiment.schedule, experiment.epochs * steps, steps)
-    with strategy.scope():
-        model = config.build(experiment.model, splits.image_shape, num_classes)
-    origin = getattr(model, "weights_origin", "random")
-    if len(stages) > 1 and origin.startswith("random"):
-        log.warning("finetune=%s freezes a backbone that has random weights.", experiment.option("finetune"))
-    return Assembled(
-        model=model,
-        objective=objective,
-        stages=stages,
-        augment=config.build(experiment.augmentation),
-        weights_origin=origin,
-        precision=keras.mixed_precision.dtype_policy().name,
-    )
 
 
 def train(
@@ -157,15 +70,16 @@ def train(
         TrainingDivergedError: If the loss is no longer finite.
     """
     model = parts.model
-    keeper = Keeper(experiment.checkpoint, len(splits.train), folder / "checkpoint.weights.h5", log_epoch)
+    path = folder / "checkpoint.weights.h5"
+    keeper = Keeper(experiment.checkpoint, model, len(splits.train), path, log_epoch)
     epoch, starts = 0, []
     for stage, epochs in zip(parts.stages, split_epochs(experiment.epochs, parts.stages), strict=True):
         if epoch:
             starts.append(epoch + 1)
-            keeper.restore(model)  # an early stop leaves weights behind that are worse than the kept ones
+            keeper.restore()  # an early stop leaves weights behind that are worse than the kept ones
         _train_stage(experiment, splits, strategy, parts, stage, (epoch, epoch + epochs), keeper, console)
         epoch = len(keeper.rows)  # less than planned after an early stop; the next stage follows on
-    keeper.restore(model)
+    keeper.restore()
     best_epoch, best_value = keeper.kept
     return Trained(
         model=_as_float32(experiment, splits, model),
@@ -176,8 +90,17 @@ def train(
     )
 
 
-def predict(model: keras.Model, images: np.ndarray, batch_size: int) -> np.ndarray:
-    """Returns probabilities float32 (n, classes) of uint8 images (n, height, width, channels)."""
+def predict(model: keras.Model, images: np.ndarray, batch_size: int, views: str = "none") -> np.ndarray:
+    """Returns probabilities float32 (n, classes) of uint8 images (n, height, width, channels).
+
+    Args:
+        model: (batch, height, width, channels) in [0, 255] -> logits (batch, classes).
+        images: uint8 (n, height, width, channels).
+        batch_size: Images at a time.
+        views: `none`, or the kind of views in `test_time.views` whose probabilities are averaged.
+    """
+    if views != "none":
+        return np.mean([predict(model, view, batch_size) for view in test_time.views(images, views)], axis=0)
     logits = [
         model(images[start : start + batch_size].astype(np.float32), training=False).numpy()
         for start in range(0, len(images), batch_size)
@@ -191,7 +114,10 @@ def augmented_sample(
     """Returns the first images of the split as augmentation leaves them, uint8, and the labels of their larger part."""
     few = split.take(slice(0, most))
     images, labels = augment(
-        tf.constant(few.images, tf.float32), tf.one_hot(few.labels, num_classes), tf.constant([seed, 0], tf.int32)
+        tf.constant(few.images, tf.float32),
+        tf.one_hot(few.labels, num_classes),
+        tf.constant([seed, 0], tf.int32),
+        tf.constant(0.0),
     )
     return tf.cast(tf.round(images), tf.uint8).numpy(), labels.numpy().argmax(axis=1)
 
@@ -208,14 +134,14 @@ def _train_stage(
 ) -> None:
     """Trains epochs `epochs[0]` (from 0) up to, not including, `epochs[1]`."""
     first, last = epochs
-    model = parts.model
-    num_classes = len(splits.class_names)
     steps = steps_in(splits.train, experiment.batch_size, strategy.num_replicas_in_sync)
     peak = experiment.schedule["peak"] * stage.lr_scale
     schedule: Schedule = config.build(experiment.schedule, (last - first) * steps, steps, peak=peak)
+    learning = unfreeze(parts.model, stage.unfreeze)
+    console.print(f"stage {stage.name}: {last - first} epochs at peak lr {peak:g}, {learning:,} parameters learn")
+    feed = _feed(experiment, splits, strategy, parts, stage, epochs, console)
     with strategy.scope():
-        learning = unfreeze(model, stage.unfreeze)
-        model.compile(
+        feed.model.compile(
             optimizer=config.build(experiment.optimizer, schedule.learning_rate),
             loss=parts.objective.loss,
             metrics=[
@@ -223,31 +149,78 @@ def _train_stage(
                 keras.metrics.F1Score(average="macro", name="macro_f1"),
             ],
         )
-    console.print(f"stage {stage.name}: {last - first} epochs at peak lr {peak:g}, {learning:,} parameters learn")
-    batches = training_batches(
-        splits.train,
-        experiment.batch_size,
-        seed=experiment.seed,
-        num_classes=num_classes,
-        augment=parts.augment,
-        class_weights=parts.objective.class_weights,
-        first_epoch=first,
-        replicas=strategy.num_replicas_in_sync,
-    )
+    few = math.ceil(_STATISTICS_IMAGES / experiment.batch_size)
     progress = TrainingProgress(console, stage.name, first, experiment.epochs, steps, experiment.batch_size)
     try:
-        model.fit(
-            batches,
+        feed.model.fit(
+            feed.train,
             epochs=last,
             initial_epoch=first,
             steps_per_epoch=steps,
-            validation_data=evaluation_batches(splits.val, experiment.batch_size, num_classes),
-            callbacks=[StopAtNaN(), keeper, progress, *schedule.callbacks, *_early_stopping(experiment)],
+            validation_data=feed.val,
+            callbacks=[
+                StopAtNaN(),
+                *averaging.callbacks(feed.model, feed.train.take(few)),
+                keeper,
+                progress,
+                *schedule.callbacks,
+                *_early_stopping(experiment),
+            ],
             shuffle=False,  # the batches come shuffled
             verbose=0,
         )
     finally:
         progress.close()
+
+
+@dataclass(frozen=True)
+class _Feed:
+    """What is fitted in a stage, and on what."""
+
+    model: keras.Model
+    train: tf.data.Dataset
+    val: tf.data.Dataset
+
+
+def _feed(
+    experiment: config.Experiment,
+    splits: Splits,
+    strategy: tf.distribute.Strategy,
+    parts: Assembled,
+    stage: Stage,
+    epochs: tuple[int, int],
+    console: Console,
+) -> _Feed:
+    """Returns the model on its images, or, where the backbone is frozen, the head on features computed once."""
+    num_classes, batch_size, replicas = len(splits.class_names), experiment.batch_size, strategy.num_replicas_in_sync
+    train = training_batches(
+        splits.train,
+        batch_size,
+        seed=experiment.seed,
+        num_classes=num_classes,
+        augment=parts.augment,
+        class_weights=parts.objective.class_weights,
+        epochs=experiment.epochs,
+        first_epoch=epochs[0],
+        replicas=replicas,
+    )
+    val = evaluation_batches(splits.val, batch_size, num_classes)
+    views = min(stage.feature_views, epochs[1] - epochs[0])
+    if stage.unfreeze or not views:
+        return _Feed(parts.model, train, val)
+    trunk, head = features.split_model(parts.model)
+    steps = views * steps_in(splits.train, batch_size, replicas)
+    shown = track(
+        train.take(steps), f"features of {views} views", steps, console=console, transient=True,
+        disable=not console.is_terminal,
+    )  # fmt: skip
+    of_train = features.compute(trunk, shown, views)
+    of_val = features.compute(trunk, val, views=1)
+    return _Feed(
+        head,
+        features.batches_of(of_train, batch_size, seed=experiment.seed),
+        features.in_order(of_val, batch_size),
+    )
 
 
 def _early_stopping(experiment: config.Experiment) -> list[keras.callbacks.Callback]:

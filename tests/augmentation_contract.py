@@ -28,12 +28,16 @@ def check_contract(option: str) -> None:
         batches = (
             tf.data.Dataset.from_tensor_slices((images, labels))
             .batch(3)
-            .map(lambda x, y: augment(x, y, tf.constant([0, 1])))
+            .map(lambda x, y: augment(x, y, tf.constant([0, 1]), tf.constant(0.5)))
         )
         assert [len(x) for x, _ in batches] == [3, 3, 3, 1]
 
 
-def run(augment: Any, images: np.ndarray, labels: np.ndarray, seed: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def run(
+    augment: Any, images: np.ndarray, labels: np.ndarray, seed: tuple[int, int], progress: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
     """Calls an augmentation on arrays."""
-    new_images, new_labels = augment(tf.constant(images), tf.constant(labels), tf.constant(seed, tf.int32))
+    new_images, new_labels = augment(
+        tf.constant(images), tf.constant(labels), tf.constant(seed, tf.int32), tf.constant(progress)
+    )
     return new_images.numpy(), new_labels.numpy()

@@ -121,31 +121,3 @@ def test_an_occlusion_hits_the_asked_share_of_the_images() -> None:
         tf.constant(images), SEED, probability=0.25, min_area=0.1, max_area=0.2, fill="black"
     ).numpy()
     assert 60 < (changed != images).any(axis=(1, 2, 3)).sum() < 140
-
-
-def test_mixup_mixes_images_and_labels_by_the_same_share() -> None:
-    images, labels = random_images(count=16), np.eye(16, dtype=np.float32)
-    mixed, soft = (t.numpy() for t in image_ops.mixup(tf.constant(images), tf.constant(labels), SEED, alpha=0.4))
-    shares = soft[np.arange(16), np.arange(16)]
-    previous = np.roll(images, 1, axis=0)
-    expected = shares[:, None, None, None] * images + (1 - shares)[:, None, None, None] * previous
-    np.testing.assert_allclose(mixed, expected, atol=1e-2)
-    np.testing.assert_allclose(
-        soft, shares[:, None] * labels + (1 - shares)[:, None] * np.roll(labels, 1, 0), atol=1e-6
-    )
-
-
-def test_the_shares_of_mixup_follow_the_beta_distribution() -> None:
-    labels = np.eye(2, dtype=np.float32)[np.arange(4000) % 2]
-    images = np.zeros((4000, 1, 1, 1), np.float32)
-    _, soft = image_ops.mixup(tf.constant(images), tf.constant(labels), SEED, alpha=0.4)
-    shares = soft.numpy()[np.arange(4000), np.arange(4000) % 2]
-    assert shares.mean() == pytest.approx(0.5, abs=0.03)
-    assert shares.var() == pytest.approx(0.25 / 1.8, abs=0.01)  # ab / ((a + b)^2 (a + b + 1))
-
-
-def test_mixup_leaves_a_batch_of_one_alone() -> None:
-    images, labels = tf.constant(random_images(1)), tf.constant([[0.0, 1.0]])
-    mixed, soft = image_ops.mixup(images, labels, SEED, alpha=0.4)
-    np.testing.assert_allclose(mixed, images, atol=1e-3)
-    np.testing.assert_allclose(soft, labels, atol=1e-6)

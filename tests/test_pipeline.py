@@ -20,13 +20,21 @@ SPLIT = Split(
 Batch = tuple[np.ndarray, ...]
 
 
-def unchanged(images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def unchanged(
+    images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, progress: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
     return images, labels
 
 
 def epochs(count: int, **changes: Any) -> list[list[Batch]]:
     """Returns the batches of `count` epochs, one list for each."""
-    arguments: dict[str, Any] = {"seed": 0, "num_classes": CLASSES, "augment": unchanged, "class_weights": None}
+    arguments: dict[str, Any] = {
+        "seed": 0,
+        "num_classes": CLASSES,
+        "augment": unchanged,
+        "class_weights": None,
+        "epochs": 4,
+    }
     split, batch_size = changes.pop("split", SPLIT), changes.pop("batch_size", 4)
     steps = steps_in(split, batch_size, changes.get("replicas", 1))
     batches = training_batches(split, batch_size, **{**arguments, **changes}).take(count * steps)
@@ -118,3 +126,13 @@ def test_evaluation_batches_keep_order_and_end() -> None:
     assert rows(batches) == list(range(ROWS))
     assert np.concatenate([labels for _, labels in batches]).argmax(axis=1).tolist() == SPLIT.labels.tolist()
     assert batches[0][0].dtype == np.float32
+
+
+def test_an_augmentation_is_told_how_much_of_the_training_is_done() -> None:
+    def stamp(
+        images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, progress: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        return tf.zeros_like(images) + progress, labels
+
+    seen = [float(images.flat[0]) for epoch in epochs(2, augment=stamp, epochs=4, first_epoch=2) for images, _ in epoch]
+    np.testing.assert_allclose(seen, np.arange(6, 12) / 12, rtol=1e-6)

@@ -11,7 +11,7 @@ from contracts import compose
 from rich.console import Console
 from tensorflow.python.framework.config import disable_op_determinism
 
-from fer_exp import config, training
+from fer_exp import assembly, config, training
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import TrainingDivergedError
 
@@ -63,8 +63,8 @@ def run(folder: Path, *overrides: str, splits: Splits = SPLITS) -> Run:
     """Trains as `experiment` does."""
     model = () if "model=mobilenet_v1" in overrides else SMALL_CNN
     experiment = config.check(compose(*PLAIN, *model, *overrides))
-    strategy = training.prepare(experiment)
-    parts = training.assemble(experiment, splits, strategy)
+    strategy = assembly.prepare(experiment)
+    parts = assembly.assemble(experiment, splits, strategy)
     logged: list[tuple[dict[str, float], int]] = []
     trained = training.train(
         experiment, splits, strategy, parts, folder, Console(quiet=True), lambda *entry: logged.append(entry)
@@ -180,6 +180,49 @@ def test_stages_share_one_epoch_axis_without_gaps_and_scale_the_rate(tmp_path: P
     assert [epoch for _, epoch in found.logged] == [1, 2, 3, 4]
 
 
+@pytest.mark.usefixtures("_tiny_backbone")
+@pytest.mark.parametrize("augmentation", ["none", "strong"])
+def test_a_head_learns_the_same_from_features_that_are_computed_once(tmp_path: Path, augmentation: str) -> None:
+    found = []
+    for views in (0, 3):
+        (tmp_path / str(views)).mkdir()
+        stages = f"[{{name: head, unfreeze: 0.0, lr_scale: 1.0, epoch_share: 1.0, feature_views: {views}}}]"
+        found.append(run(
+            tmp_path / str(views), *SMALL_MOBILENET, "finetune=staged", f"finetune.stages={stages}", "epochs=3",
+            f"augmentation={augmentation}", "loss.class_weights=auto", "model.dropout=0.0", "checkpoint.keep=last",
+        ))  # fmt: skip
+    each_step, once = (one.trained for one in found)
+    measured = ["train/loss", "val/loss", "val/accuracy"]
+    np.testing.assert_allclose(once.history[measured], each_step.history[measured], rtol=1e-3)
+    for a, b in zip(once.model.get_weights(), each_step.model.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-2, atol=1e-4)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+def test_averaged_weights_are_what_is_validated_and_kept(tmp_path: Path, optimizer: str) -> None:
+    found = run(
+        tmp_path, "epochs=3", "lr=1e-2", "checkpoint.keep=last", "model.batch_norm=true", f"optimizer={optimizer}",
+        "optimizer.ema_momentum=0.5",
+    ).trained  # fmt: skip
+    loss, accuracy = evaluate(found.model, SPLITS.val)
+    assert loss == pytest.approx(found.history["val/loss"].iloc[-1], rel=1e-3)
+    assert accuracy == pytest.approx(found.history["val/accuracy"].iloc[-1])
+    (tmp_path / "plain").mkdir()
+    plain = run(
+        tmp_path / "plain", "epochs=3", "lr=1e-2", "checkpoint.keep=last", "model.batch_norm=true",
+        f"optimizer={optimizer}",
+    ).trained  # fmt: skip
+    assert plain.history["train/loss"].tolist() == pytest.approx(found.history["train/loss"].tolist(), rel=1e-4)
+    assert plain.history["val/loss"].iloc[-1] != pytest.approx(loss, rel=1e-4)
+
+
+def test_views_are_averaged_as_probabilities(best: Run) -> None:
+    images = SPLITS.val.images
+    flipped = training.predict(best.trained.model, images[:, :, ::-1], 5)
+    expected = (training.predict(best.trained.model, images, 5) + flipped) / 2
+    np.testing.assert_allclose(training.predict(best.trained.model, images, 5, "flip"), expected, rtol=1e-5)
+
+
 def test_deterministic_runs_are_equal_bit_for_bit(last: Run, tmp_path: Path) -> None:
     one = last.trained
     other = run(tmp_path, *GETS_WORSE, *RANDOM, "deterministic=true", "checkpoint.keep=last").trained
@@ -212,21 +255,16 @@ def test_bfloat16_trains_and_leaves_a_float32_model_that_predicts_the_same(tmp_p
     np.testing.assert_allclose(training.predict(twin, images, 15), training.predict(model, images, 15), atol=0.02)
 
 
-def test_auto_precision_is_float32_on_a_cpu() -> None:
-    assert training.choose_precision("mixed_bfloat16") == "mixed_bfloat16"
-    assert training.choose_precision("auto") in ("float32", "mixed_float16")
-
-
 @pytest.mark.usefixtures("_tiny_backbone")
 def test_a_frozen_backbone_with_random_weights_is_warned_about(caplog: pytest.LogCaptureFixture) -> None:
     experiment = config.check(compose(*SMALL_MOBILENET, "finetune=staged"))
-    parts = training.assemble(experiment, SPLITS, training.prepare(experiment))
+    parts = assembly.assemble(experiment, SPLITS, assembly.prepare(experiment))
     assert parts.weights_origin == "random"
     assert "finetune=staged freezes a backbone that has random weights." in caplog.text
 
 
 def test_an_augmented_sample_is_of_pixels_and_the_larger_label() -> None:
-    def brighten(images: Any, labels: Any, seed: Any) -> tuple[Any, Any]:
+    def brighten(images: Any, labels: Any, seed: Any, progress: Any) -> tuple[Any, Any]:
         return images + 10.4, labels * 0.9 + 0.1 / 3
 
     images, labels = training.augmented_sample(SPLITS.train, brighten, 3, seed=0, most=5)

@@ -3,15 +3,16 @@
 Called by `experiment` through `config.build` and mapped over the training split only, inside `tf.data`. An
 augmentation must not know data sets or models.
 
-`augment(images, labels, seed) -> (images, labels)`, where
+`augment(images, labels, seed, progress) -> (images, labels)`, where
 
 - images: float32 (batch, height, width, channels) in [0, 255]; channels is 1 or 3; the batch size may be unknown
   while the graph is built, the other sizes are known;
 - labels: float32 (batch, num_classes), one-hot or soft, every row adding up to 1;
-- seed: int32 (2,). The same seed and the same batch give the same result.
+- seed: int32 (2,). The same seed and the same batch give the same result;
+- progress: float32 scalar in [0, 1), the share of the training's steps that are done, for what ends before the end.
 
 Shapes, types, the range of the images and the sum of every row of labels are kept. Nothing may run image by
-image (`tf.map_fn`): compose the operations of `fer_exp.image_ops`, and give each its own part of
+image (`tf.map_fn`): compose the operations of `fer_exp.image_ops` and `fer_exp.mixing`, and give each its own part of
 `tf.random.split(seed, ...)`.
 
 To add one, write `fer_exp/augmentation/<name>.py` with a `build` function and `conf/augmentation/<name>.yaml`
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     import tensorflow as tf
 
-    Augment = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+    Augment = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 FillMode = Literal["nearest", "reflect", "constant"]
 """What lies outside the image: its edge pixel, its mirror image, or black."""

@@ -34,7 +34,9 @@ def build(
         fill_mode: What lies outside the image: nearest (edge pixel), reflect or constant (black).
     """
 
-    def augment(images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def augment(
+        images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, progress: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         warped = image_ops.random_affine(
             images,
             seed,

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 def build() -> "Augment":
     """Returns the identity as a batch function, see the contract in `fer_exp.augmentation`."""
 
-    def augment(images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def augment(
+        images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, progress: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         return images, labels
 
     return augment

@@ -1,6 +1,6 @@
-"""Strong augmentation: geometry, light, colour, occlusion of a part of the face, and mixup.
+"""Strong augmentation: geometry, light, colour, occlusion of a part of the face, and mixing of images.
 
-Called by `experiment` through `config.build`. Mixup makes the labels soft, so that the loss has to take
+Called by `experiment` through `config.build`. Mixing makes the labels soft, so that the loss has to take
 probabilities.
 """
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import tensorflow as tf
 
-from fer_exp import image_ops
+from fer_exp import image_ops, mixing
 from fer_exp.augmentation import FillMode
 from fer_exp.errors import ConfigError
 from fer_exp.signature import Degrees, Fraction, NonNegativeFloat, OpenFraction
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def build(
     *,
     rotation_degrees: Degrees,
+    shift: OpenFraction,
     zoom: OpenFraction,
     flip_probability: Fraction,
     fill_mode: FillMode,
@@ -31,11 +32,15 @@ def build(
     occlusion_max_area: Fraction,
     occlusion_fill: Literal["mean", "noise", "black"],
     mixup_alpha: NonNegativeFloat,
+    cutmix_alpha: NonNegativeFloat,
+    mix_until: Fraction,
 ) -> "Augment":
     """Returns the batch function, see the contract in `fer_exp.augmentation`.
 
     Args:
         rotation_degrees: Largest rotation to either side about the centre, 0-180 degrees, 0 = off.
+        shift: Largest shift to every side as a fraction of the image's width and height, 0 <= shift < 1,
+            0 = off. Before a model that crops the centre, this is a random crop.
         zoom: Half-width of the zoom factor's range 1 - zoom ... 1 + zoom, 0 <= zoom < 1, 0 = off.
         flip_probability: Share of images mirrored left to right, 0-1, 0 = off.
         fill_mode: What lies outside the image: nearest (edge pixel), reflect or constant (black).
@@ -49,6 +54,10 @@ def build(
         occlusion_fill: What covers the rectangle: mean (the image's own), noise or black.
         mixup_alpha: Each image and label is mixed with another one's by a share from Beta(alpha, alpha),
             alpha >= 0, 0 = off.
+        cutmix_alpha: A rectangle of each image, its area a share from Beta(alpha, alpha), is taken from another
+            one, and the labels are mixed by area; alpha >= 0, 0 = off. With mixup on too, each batch draws
+            one of the two.
+        mix_until: Share of the training after which images are no longer mixed, 0-1; 1 mixes to the end.
 
     Raises:
         ConfigError: If occlusion_min_area exceeds occlusion_max_area.
@@ -61,14 +70,16 @@ def build(
             ]
         )
 
-    def augment(images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def augment(
+        images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, progress: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         # One seed an operation: switching one off leaves the draws of the others alone.
         seeds = tf.unstack(tf.random.split(seed, num=5))
         images = image_ops.random_affine(
             images,
             seeds[0],
             rotation_degrees=rotation_degrees,
-            shift=0.0,
+            shift=shift,
             zoom=zoom,
             flip_probability=flip_probability,
             fill_mode=fill_mode,
@@ -83,6 +94,12 @@ def build(
             max_area=occlusion_max_area,
             fill=occlusion_fill,
         )
-        return image_ops.mixup(images, labels, seeds[4], alpha=mixup_alpha)
+        if not (mixup_alpha or cutmix_alpha):
+            return images, labels
+        return tf.cond(
+            progress < mix_until,
+            lambda: mixing.mix(images, labels, seeds[4], mixup_alpha=mixup_alpha, cutmix_alpha=cutmix_alpha),
+            lambda: (images, labels),
+        )
 
     return augment

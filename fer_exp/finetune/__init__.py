@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from fer_exp.signature import Fraction, PositiveFloat
+from fer_exp.signature import Fraction, NonNegativeInt, PositiveFloat
 
 if TYPE_CHECKING:
     import keras
@@ -23,6 +23,8 @@ class Stage(BaseModel):
         unfreeze: Share of the backbone's layers that learn, counted from its output; 0 trains the head alone.
         lr_scale: What the top-level `lr` is multiplied with.
         epoch_share: Weight by which the epochs are divided among the stages.
+        feature_views: Where no layer of the backbone learns: how many augmented views of the training split its
+            features are computed for, once, for the epochs to go through in turn; 0 computes them in every step.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -30,6 +32,7 @@ class Stage(BaseModel):
     unfreeze: Fraction
     lr_scale: PositiveFloat
     epoch_share: PositiveFloat
+    feature_views: NonNegativeInt = 0
 
 
 def split_epochs(epochs: int, stages: Sequence[Stage]) -> list[int]:

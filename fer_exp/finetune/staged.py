@@ -11,6 +11,7 @@ def build(*, stages: Annotated[list[Stage], Field(min_length=1)]) -> tuple[Stage
     """Builds the plan.
 
     Args:
-        stages: One or more stages, each with name, unfreeze (0-1), lr_scale (> 0) and epoch_share (> 0).
+        stages: One or more stages, each with name, unfreeze (0-1), lr_scale (> 0), epoch_share (> 0) and, if the
+            features of a frozen backbone are to be computed once, feature_views (>= 0).
     """
     return tuple(stages)

@@ -16,6 +16,7 @@ def build(
     beta_2: OpenFraction,
     epsilon: PositiveFloat,
     clipnorm: PositiveFloat | None,
+    ema_momentum: OpenFraction | None,
 ) -> keras.optimizers.Optimizer:
     """Builds AdamW.
 
@@ -27,12 +28,21 @@ def build(
         beta_2: Decay of the second moment, 0 <= beta_2 < 1.
         epsilon: Added to the denominator, > 0.
         clipnorm: Largest norm of each variable's gradient, > 0; null for no limit.
+        ema_momentum: Validate, keep and export an exponential moving average of the weights, 0 <= momentum < 1;
+            null for the weights themselves.
 
     Source:
         Loshchilov and Hutter, 2019, https://arxiv.org/abs/1711.05101.
     """
     optimizer = keras.optimizers.AdamW(
-        learning_rate, weight_decay=weight_decay, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, clipnorm=clipnorm
+        learning_rate,
+        weight_decay=weight_decay,
+        beta_1=beta_1,
+        beta_2=beta_2,
+        epsilon=epsilon,
+        clipnorm=clipnorm,
+        use_ema=ema_momentum is not None,
+        ema_momentum=ema_momentum or 0.0,
     )
     if not decay_bias_and_norm:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])

@@ -14,6 +14,7 @@ def build(
     nesterov: bool,
     weight_decay: NonNegativeFloat,
     clipnorm: PositiveFloat | None,
+    ema_momentum: OpenFraction | None,
 ) -> keras.optimizers.Optimizer:
     """Builds SGD.
 
@@ -24,9 +25,17 @@ def build(
         weight_decay: Decoupled decay of kernels (not of biases and batch-norm parameters), times the learning
             rate, >= 0.
         clipnorm: Largest norm of each variable's gradient, > 0; null for no limit.
+        ema_momentum: Validate, keep and export an exponential moving average of the weights, 0 <= momentum < 1;
+            null for the weights themselves.
     """
     optimizer = keras.optimizers.SGD(
-        learning_rate, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay or None, clipnorm=clipnorm
+        learning_rate,
+        momentum=momentum,
+        nesterov=nesterov,
+        weight_decay=weight_decay or None,
+        clipnorm=clipnorm,
+        use_ema=ema_momentum is not None,
+        ema_momentum=ema_momentum or 0.0,
     )
     if weight_decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])

@@ -10,6 +10,7 @@ from fer_exp.errors import ConfigError
 
 OFF = {
     "rotation_degrees": 0.0,
+    "shift": 0.0,
     "zoom": 0.0,
     "flip_probability": 0.0,
     "brightness": 0.0,
@@ -17,6 +18,7 @@ OFF = {
     "saturation": 0.0,
     "occlusion_probability": 0.0,
     "mixup_alpha": 0.0,
+    "cutmix_alpha": 0.0,
 }
 LABELS = np.eye(4, dtype=np.float32)
 IMAGES = np.random.default_rng(0).uniform(40, 200, (4, 16, 16, 3)).astype(np.float32)
@@ -44,10 +46,18 @@ def test_each_strength_changes_the_images(strength: str) -> None:
     options = {**OFF, strength: 15.0 if strength == "rotation_degrees" else 0.9}
     images, labels = run(config.build(node("augmentation", "strong", **options)), IMAGES, LABELS, (0, 3))
     assert not np.allclose(images, IMAGES)
-    assert np.array_equal(labels, LABELS) == (strength != "mixup_alpha")
+    assert np.array_equal(labels, LABELS) == (strength not in ("mixup_alpha", "cutmix_alpha"))
 
 
 def test_an_area_range_that_is_upside_down_is_refused() -> None:
     bad = node("augmentation", "strong", occlusion_min_area=0.5, occlusion_max_area=0.2)
     with pytest.raises(ConfigError, match=r"must be at most `occlusion_max_area`\. Received: occlusion_min_area=0.5"):
         config.build(bad)
+
+
+def test_mixing_ends_when_the_training_is_nearly_done() -> None:
+    augment = config.build(node("augmentation", "strong", **{**OFF, "mixup_alpha": 0.9, "mix_until": 0.9}))
+    for progress, mixed in ((0.0, True), (0.89, True), (0.91, False)):
+        images, labels = run(augment, IMAGES, LABELS, (0, 3), progress)
+        assert np.array_equal(images, IMAGES) != mixed
+        assert np.array_equal(labels, LABELS) != mixed

@@ -19,7 +19,7 @@ import json, sys
 from pathlib import Path
 import numpy as np
 from rich.console import Console
-from fer_exp import config, training
+from fer_exp import assembly, config, training
 from fer_exp.dataset import Split, Splits
 
 def train(values, images, folder):
@@ -30,8 +30,8 @@ def train(values, images, folder):
         return Split(pixels.astype(np.uint8), labels)
     splits = Splits(split(images), split(9), split(3), ("angry", "happy", "sad"), "0", "test")
     experiment = config.check(values)
-    strategy = training.prepare(experiment)
-    parts = training.assemble(experiment, splits, strategy)
+    strategy = assembly.prepare(experiment)
+    parts = assembly.assemble(experiment, splits, strategy)
     trained = training.train(experiment, splits, strategy, parts, Path(folder), Console(quiet=True), lambda *_: None)
     return {
         "replicas": strategy.num_replicas_in_sync,

@@ -1,0 +1,38 @@
+"""The number format a model trains in, for `precision=auto`.
+
+Called by `training`. Knows what processors are good at, and no model by name.
+"""
+
+from pathlib import Path
+
+import tensorflow as tf
+
+from fer_exp.cost import MultiplyAdds
+
+# Below it, what is saved in the products is lost again in conversions; measured by scripts/benchmark.py.
+DENSE_SHARE = 0.5
+_CPUINFO = Path("/proc/cpuinfo")
+
+
+def choose(cost: MultiplyAdds, cpuinfo: Path = _CPUINFO) -> tuple[str, str]:
+    """Returns the Keras policy that trains the model fastest here without losing accuracy, and why.
+
+    Args:
+        cost: Multiply-adds of the model.
+        cpuinfo: File in which Linux lists the processor's abilities; elsewhere there is none, and no such unit.
+    """
+    if tf.config.get_visible_devices("GPU"):
+        return "mixed_float16", "the GPU multiplies float16 fastest"
+    if not _multiplies_tiles_of_bfloat16(cpuinfo):
+        return "float32", "this CPU has no matrix unit for bfloat16 (AMX)"
+    share = cost.dense_spatial / cost.total if cost.total else 0.0
+    if share < DENSE_SHARE:
+        return "float32", f"only {share:.0%} of the multiply-adds are in dense convolutions, which bfloat16 speeds up"
+    return "mixed_bfloat16", f"{share:.0%} of the multiply-adds are in dense convolutions, which AMX speeds up"
+
+
+def _multiplies_tiles_of_bfloat16(cpuinfo: Path) -> bool:
+    if not cpuinfo.exists():
+        return False
+    flags = next((line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")), "")
+    return "amx_bf16" in flags.split()
