@@ -1,0 +1,66 @@
+"""One contender of a speed comparison, in a process of its own: it trains a stretch whenever it is told to.
+
+    python scripts/benchmarks/contender.py --contender keras --net cnn --size 48 --batch 64
+
+Called by `scripts/benchmark.py`, which starts all contenders of a comparison and lets them run in turn. Answers
+`ready` once it is warm, then for each line on its standard input one line of JSON: images trained, seconds taken.
+"""
+
+import argparse
+import contextlib
+import importlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+
+Stretch = Callable[[], int]
+"""Trains some steps and returns the number of images it saw."""
+
+MODULES = {
+    "fer_exp": "with_fer_exp",
+    "fer_exp_bfloat16": "with_fer_exp",
+    "fer_exp_light": "with_fer_exp",
+    "fer_exp_strong": "with_fer_exp",
+    "keras": "with_keras",
+    "article_generator": "with_keras",
+    "article_image_data_generator": "with_keras",
+    "tf_keras": "with_tf_keras",
+    "torch": "with_torch",
+    "torch_channels_last": "with_torch",
+    "bare_fit": "with_fer_exp",
+    "framework_fit": "with_fer_exp",
+    "head_each_step": "with_fer_exp",
+    "head_cached": "with_fer_exp",
+}
+
+
+def main() -> None:
+    """Builds the contender, warms it up, and obeys."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--contender", required=True, choices=list(MODULES))
+    parser.add_argument("--net", required=True, choices=["cnn", "mobilenet_v1", "mobilenet_v2", "fer_resnet"])
+    parser.add_argument("--alpha", type=float, default=1.0)
+    parser.add_argument("--size", type=int, required=True)
+    parser.add_argument("--batch", type=int, required=True)
+    parser.add_argument("--threads", type=int, default=0, help="0 leaves the library's own choice")
+    parser.add_argument("--images", type=int, default=1024, help="images a stretch")
+    arguments = parser.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    answers = os.dup(1)  # libraries print to standard output too
+    os.dup2(2, 1)
+    with contextlib.redirect_stdout(sys.stderr):
+        stretch: Stretch = importlib.import_module(MODULES[arguments.contender]).make(arguments)
+        stretch()
+        stretch()
+        os.write(answers, b"ready\n")
+        for _ in sys.stdin:
+            began = time.perf_counter()
+            images = stretch()
+            found = {"images": images, "seconds": time.perf_counter() - began}
+            os.write(answers, (json.dumps(found) + "\n").encode())
+
+
+if __name__ == "__main__":
+    main()

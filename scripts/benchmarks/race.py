@@ -1,0 +1,108 @@
+"""Contenders side by side: each in a process of its own, running in turn, compared repetition by repetition.
+
+A machine that is slow for a while is slow for all of them, so ratios within a repetition can be trusted where images a
+second cannot.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+CONTENDER = Path(__file__).with_name("contender.py")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One contender of a race.
+
+    Attributes:
+        name: As `contender.py` knows it.
+        net: Network it trains.
+        size: Side of the images inside the network, in pixels.
+        batch: Images a step.
+        alpha: Width of a MobileNet.
+        threads: Threads within an operation; 0 leaves the library's choice.
+        images: Images a stretch.
+    """
+
+    name: str
+    net: str
+    size: int = 48
+    batch: int = 64
+    alpha: float = 1.0
+    threads: int = 0
+    images: int = 1024
+
+    def command(self) -> list[str]:
+        """Returns the command line that starts it."""
+        return [
+            sys.executable, str(CONTENDER), "--contender", self.name, "--net", self.net, "--size", str(self.size),
+            "--batch", str(self.batch), "--alpha", str(self.alpha), "--threads", str(self.threads),
+            "--images", str(self.images),
+        ]  # fmt: skip
+
+
+def run(entries: Sequence[Entry], repetitions: int, log: Path) -> np.ndarray:
+    """Returns images a second, (repetitions, contenders).
+
+    Args:
+        entries: The contenders, at least one.
+        repetitions: Rounds; in each, every contender runs one stretch, beginning with another one each time.
+        log: File for what they print.
+
+    Raises:
+        RuntimeError: If a contender does not start or dies; `log` tells why.
+    """
+    rates = np.empty((repetitions, len(entries)))
+    with ExitStack() as stack:
+        errors = stack.enter_context(log.open("a"))
+        processes = []
+        for entry in entries:
+            process = subprocess.Popen(  # noqa: S603
+                entry.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
+            )
+            stack.callback(_end, process)
+            processes.append(process)
+            _expect_answer(process, entry, log)  # one after the other: warming up is work too
+        for repetition in range(repetitions):
+            for index in np.roll(np.arange(len(entries)), repetition):
+                process = processes[index]
+                process.stdin.write("go\n")
+                process.stdin.flush()
+                found = json.loads(_expect_answer(process, entries[index], log))
+                rates[repetition, index] = found["images"] / found["seconds"]
+    return rates
+
+
+def table(entries: Sequence[Entry], rates: np.ndarray, labels: Sequence[str]) -> pd.DataFrame:
+    """Returns a row for each contender: median images a second, and the median ratio of the first one to it."""
+    ratios = np.median(rates[:, :1] / rates, axis=0)
+    spread = np.percentile(rates[:, :1] / rates, [25, 75], axis=0)
+    return pd.DataFrame(
+        {
+            "contender": list(labels),
+            "batch": [entry.batch for entry in entries],
+            "images/s": np.median(rates, axis=0).round().astype(int),
+            f"{labels[0]} is faster by": [f"{ratio:.2f}x" for ratio in ratios],
+            "middle half": [f"{low:.2f}-{high:.2f}" for low, high in spread.T],
+        }
+    )
+
+
+def _expect_answer(process: subprocess.Popen, entry: Entry, log: Path) -> str:
+    line = process.stdout.readline()
+    if not line:
+        raise RuntimeError(f"The contender {entry.name} ended with code {process.wait()}; see {log}.")
+    return line
+
+
+def _end(process: subprocess.Popen) -> None:
+    process.stdin.close()
+    process.wait(timeout=60)

@@ -1,0 +1,132 @@
+"""The comparisons of training speed."""
+
+from pathlib import Path
+
+import pandas as pd
+from race import Entry, run, table
+
+SMALL_CNN = {
+    "fer_exp": "fer_exp",
+    "fer_exp_light": "fer_exp, light augmentation",
+    "fer_exp_bfloat16": "fer_exp, mixed_bfloat16",
+    "keras": "Keras 3, tf.data",
+    "article_image_data_generator": "article: ImageDataGenerator",
+    "article_generator": "article: a row at a time",
+    "torch": "PyTorch",
+    "torch_channels_last": "PyTorch, channels last",
+}
+MOBILENET = {
+    "fer_exp": "fer_exp",
+    "fer_exp_bfloat16": "fer_exp, mixed_bfloat16",
+    "keras": "Keras 3, keras.applications",
+    "tf_keras": "tf_keras",
+    "torch": "PyTorch",
+    "torch_channels_last": "PyTorch, channels last",
+}
+
+
+def cnn(repetitions: int, log: Path) -> pd.DataFrame:
+    """Small CNN, 48x48, at three batch sizes."""
+    found = []
+    for batch in (32, 64, 128):
+        entries = [Entry(name, "cnn", batch=batch) for name in SMALL_CNN]
+        found.append(table(entries, run(entries, repetitions, log), list(SMALL_CNN.values())))
+    return pd.concat(found, ignore_index=True)
+
+
+def mobilenet_v2(repetitions: int, log: Path) -> pd.DataFrame:
+    """MobileNetV2 at 96x96, batch 64, in two widths."""
+    found = []
+    for alpha in (1.0, 0.35):
+        entries = [Entry(name, "mobilenet_v2", size=96, alpha=alpha, images=256) for name in MOBILENET]
+        rows = table(entries, run(entries, repetitions, log), list(MOBILENET.values()))
+        rows.insert(1, "alpha", alpha)
+        found.append(rows)
+    return pd.concat(found, ignore_index=True)
+
+
+def precision(repetitions: int, log: Path) -> pd.DataFrame:
+    """float32 against mixed_bfloat16 for every model, which is what `precision=auto` goes by."""
+    nets = [
+        ("cnn", 48, 1.0, 1024),
+        ("fer_resnet", 48, 1.0, 1024),
+        ("mobilenet_v1", 96, 0.25, 512),
+        ("mobilenet_v2", 96, 1.0, 256),
+        ("mobilenet_v2", 96, 0.35, 512),
+    ]
+    found = []
+    for net, size, alpha, images in nets:
+        entries = [
+            Entry(name, net, size=size, alpha=alpha, batch=128, images=images)
+            for name in ("fer_exp_bfloat16", "fer_exp")
+        ]
+        rows = table(entries, run(entries, repetitions, log), ["mixed_bfloat16", "float32"])
+        rows.insert(0, "net", net if net in ("cnn", "fer_resnet") else f"{net} {alpha:g}, {size} px")
+        found.append(rows)
+    return pd.concat(found, ignore_index=True)
+
+
+def augmentation_in_training(repetitions: int, log: Path) -> pd.DataFrame:
+    """What augmentation costs a training."""
+    found = []
+    for net in ("cnn", "fer_resnet"):
+        names = ["fer_exp", "fer_exp_light", "fer_exp_strong"]
+        entries = [Entry(name, net, batch=64, images=2048) for name in names]
+        rows = table(entries, run(entries, repetitions, log), ["none", "light", "strong"])
+        rows.insert(0, "net", net)
+        found.append(rows)
+    return pd.concat(found, ignore_index=True)
+
+
+def overhead(repetitions: int, log: Path) -> pd.DataFrame:
+    """Epochs of a bare `fit` against the same with checkpoints, progress and MLflow."""
+    entries = [Entry("bare_fit", "cnn", batch=64), Entry("framework_fit", "cnn", batch=64)]
+    return table(entries, run(entries, repetitions, log), ["bare fit", "with checkpoints, progress and MLflow"])
+
+
+def caching(repetitions: int, log: Path) -> pd.DataFrame:
+    """A stage in which only the head learns, with features computed once and in every step."""
+    entries = [
+        Entry(name, "mobilenet_v2", size=96, alpha=0.35, batch=64, images=1024)
+        for name in ("head_cached", "head_each_step")
+    ]
+    return table(entries, run(entries, repetitions, log), ["features computed once", "features in every step"])
+
+
+def scaling(repetitions: int, log: Path) -> pd.DataFrame:
+    """Images a second over batch size and threads."""
+    found = []
+    for net, size, alpha in (("cnn", 48, 1.0), ("fer_resnet", 48, 1.0), ("mobilenet_v2", 96, 0.35)):
+        for threads in (1, 2):
+            entries = [
+                Entry("fer_exp", net, size=size, alpha=alpha, batch=batch, threads=threads, images=512)
+                for batch in (16, 32, 64, 128, 256)
+            ]
+            rates = run(entries, repetitions, log)
+            row = {
+                f"batch {e.batch}": round(float(rate))
+                for e, rate in zip(entries, pd.DataFrame(rates).median(), strict=True)
+            }
+            found.append({"net": net, "threads": threads, **row})
+    return pd.DataFrame(found)
+
+
+def cost(repetitions: int, log: Path) -> pd.DataFrame:
+    """Minutes for an epoch of FER2013's 28,709 training images, for each model and input size."""
+    found = []
+    for net, alpha, sizes in (
+        ("cnn", 1.0, (48,)),
+        ("fer_resnet", 1.0, (48, 96)),
+        ("mobilenet_v1", 0.25, (48, 96, 128)),
+        ("mobilenet_v2", 0.35, (48, 96, 128, 224)),
+        ("mobilenet_v2", 1.0, (48, 96)),
+    ):
+        for size in sizes:
+            entry = Entry("fer_exp", net, size=size, alpha=alpha, images=256)
+            rates = run([entry], repetitions, log)
+            rate = float(pd.Series(rates[:, 0]).median())
+            name = net if net in ("cnn", "fer_resnet") else f"{net} {alpha:g}"
+            found.append(
+                {"net": name, "size": size, "images/s": round(rate), "minutes an epoch": round(28709 / rate / 60, 2)}
+            )
+    return pd.DataFrame(found)

@@ -1,0 +1,120 @@
+"""This project: its pipeline, its models, its precision; as a plain `fit` or with everything a run brings along."""
+
+import argparse
+import contextlib
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hydra
+import keras
+import tensorflow as tf
+from omegaconf import OmegaConf
+from rich.console import Console
+from samples import CLASSES, grey
+
+from fer_exp import assembly, config, features
+from fer_exp.callbacks import Keeper, StopAtNaN
+from fer_exp.dataset import Split, Splits
+from fer_exp.emotions import EMOTIONS
+from fer_exp.finetune import unfreeze
+from fer_exp.pipeline import evaluation_batches, training_batches
+from fer_exp.progress import TrainingProgress
+from fer_exp.tracking import Run
+
+
+def make(arguments: argparse.Namespace) -> Callable[[], int]:
+    """Returns the stretch of the contender that is asked for."""
+    return train_with(arguments, *assemble(arguments))
+
+
+def assemble(arguments: argparse.Namespace) -> tuple[config.Experiment, Splits, assembly.Assembled]:
+    """Returns the configuration, random data, and what is trained."""
+    if arguments.threads:
+        tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
+    split = Split(*grey())
+    splits = Splits(split, split.take(slice(0, 256)), split.take(slice(0, 256)), EMOTIONS, "0", "random")
+    experiment = config.check(_configuration(arguments))
+    return experiment, splits, assembly.assemble(experiment, splits, assembly.prepare(experiment))
+
+
+def train_with(
+    arguments: argparse.Namespace, experiment: config.Experiment, splits: Splits, parts: assembly.Assembled
+) -> Callable[[], int]:
+    """Returns the stretch of a contender made of the given parts."""
+    kind, split = arguments.contender, splits.train
+    steps = max(1, arguments.images // arguments.batch)
+    data = training_batches(
+        split, arguments.batch, seed=0, num_classes=CLASSES, augment=parts.augment, class_weights=None, epochs=1000
+    )
+    model = parts.model
+    if kind.startswith("head"):
+        unfreeze(model, 0.0)
+    if kind == "head_cached":
+        trunk, model = features.split_model(model)
+        data = features.batches_of(
+            features.compute(trunk, data.take(len(split) // arguments.batch), views=1), arguments.batch, seed=0
+        )
+    model.compile(
+        config.build(experiment.optimizer, experiment.lr),
+        parts.objective.loss,
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy"), keras.metrics.F1Score("macro", name="macro_f1")],
+    )
+    if kind in ("bare_fit", "framework_fit"):
+        return _epochs(arguments, experiment, splits, model, data, len(split) // arguments.batch)
+
+    def stretch() -> int:
+        model.fit(data, steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False)
+        return steps * arguments.batch
+
+    return stretch
+
+
+def _configuration(arguments: argparse.Namespace) -> dict[str, Any]:
+    kind = arguments.contender
+    augmentation = {"fer_exp_light": "light", "fer_exp_strong": "strong"}.get(kind, "none")
+    overrides = [
+        f"model={arguments.net}",
+        f"augmentation={augmentation}",
+        f"batch_size={arguments.batch}",
+        f"precision={'mixed_bfloat16' if kind == 'fer_exp_bfloat16' else 'float32'}",
+    ]
+    if arguments.net.startswith("mobilenet"):
+        overrides += [f"model.input_size={arguments.size}", f"model.alpha={arguments.alpha}", "model.weights=null"]
+    if arguments.net == "fer_resnet":
+        overrides += [f"model.input_size={arguments.size}", f"model.crop={arguments.size * 44 // 48}"]
+    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(config.CONF)):
+        values = OmegaConf.to_container(hydra.compose("config", overrides), resolve=True)
+    return {str(key): value for key, value in dict(values).items()}
+
+
+def _epochs(
+    arguments: argparse.Namespace,
+    experiment: config.Experiment,
+    splits: Splits,
+    model: keras.Model,
+    data: tf.data.Dataset,
+    steps: int,
+) -> Callable[[], int]:
+    """Whole epochs with validation: bare, or with checkpoints, progress and MLflow as in a run."""
+    val = evaluation_batches(splits.val, arguments.batch, CLASSES)
+    leaving = contextlib.ExitStack()
+    folder = Path(leaving.enter_context(tempfile.TemporaryDirectory()))
+    tracking = {**experiment.tracking, "uri": f"sqlite:///{folder / 'mlflow.db'}"}
+    run: Run = leaving.enter_context(config.build(tracking).run("overhead", {}, {}))
+    keeper = Keeper(experiment.checkpoint, model, len(splits.train), folder / "kept.weights.h5", run.log_metrics)
+    epoch = 0
+
+    def stretch() -> int:
+        nonlocal epoch
+        progress = TrainingProgress(Console(quiet=True), "all", epoch, epoch + 1, steps, arguments.batch)
+        own = [StopAtNaN(), keeper, progress] if arguments.contender == "framework_fit" else []
+        model.fit(
+            data, steps_per_epoch=steps, initial_epoch=epoch, epochs=epoch + 1, validation_data=val, verbose=0,
+            shuffle=False, callbacks=own,
+        )  # fmt: skip
+        epoch += 1
+        return steps * arguments.batch
+
+    return stretch
