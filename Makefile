@@ -5,10 +5,10 @@ PY := .venv/bin/python
 STAMP := .venv/installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format ui hooks wheel clean
+.PHONY: help setup run test lint format ui benchmark hooks wheel clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## make .venv with the locked versions
 
@@ -34,6 +34,10 @@ format: $(STAMP) ## put every file into the house style
 
 ui: $(STAMP) ## open MLflow on what was logged here: http://127.0.0.1:5000 (PORT=...)
 	.venv/bin/mlflow server --host 127.0.0.1 --port $(PORT) --backend-store-uri sqlite:///$(CURDIR)/mlflow.db
+
+benchmark: $(STAMP) ## measure speed side by side with the peers, into docs/benchmarks.md (about half an hour)
+	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[benchmark]'
+	$(PY) scripts/benchmark.py
 
 hooks: $(STAMP) ## check style, types and docstrings before each commit
 	.venv/bin/pre-commit install

@@ -5,8 +5,6 @@ cost more than the convolutions around them. Models are saved as if the layer we
 loads anywhere, without this package.
 """
 
-from typing import Any
-
 import keras
 import tensorflow as tf
 
@@ -47,16 +45,18 @@ class BatchNormalization(keras.layers.BatchNormalization):
 BatchNormalization.__module__ = "keras.layers"
 
 
-def fuse(model: keras.Model) -> keras.Model:
+def fuse(model: keras.Model, momentum: float) -> keras.Model:
     """Returns a functional model with the same weights whose batch normalisation is fused.
 
     Args:
         model: For example a backbone of `keras.applications`.
+        momentum: Share of the moving statistics that each step keeps, for all of its batch normalisations.
     """
 
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
-        kind: Any = BatchNormalization if type(layer) is keras.layers.BatchNormalization else type(layer)
-        return kind.from_config(layer.get_config())
+        if type(layer) is keras.layers.BatchNormalization:
+            return BatchNormalization.from_config({**layer.get_config(), "momentum": momentum})
+        return type(layer).from_config(layer.get_config())
 
     twin = keras.models.clone_model(model, clone_function=clone)
     twin.set_weights(model.get_weights())

@@ -6,6 +6,9 @@ Called by the builders of models with a backbone. It knows neither a particular 
 import keras
 from keras import layers
 
+# keras.applications' 0.999 remembers ImageNet's statistics for thousands of steps, long after the weights have moved.
+MOMENTUM = 0.99
+
 
 def classifier(
     backbone: keras.Model,

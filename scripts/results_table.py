@@ -5,8 +5,11 @@ python scripts/results_table.py --experiment study --uri http://127.0.0.1:5000
 """
 
 import argparse
+from pathlib import Path
 
 import mlflow
+import pandas as pd
+from document import markdown, replace_section
 from mlflow.entities import Run
 
 from fer_exp.tracking.mlflow import absolute_uri
@@ -14,10 +17,11 @@ from fer_exp.tracking.mlflow import absolute_uri
 COLUMNS = [
     "command: `python -m fer_exp ...`",
     "parameters",
+    "multiply-adds",
     "minutes",
     "test accuracy (95 %)",
     "test macro-F1 (95 %)",
-    "`.tflite` float32 / dynamic, MB",
+    "`.tflite`, MB: float32 / dynamic",
     "agreement with Keras",
     "p50, ms",
 ]
@@ -40,6 +44,7 @@ def row(run: Run) -> list[str]:
     return [
         f"`{tags.get('overrides', '')}`",
         f"{int(tags['parameters']):,}" if "parameters" in tags else "-",
+        f"{int(tags['multiply_adds']) / 1e6:.1f} M" if "multiply_adds" in tags else "-",
         f"{(run.info.end_time - run.info.start_time) / 60_000:.0f}",
         percent("accuracy"),
         percent("macro_f1"),
@@ -54,6 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--uri", help="tracking URI; default: mlflow.db in the working directory")
     parser.add_argument("--experiment", default="fer_exp", help="name of the MLflow experiment")
+    parser.add_argument("--document", type=Path, help="document whose section `results` the table replaces")
     options = parser.parse_args()
     client = mlflow.MlflowClient(absolute_uri(options.uri))
     experiment = client.get_experiment_by_name(options.experiment)
@@ -62,8 +68,10 @@ def main() -> None:
     runs = client.search_runs(
         [experiment.experiment_id], "attributes.status = 'FINISHED'", order_by=["attributes.start_time ASC"]
     )
-    lines = [COLUMNS, ["---"] * len(COLUMNS), *(row(run) for run in runs if "test/accuracy" in run.data.metrics)]
-    print("\n".join("| " + " | ".join(line) + " |" for line in lines))
+    table = pd.DataFrame([row(run) for run in runs if "test/accuracy" in run.data.metrics], columns=COLUMNS)
+    print(markdown(table))
+    if options.document is not None:
+        replace_section(options.document, "results", markdown(table))
 
 
 if __name__ == "__main__":

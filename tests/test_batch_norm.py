@@ -80,14 +80,15 @@ def tiny_model() -> keras.Model:
 def test_a_model_is_fused_with_its_name_and_weights() -> None:
     model = tiny_model()
     model.layers[1].set_weights(pair()[0].get_weights())
-    fused = fuse(model)
+    fused = fuse(model, momentum=0.75)
     assert fused.name == "tiny"
     assert isinstance(fused.layers[1], BatchNormalization)
+    assert fused.layers[1].momentum == 0.75
     np.testing.assert_allclose(fused(IMAGES), model(IMAGES), rtol=1e-4, atol=1e-5)
 
 
 def test_a_saved_model_holds_keras_own_layer_and_loads_without_this_package(tmp_path: Path) -> None:
-    fused = fuse(tiny_model())
+    fused = fuse(tiny_model(), momentum=0.75)
     fused.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
     assert type(loaded.layers[1]) is keras.layers.BatchNormalization

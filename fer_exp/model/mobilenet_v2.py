@@ -7,7 +7,7 @@ import keras
 from fer_exp import imagenet
 from fer_exp.batch_norm import fuse
 from fer_exp.signature import ImageSize, InputPath, NonNegativeFloat, OpenFraction, PositiveFloat, PositiveInt
-from fer_exp.transfer import classifier
+from fer_exp.transfer import MOMENTUM, classifier
 
 
 def build(
@@ -43,6 +43,6 @@ def build(
     backbone = keras.applications.MobileNetV2(
         input_shape=(input_size, input_size, 3), alpha=alpha, include_top=False, weights=None, name="backbone"
     )
-    backbone = fuse(backbone)
+    backbone = fuse(backbone, MOMENTUM)
     origin = imagenet.load(backbone, weights, "mobilenet_v2", alpha, input_size)
     return classifier(backbone, input_shape, num_classes, head_units=head_units, dropout=dropout, l2=l2, origin=origin)

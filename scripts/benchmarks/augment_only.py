@@ -11,7 +11,8 @@ if hasattr(os, "sched_setaffinity"):
 
 import numpy as np
 import tensorflow as tf
-from samples import CLASSES, grey
+
+from benchmarks.samples import CLASSES, grey
 
 SECONDS, BATCH = 3.0, 64
 

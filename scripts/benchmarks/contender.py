@@ -1,6 +1,6 @@
 """One contender of a speed comparison, in a process of its own: it trains a stretch whenever it is told to.
 
-    python scripts/benchmarks/contender.py --contender keras --net cnn --size 48 --batch 64
+    PYTHONPATH=scripts python -m benchmarks.contender --contender keras --net cnn --size 48 --batch 64
 
 Called by `scripts/benchmark.py`, which starts all contenders of a comparison and lets them run in turn. Answers
 `ready` once it is warm, then for each line on its standard input one line of JSON: images trained, seconds taken.
@@ -51,7 +51,7 @@ def main() -> None:
     answers = os.dup(1)  # libraries print to standard output too
     os.dup2(2, 1)
     with contextlib.redirect_stdout(sys.stderr):
-        stretch: Stretch = importlib.import_module(MODULES[arguments.contender]).make(arguments)
+        stretch: Stretch = importlib.import_module(f"benchmarks.{MODULES[arguments.contender]}").make(arguments)
         stretch()
         stretch()
         os.write(answers, b"ready\n")

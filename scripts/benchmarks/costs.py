@@ -1,7 +1,6 @@
 """What is measured without a race: start-up, reading of data, augmentation on its own, the share of the peak."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -11,19 +10,20 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from samples import grey, pixel_strings
 
-HERE = Path(__file__).parent
+from benchmarks.race import Effort, environment
+from benchmarks.samples import grey, pixel_strings
+
 ROWS_OF_FER2013 = 35_887
 
 
-def startup(repetitions: int, log: Path) -> pd.DataFrame:
+def startup(effort: Effort) -> pd.DataFrame:
     """Seconds from the command to the answer."""
     with tempfile.TemporaryDirectory() as folder:
         csv = _csv(Path(folder) / "fer2013.csv", ROWS_OF_FER2013)
         data = ["dataset=fer2013", f"dataset.path={csv}", "dataset.val=0.1", "dataset.test=0.1"]
         cache = f"cache_dir={folder}/cache"
-        first_step = [sys.executable, str(HERE / "first_step.py"), *data, cache]
+        first_step = [sys.executable, "-m", "benchmarks.first_step", *data, cache]
         kinds = {
             "--help": [sys.executable, "-m", "fer_exp", "--help"],
             "a mistake in the command": [sys.executable, "-m", "fer_exp", "modle=cnn"],
@@ -31,29 +31,29 @@ def startup(repetitions: int, log: Path) -> pd.DataFrame:
             "first training step, csv read before": first_step,
         }
         seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
-        for _ in range(repetitions):
+        for _ in range(effort.repetitions):
             shutil.rmtree(Path(folder) / "cache", ignore_errors=True)
             for kind, command in kinds.items():
                 began = time.perf_counter()
-                with log.open("a") as errors:
-                    subprocess.run(command, cwd=folder, stdout=errors, stderr=errors, check=False)  # noqa: S603
+                with effort.log.open("a") as errors:
+                    subprocess.run(command, cwd=folder, env=environment(), stdout=errors, stderr=errors, check=False)
                 seconds[kind].append(time.perf_counter() - began)
     return pd.DataFrame(
         {"what": list(kinds), "seconds (median)": [round(float(np.median(seconds[kind])), 2) for kind in kinds]}
     )
 
 
-def data(repetitions: int, log: Path) -> pd.DataFrame:
+def data(effort: Effort) -> pd.DataFrame:
     """All rows of FER2013 from csv to arrays."""
     with tempfile.TemporaryDirectory() as folder:
         csv = _csv(Path(folder) / "fer2013.csv", ROWS_OF_FER2013)
         kinds = ["fer_exp", "fer_exp_again", "pandas"]
         found: dict[str, list[dict[str, float]]] = {kind: [] for kind in kinds}
-        for repetition in range(repetitions):
+        for repetition in range(effort.repetitions):
             for kind in kinds:
                 cache = Path(folder) / f"cache{repetition}"
-                command = [sys.executable, str(HERE / "read_csv.py"), kind, str(csv), str(cache)]
-                answer = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+                command = [sys.executable, "-m", "benchmarks.read_csv", kind, str(csv), str(cache)]
+                answer = subprocess.run(command, capture_output=True, text=True, check=True, env=environment())
                 found[kind].append(json.loads(answer.stdout))
     rows = []
     for kind, name in zip(kinds, ["fer_exp, first time", "fer_exp, again", "pandas.read_csv, row by row"], strict=True):
@@ -67,15 +67,17 @@ def data(repetitions: int, log: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def augmentation(repetitions: int, log: Path) -> pd.DataFrame:
+def augmentation(effort: Effort) -> pd.DataFrame:
     """Images a second of augmentation on its own, on one core."""
     kinds = ["light", "strong", "ImageDataGenerator"]
     rates: dict[str, list[float]] = {kind: [] for kind in kinds}
-    for _ in range(repetitions):
+    for _ in range(effort.repetitions):
         for kind in kinds:
-            command = [sys.executable, str(HERE / "augment_only.py"), kind]
-            with log.open("a") as errors:
-                answer = subprocess.run(command, stdout=subprocess.PIPE, stderr=errors, text=True, check=True)  # noqa: S603
+            command = [sys.executable, "-m", "benchmarks.augment_only", kind]
+            with effort.log.open("a") as errors:
+                answer = subprocess.run(
+                    command, stdout=subprocess.PIPE, stderr=errors, text=True, check=True, env=environment()
+                )
             rates[kind].append(json.loads(answer.stdout)["rate"])
     own = np.array(rates["ImageDataGenerator"])
     return pd.DataFrame(
@@ -87,13 +89,12 @@ def augmentation(repetitions: int, log: Path) -> pd.DataFrame:
     )
 
 
-def peak(repetitions: int, log: Path) -> pd.DataFrame:
+def peak(effort: Effort) -> pd.DataFrame:
     """What share of the processor's matrix-multiply peak each net reaches, and where the rest of a step goes."""
-    command = [sys.executable, str(HERE / "share_of_peak.py"), str(repetitions)]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
-    with log.open("a") as errors:
-        answer = subprocess.run(  # noqa: S603
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, check=True, env=environment
+    command = [sys.executable, "-m", "benchmarks.share_of_peak", str(effort.repetitions)]
+    with effort.log.open("a") as errors:
+        answer = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, check=True, env=environment()
         )
     return pd.DataFrame(json.loads(answer.stdout.splitlines()[-1]))
 

@@ -5,17 +5,18 @@ second cannot.
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-CONTENDER = Path(__file__).with_name("contender.py")
+SCRIPTS = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -42,43 +43,66 @@ class Entry:
 
     def command(self) -> list[str]:
         """Returns the command line that starts it."""
-        return [
-            sys.executable, str(CONTENDER), "--contender", self.name, "--net", self.net, "--size", str(self.size),
-            "--batch", str(self.batch), "--alpha", str(self.alpha), "--threads", str(self.threads),
-            "--images", str(self.images),
-        ]  # fmt: skip
+        options = {"contender": self.name, "net": self.net, "size": self.size, "batch": self.batch, "alpha": self.alpha}
+        options |= {"threads": self.threads, "images": self.images}
+        return [sys.executable, "-m", "benchmarks.contender", *(f"--{key}={value}" for key, value in options.items())]
 
 
-def run(entries: Sequence[Entry], repetitions: int, log: Path) -> np.ndarray:
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured.
+
+    Attributes:
+        repetitions: Rounds of each comparison, >= 1.
+        log: File for what contenders print.
+        quick: Only show that everything works: one step a stretch, numbers without meaning.
+    """
+
+    repetitions: int
+    log: Path
+    quick: bool = False
+
+
+def run(entries: Sequence[Entry], effort: Effort) -> np.ndarray:
     """Returns images a second, (repetitions, contenders).
 
     Args:
         entries: The contenders, at least one.
-        repetitions: Rounds; in each, every contender runs one stretch, beginning with another one each time.
-        log: File for what they print.
+        effort: In each round every contender runs one stretch, beginning with another one each time.
 
     Raises:
-        RuntimeError: If a contender does not start or dies; `log` tells why.
+        RuntimeError: If a contender does not start or dies; the log tells why.
     """
-    rates = np.empty((repetitions, len(entries)))
+    rates = np.empty((effort.repetitions, len(entries)))
     with ExitStack() as stack:
-        errors = stack.enter_context(log.open("a"))
+        errors = stack.enter_context(effort.log.open("a"))
         processes = []
         for entry in entries:
-            process = subprocess.Popen(  # noqa: S603
-                entry.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
+            process = subprocess.Popen(
+                (replace(entry, images=entry.batch) if effort.quick else entry).command(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env=environment(),
             )
             stack.callback(_end, process)
             processes.append(process)
-            _expect_answer(process, entry, log)  # one after the other: warming up is work too
-        for repetition in range(repetitions):
+            _expect_answer(process, entry, effort.log)  # one after the other: warming up is work too
+        for repetition in range(effort.repetitions):
             for index in np.roll(np.arange(len(entries)), repetition):
                 process = processes[index]
                 process.stdin.write("go\n")
                 process.stdin.flush()
-                found = json.loads(_expect_answer(process, entries[index], log))
+                found = json.loads(_expect_answer(process, entries[index], effort.log))
                 rates[repetition, index] = found["images"] / found["seconds"]
     return rates
+
+
+def environment() -> dict[str, str]:
+    """Returns the environment in which `benchmarks` can be imported."""
+    path = [str(SCRIPTS), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path), "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
 def table(entries: Sequence[Entry], rates: np.ndarray, labels: Sequence[str]) -> pd.DataFrame:

@@ -1,9 +1,8 @@
 """The comparisons of training speed."""
 
-from pathlib import Path
-
 import pandas as pd
-from race import Entry, run, table
+
+from benchmarks.race import Effort, Entry, run, table
 
 SMALL_CNN = {
     "fer_exp": "fer_exp",
@@ -25,27 +24,27 @@ MOBILENET = {
 }
 
 
-def cnn(repetitions: int, log: Path) -> pd.DataFrame:
+def cnn(effort: Effort) -> pd.DataFrame:
     """Small CNN, 48x48, at three batch sizes."""
     found = []
     for batch in (32, 64, 128):
         entries = [Entry(name, "cnn", batch=batch) for name in SMALL_CNN]
-        found.append(table(entries, run(entries, repetitions, log), list(SMALL_CNN.values())))
+        found.append(table(entries, run(entries, effort), list(SMALL_CNN.values())))
     return pd.concat(found, ignore_index=True)
 
 
-def mobilenet_v2(repetitions: int, log: Path) -> pd.DataFrame:
+def mobilenet_v2(effort: Effort) -> pd.DataFrame:
     """MobileNetV2 at 96x96, batch 64, in two widths."""
     found = []
     for alpha in (1.0, 0.35):
         entries = [Entry(name, "mobilenet_v2", size=96, alpha=alpha, images=256) for name in MOBILENET]
-        rows = table(entries, run(entries, repetitions, log), list(MOBILENET.values()))
+        rows = table(entries, run(entries, effort), list(MOBILENET.values()))
         rows.insert(1, "alpha", alpha)
         found.append(rows)
     return pd.concat(found, ignore_index=True)
 
 
-def precision(repetitions: int, log: Path) -> pd.DataFrame:
+def precision(effort: Effort) -> pd.DataFrame:
     """float32 against mixed_bfloat16 for every model, which is what `precision=auto` goes by."""
     nets = [
         ("cnn", 48, 1.0, 1024),
@@ -60,40 +59,40 @@ def precision(repetitions: int, log: Path) -> pd.DataFrame:
             Entry(name, net, size=size, alpha=alpha, batch=128, images=images)
             for name in ("fer_exp_bfloat16", "fer_exp")
         ]
-        rows = table(entries, run(entries, repetitions, log), ["mixed_bfloat16", "float32"])
+        rows = table(entries, run(entries, effort), ["mixed_bfloat16", "float32"])
         rows.insert(0, "net", net if net in ("cnn", "fer_resnet") else f"{net} {alpha:g}, {size} px")
         found.append(rows)
     return pd.concat(found, ignore_index=True)
 
 
-def augmentation_in_training(repetitions: int, log: Path) -> pd.DataFrame:
+def augmentation_in_training(effort: Effort) -> pd.DataFrame:
     """What augmentation costs a training."""
     found = []
     for net in ("cnn", "fer_resnet"):
         names = ["fer_exp", "fer_exp_light", "fer_exp_strong"]
         entries = [Entry(name, net, batch=64, images=2048) for name in names]
-        rows = table(entries, run(entries, repetitions, log), ["none", "light", "strong"])
+        rows = table(entries, run(entries, effort), ["none", "light", "strong"])
         rows.insert(0, "net", net)
         found.append(rows)
     return pd.concat(found, ignore_index=True)
 
 
-def overhead(repetitions: int, log: Path) -> pd.DataFrame:
+def overhead(effort: Effort) -> pd.DataFrame:
     """Epochs of a bare `fit` against the same with checkpoints, progress and MLflow."""
     entries = [Entry("bare_fit", "cnn", batch=64), Entry("framework_fit", "cnn", batch=64)]
-    return table(entries, run(entries, repetitions, log), ["bare fit", "with checkpoints, progress and MLflow"])
+    return table(entries, run(entries, effort), ["bare fit", "with checkpoints, progress and MLflow"])
 
 
-def caching(repetitions: int, log: Path) -> pd.DataFrame:
+def caching(effort: Effort) -> pd.DataFrame:
     """A stage in which only the head learns, with features computed once and in every step."""
     entries = [
         Entry(name, "mobilenet_v2", size=96, alpha=0.35, batch=64, images=1024)
         for name in ("head_cached", "head_each_step")
     ]
-    return table(entries, run(entries, repetitions, log), ["features computed once", "features in every step"])
+    return table(entries, run(entries, effort), ["features computed once", "features in every step"])
 
 
-def scaling(repetitions: int, log: Path) -> pd.DataFrame:
+def scaling(effort: Effort) -> pd.DataFrame:
     """Images a second over batch size and threads."""
     found = []
     for net, size, alpha in (("cnn", 48, 1.0), ("fer_resnet", 48, 1.0), ("mobilenet_v2", 96, 0.35)):
@@ -102,7 +101,7 @@ def scaling(repetitions: int, log: Path) -> pd.DataFrame:
                 Entry("fer_exp", net, size=size, alpha=alpha, batch=batch, threads=threads, images=512)
                 for batch in (16, 32, 64, 128, 256)
             ]
-            rates = run(entries, repetitions, log)
+            rates = run(entries, effort)
             row = {
                 f"batch {e.batch}": round(float(rate))
                 for e, rate in zip(entries, pd.DataFrame(rates).median(), strict=True)
@@ -111,7 +110,7 @@ def scaling(repetitions: int, log: Path) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def cost(repetitions: int, log: Path) -> pd.DataFrame:
+def cost(effort: Effort) -> pd.DataFrame:
     """Minutes for an epoch of FER2013's 28,709 training images, for each model and input size."""
     found = []
     for net, alpha, sizes in (
@@ -123,7 +122,7 @@ def cost(repetitions: int, log: Path) -> pd.DataFrame:
     ):
         for size in sizes:
             entry = Entry("fer_exp", net, size=size, alpha=alpha, images=256)
-            rates = run([entry], repetitions, log)
+            rates = run([entry], effort)
             rate = float(pd.Series(rates[:, 0]).median())
             name = net if net in ("cnn", "fer_resnet") else f"{net} {alpha:g}"
             found.append(

@@ -12,8 +12,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-import with_fer_exp
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+from benchmarks import with_fer_exp
 
 NETS = [
     ("cnn", 48, 1.0, "float32"),

@@ -12,8 +12,8 @@ import keras
 import tensorflow as tf
 from omegaconf import OmegaConf
 from rich.console import Console
-from samples import CLASSES, grey
 
+from benchmarks.samples import CLASSES, grey
 from fer_exp import assembly, config, features
 from fer_exp.callbacks import Keeper, StopAtNaN
 from fer_exp.dataset import Split, Splits

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
-from samples import CLASSES, grey, pixel_strings
+
+from benchmarks.samples import CLASSES, grey, pixel_strings
 
 
 def make(arguments: argparse.Namespace) -> Callable[[], int]:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 import tf_keras as keras
-from samples import CLASSES, grey
+
+from benchmarks.samples import CLASSES, grey
 
 
 def make(arguments: argparse.Namespace) -> Callable[[], int]:

@@ -4,8 +4,9 @@ import argparse
 from collections.abc import Callable
 
 import torch
-from samples import CLASSES, grey
 from torch import nn
+
+from benchmarks.samples import CLASSES, grey
 
 
 def make(arguments: argparse.Namespace) -> Callable[[], int]:

@@ -1,0 +1,1 @@
+"""Contenders and measurements of `scripts/benchmark.py`."""

@@ -1,0 +1,130 @@
+"""Measures what articles on FER claim, with several seeds each, and writes docs/claims.md.
+
+    python scripts/claims.py --data data/fer2013.csv.gz --weights data/mobilenet_v2_0.35_224_no_top.weights.h5
+    python scripts/claims.py --data data/fer2013.csv.gz --only schedule batch_norm
+    python scripts/claims.py --only schedule --list        the commands, without running them
+
+Every training is a run of its own in MLflow (experiment `claims`). One that is finished there is not repeated, so that
+a measurement can be interrupted and continued.
+"""
+
+import argparse
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+from document import markdown, replace_section
+from mlflow.entities import Run
+from rich.console import Console
+from scipy import stats
+from studies import STUDIES, Study
+
+from fer_exp.emotions import EMOTIONS
+from fer_exp.tracking.mlflow import absolute_uri
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "claims.md"
+EXPERIMENT = "claims"
+
+
+def main() -> None:
+    """Runs what is missing and writes what there is."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default="data/fer2013.csv.gz", help="csv of FER2013, with PublicTest rows")
+    parser.add_argument("--weights", default="data/mobilenet_v2_0.35_224_no_top.weights.h5", help="of MobileNetV2 0.35")
+    parser.add_argument("--only", nargs="+", choices=list(STUDIES), default=list(STUDIES), metavar="study")
+    parser.add_argument("--seeds", type=int, default=3, help="runs of each variant, >= 2")
+    parser.add_argument("--uri", help="MLflow tracking URI; ./mlflow.db unless given")
+    parser.add_argument("--list", action="store_true", help="print the commands of missing runs and stop")
+    parser.add_argument("--document", type=Path, default=DOCUMENT)
+    options = parser.parse_args()
+    if options.seeds < 2:
+        parser.error(f"--seeds must be at least 2, or there is no interval. Received: {options.seeds}.")
+    uri = absolute_uri(options.uri)
+    data = ["dataset=fer2013", f"dataset.path={options.data}", "dataset.val=0.1", "dataset.test=PublicTest"]
+    console = Console()
+    for name in options.only:
+        study = STUDIES[name].with_weights(options.weights)
+        for seed in range(options.seeds):  # all variants of a seed before the next one: an early end leaves pairs
+            for variant in study.variants:
+                overrides = study.overrides(variant, data, seed)
+                if " ".join(overrides) in finished(uri):
+                    continue
+                command = [sys.executable, "-m", "fer_exp", *overrides]
+                console.print(shlex.join(["python", *command[1:]]), highlight=False, soft_wrap=True)
+                if not options.list:
+                    subprocess.run([*command, f"tracking.uri={uri}"], check=True)
+    if not options.list:
+        runs = finished(uri)
+        for name in options.only:
+            study = STUDIES[name].with_weights(options.weights)
+            replace_section(options.document, name, section(name, study, runs, data, options.seeds))
+
+
+def finished(uri: str) -> dict[str, Run]:
+    """Returns the finished runs by the overrides that made them."""
+    client = mlflow.MlflowClient(uri)
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    if experiment is None:
+        return {}
+    runs = client.search_runs([experiment.experiment_id], "attributes.status = 'FINISHED'", max_results=5000)
+    return {run.data.tags["overrides"].split(" tracking.uri=")[0]: run for run in runs}
+
+
+def section(name: str, study: Study, runs: dict[str, Run], data: Sequence[str], seeds: int) -> str:
+    """Returns the table of a study, its verdicts and its command."""
+    found = {
+        variant: [runs[" ".join(study.overrides(variant, data, seed))] for seed in range(seeds)]
+        for variant in study.variants
+    }
+    accuracy = {variant: metric(of, "test/accuracy") for variant, of in found.items()}
+    first = next(iter(found))
+    rows = []
+    for variant, of in found.items():
+        overrides = " ".join(study.variants[variant]) or "as the base"
+        minutes = np.mean([(run.info.end_time - run.info.start_time) / 60_000 for run in of])
+        row = {
+            "variant": variant,
+            "overrides": f"`{overrides}`",
+            "test accuracy": interval(accuracy[variant]),
+            "macro-F1": interval(metric(of, "test/macro_f1")),
+            f"accuracy minus {first}": "" if variant == first else interval(accuracy[variant] - accuracy[first], True),
+            "minutes": f"{minutes:.1f}",
+        }
+        if study.per_class:
+            row |= {f"recall {label}": f"{metric(of, f'test/recall/{label}').mean():.1f}" for label in EMOTIONS}
+        rows.append(row)
+    verdicts = [f"- {verdict(v, first, accuracy[v] - accuracy[first])}" for v in list(found)[1:]]
+    command = f"`python scripts/claims.py --only {name}`: {seeds} seeds; base: `{' '.join(study.base)}`"
+    return "\n".join([markdown(pd.DataFrame(rows)), "", *verdicts, "", command])
+
+
+def metric(runs: Sequence[Run], name: str) -> np.ndarray:
+    """Returns a metric of the runs in points."""
+    return 100 * np.array([run.data.metrics[name] for run in runs])
+
+
+def interval(values: np.ndarray, signed: bool = False) -> str:
+    """Returns the mean and the half-width of its 95 % interval by Student's t."""
+    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+    return f"{values.mean():+.1f} ± {half:.1f}" if signed else f"{values.mean():.1f} ± {half:.1f}"
+
+
+def verdict(variant: str, first: str, differences: np.ndarray) -> str:
+    """Returns in words what the paired differences show."""
+    half = stats.t.ppf(0.975, len(differences) - 1) * stats.sem(differences)
+    mean = differences.mean()
+    if abs(mean) <= half:
+        return (
+            f"{variant} against {first}: no difference shown ({mean:+.1f} points, interval ± {half:.1f} includes zero)."
+        )
+    better = "better" if mean > 0 else "worse"
+    return f"{variant} is {better} than {first} by {abs(mean):.1f} points (± {half:.1f})."
+
+
+if __name__ == "__main__":
+    main()

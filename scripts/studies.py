@@ -1,0 +1,55 @@
+"""The claims that `scripts/claims.py` measures: a base, and variants that differ from it in one thing.
+
+Paired by seed: all variants of a seed see the same first weights, the same data order and the same split.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+WEIGHTS = "WEIGHTS"  # stands for the file of ImageNet weights
+
+
+@dataclass(frozen=True)
+class Study:
+    """One claim.
+
+    Attributes:
+        base: Overrides that all variants share.
+        variants: Overrides of each variant; the first one is what the others are compared with.
+        per_class: Report the recall of every class.
+    """
+
+    base: tuple[str, ...]
+    variants: Mapping[str, tuple[str, ...]]
+    per_class: bool = False
+
+    def with_weights(self, path: str) -> "Study":
+        """Returns the study with the file of ImageNet weights filled in."""
+        return replace(self, base=tuple(override.replace(WEIGHTS, path) for override in self.base))
+
+    def overrides(self, variant: str, data: Sequence[str], seed: int) -> list[str]:
+        """Returns the command line of one run."""
+        own = ("export=none", "tracking.experiment=claims", f"seed={seed}")
+        return [*data, *self.base, *self.variants[variant], *own]
+
+
+# What the base does not name is as in conf/config.yaml: Adam, cosine, light augmentation, cross-entropy, batch norm.
+# The first variant of every study is the base itself, so that one run serves them all.
+CNN = ("model=cnn", "batch_size=128", "epochs=5", "early_stopping=null", "checkpoint.keep=last")
+MOBILENET = ("model=mobilenet_v2", "model.alpha=0.35", f"model.weights={WEIGHTS}", *CNN[1:])
+STUDIES = {
+    "schedule": Study(
+        CNN,
+        {
+            "cosine": (),
+            "constant": ("schedule=constant",),
+            "step": ("schedule=step",),
+            "plateau": ("schedule=plateau", "schedule.patience=1"),
+        },
+    ),
+    "augmentation": Study(CNN, {"light": (), "none": ("augmentation=none",), "strong": ("augmentation=strong",)}),
+    "label_smoothing": Study(CNN, {"without": (), "0.1": ("loss.label_smoothing=0.1",)}),
+    "class_weights": Study(CNN, {"without": (), "auto": ("loss.class_weights=auto",)}, per_class=True),
+    "batch_norm": Study(CNN, {"with": (), "without": ("model.batch_norm=false",)}),
+    "input_size": Study(MOBILENET, {"96 pixels": (), "48 pixels": ("model.input_size=48",)}),
+}
