@@ -76,8 +76,15 @@ def training_batches(
     return every_epoch.flat_map(epoch_of_rows).map(load, num_parallel_calls=tf.data.AUTOTUNE).prefetch(4)
 
 
-def evaluation_batches(split: Split, batch_size: int, num_classes: int) -> tf.data.Dataset:
+def evaluation_batches(split: Split, batch_size: int, num_classes: int, replicas: int = 1) -> tf.data.Dataset:
     """Batches in the order of the split, unchanged.
+
+    Args:
+        split: Images and labels.
+        batch_size: Images a batch, at most.
+        num_classes: Width of the one-hot labels.
+        replicas: Devices that share each batch; none of them is left without a row of the last one, which oneDNN's
+            convolutions do not survive.
 
     Returns:
         Batches (images float32 (b, h, w, c) in [0, 255], labels float32 (b, classes)).
@@ -87,4 +94,6 @@ def evaluation_batches(split: Split, batch_size: int, num_classes: int) -> tf.da
         return tf.cast(images, tf.float32), tf.one_hot(labels, num_classes)
 
     rows = tf.data.Dataset.from_tensor_slices((split.images, split.labels.astype(np.int32)))
+    while 0 < len(split) % batch_size < replicas < batch_size:
+        batch_size -= replicas
     return rows.batch(batch_size).map(load, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)

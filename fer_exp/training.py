@@ -204,7 +204,7 @@ def _feed(
         first_epoch=epochs[0],
         replicas=replicas,
     )
-    val = evaluation_batches(splits.val, batch_size, num_classes)
+    val = evaluation_batches(splits.val, batch_size, num_classes, replicas)
     views = min(stage.feature_views, epochs[1] - epochs[0])
     if stage.unfreeze or not views:
         return _Feed(parts.model, train, val)

@@ -6,8 +6,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter as LiteRT
 
 from fer_exp.batch_norm import BatchNormalization, fuse
+from fer_exp.litert import Interpreter, convert
 
 IMAGES = np.random.default_rng(0).normal(3.0, 2.0, (5, 6, 7, 4)).astype(np.float32)
 
@@ -93,3 +95,25 @@ def test_a_saved_model_holds_keras_own_layer_and_loads_without_this_package(tmp_
     loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
     assert type(loaded.layers[1]) is keras.layers.BatchNormalization
     np.testing.assert_allclose(loaded(IMAGES), fused(IMAGES), rtol=1e-4, atol=1e-5)
+
+
+def test_a_tflite_file_has_it_folded_away_as_keras_own_is(tmp_path: Path) -> None:
+    def network(layer: type[keras.layers.BatchNormalization]) -> keras.Model:
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((6, 7, 4))
+        x = keras.layers.ReLU()(layer()(keras.layers.Conv2D(3, 3)(inputs)))
+        model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(x)))
+        random = np.random.default_rng(1)
+        model.set_weights([random.uniform(0.5, 1.5, weight.shape) for weight in model.get_weights()])
+        return model
+
+    answers, operations = [], []
+    images = np.random.default_rng(2).integers(0, 256, (3, 6, 7, 4), np.uint8)
+    for name, layer in (("keras", keras.layers.BatchNormalization), ("fused", BatchNormalization)):
+        path = tmp_path / f"{name}.tflite"
+        path.write_bytes(convert(network(layer), "float32", ("happy", "sad")))
+        answers.append(Interpreter(path).predict(images))
+        operations.append([op["op_name"] for op in LiteRT(str(path))._get_ops_details() if op["op_name"] != "DELEGATE"])
+    np.testing.assert_allclose(answers[1], answers[0], rtol=1e-5)
+    assert operations[1] == operations[0]
+    assert not {"MUL", "ADD", "SUB", "RSQRT"} & set(operations[1])

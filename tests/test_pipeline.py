@@ -99,7 +99,7 @@ def test_the_weight_of_an_image_is_that_of_its_class() -> None:
 
 
 def test_the_weight_of_a_mixed_label_is_mixed_alike() -> None:
-    def mix(images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def mix(images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, progress: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return images, 0.75 * labels + 0.25 * tf.roll(labels, 1, axis=0)
 
     for _, labels, weights in epochs(1, class_weights=(0.5, 1.0, 3.0), augment=mix)[0]:
@@ -136,3 +136,15 @@ def test_an_augmentation_is_told_how_much_of_the_training_is_done() -> None:
 
     seen = [float(images.flat[0]) for epoch in epochs(2, augment=stamp, epochs=4, first_epoch=2) for images, _ in epoch]
     np.testing.assert_allclose(seen, np.arange(6, 12) / 12, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size", "replicas", "sizes"),
+    [(9, 8, 2, [6, 3]), (9, 8, 1, [8, 1]), (11, 4, 4, [4, 4, 3]), (10, 4, 2, [4, 4, 2]), (13, 12, 4, [8, 5])],
+)
+def test_evaluation_leaves_no_replica_without_a_row_while_it_can(
+    count: int, batch_size: int, replicas: int, sizes: list[int]
+) -> None:
+    split = Split(np.zeros((count, 4, 4, 1), np.uint8), np.zeros(count, np.int64))
+    found = [len(labels) for _, labels in evaluation_batches(split, batch_size, CLASSES, replicas)]
+    assert found == sizes

@@ -5,11 +5,16 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
+from benchmarks.race import Effort, Entry, run, table
 from conftest import ROOT
-from contracts import node
+from contracts import compose, node
+from document import replace_section
 from PIL import Image
+from studies import STUDIES
 
 from fer_exp import config
+from fer_exp.emotions import EMOTIONS
 
 
 def script(name: str, *arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
@@ -19,7 +24,7 @@ def script(name: str, *arguments: str, cwd: Path) -> "subprocess.CompletedProces
 
 def test_the_results_table_shows_each_finished_run_with_its_command(tmp_path: Path) -> None:
     tracker = config.build(node("tracking", "mlflow", uri=f"sqlite:///{tmp_path / 'mlflow.db'}", system_metrics=False))
-    with tracker.run("one", {}, {"overrides": "lr=1e-4", "parameters": 1234}) as run:
+    with tracker.run("one", {}, {"overrides": "lr=1e-4", "parameters": 1234, "multiply_adds": 5_600_000}) as run:
         run.log_metrics(
             {f"test/{name}{end}": 0.5 for name in ("accuracy", "macro_f1") for end in ("", "_low", "_high")}
         )
@@ -28,8 +33,12 @@ def test_the_results_table_shows_each_finished_run_with_its_command(tmp_path: Pa
         pass
     done = script("results_table.py", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- results -->\nold\n<!-- end of results -->\nafter\n")
+    written = script("results_table.py", "--document", str(page), cwd=tmp_path)
+    assert page.read_text() == f"before\n<!-- results -->\n{written.stdout}<!-- end of results -->\nafter\n"
     (line,) = [line for line in done.stdout.splitlines() if "lr=" in line]
-    assert line.startswith("| `lr=1e-4` | 1,234 | 0 | 50.0 % (50.0-50.0) | 50.0 % (50.0-50.0) | 2.00 / - |")
+    assert line.startswith("| `lr=1e-4` | 1,234 | 5.6 M | 0 | 50.0 % (50.0-50.0) | 50.0 % (50.0-50.0) | 2.00 / - |")
 
 
 def test_an_experiment_that_does_not_exist_is_named(tmp_path: Path) -> None:
@@ -47,3 +56,84 @@ def test_the_readme_picture_is_two_pictures_side_by_side(tmp_path: Path) -> None
     with Image.open(tmp_path / "out.png") as picture:
         assert picture.size == (1920, 640)
     assert script("readme_picture.py", str(tmp_path / "no"), "out.png", cwd=tmp_path).returncode == 2
+
+
+def test_a_document_without_a_place_for_the_table_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "page.md").write_text("nothing\n")
+    with pytest.raises(SystemExit, match="must hold the comments <!-- cnn --> and <!-- end of cnn -->"):
+        replace_section(tmp_path / "page.md", "cnn", "table")
+    assert (tmp_path / "page.md").read_text() == "nothing\n"
+
+
+@pytest.mark.parametrize("page", ["benchmarks", "claims"])
+def test_every_measurement_has_a_place_in_its_document(page: str) -> None:
+    from benchmark import SECTIONS
+
+    text = (ROOT / "docs" / f"{page}.md").read_text()
+    for name in {"benchmarks": SECTIONS, "claims": STUDIES}[page]:
+        assert text.index(f"<!-- {name} -->") < text.index(f"<!-- end of {name} -->")
+
+
+@pytest.mark.parametrize("name", list(STUDIES))
+def test_the_variants_of_a_study_are_configurations_that_differ(name: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    study = STUDIES[name].with_weights(str(tmp_path / "file"))
+    data = ["dataset=fer2013", f"dataset.path={tmp_path / 'file'}", "dataset.val=0.1", "dataset.test=PublicTest"]
+    composed = [compose(*study.overrides(variant, data, 0)) for variant in study.variants]
+    for values in composed:
+        config.check(values)
+    assert len({str(values) for values in composed}) == len(composed)
+
+
+def test_claims_are_judged_by_paired_differences_of_finished_runs(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    tracker = config.build(node("tracking", "mlflow", uri=uri, experiment="claims", system_metrics=False))
+    data = ["dataset=fer2013", "dataset.path=x.csv", "dataset.val=0.1", "dataset.test=PublicTest"]
+    accuracy = {"without": [0.50, 0.60, 0.70], "auto": [0.52, 0.62, 0.73]}  # +2, +2, +3 points
+    for variant, of_seeds in accuracy.items():
+        for seed, value in enumerate(of_seeds):
+            tags = {
+                "overrides": " ".join([*STUDIES["class_weights"].overrides(variant, data, seed), f"tracking.uri={uri}"])
+            }
+            with tracker.run("one", {}, tags) as tracked:
+                metrics = {"test/accuracy": value, "test/macro_f1": 0.4}
+                tracked.log_metrics(metrics | {f"test/recall/{name}": 0.25 for name in EMOTIONS})
+    page = tmp_path / "claims.md"
+    page.write_text("<!-- class_weights -->\n<!-- end of class_weights -->\n")
+    arguments = ["--only", "class_weights", "--data", "x.csv", "--document", str(page), "--uri", uri]
+    done = script("claims.py", *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""  # nothing was missing, so nothing was run
+    # Student's t with 2 degrees of freedom, 4.303, times the standard error 1 / 3 of +2, +2, +3.
+    assert "auto is better than without by 2.3 points (± 1.4)." in page.read_text()
+    assert "| 60.0 ± 24.8 | 40.0 ± 0.0 |" in page.read_text()
+    assert "| recall angry |" in page.read_text()
+    missing = script("claims.py", *arguments, "--seeds", "4", "--list", cwd=tmp_path)
+    assert [line.split()[-1] for line in missing.stdout.splitlines()] == ["seed=3", "seed=3"]
+
+
+class Stub(Entry):
+    """A contender that answers at once with rates of its own: 100, 200, ... times what its name says."""
+
+    def command(self) -> list[str]:
+        code = (
+            "import sys\nprint('ready', flush=True)\n"
+            f'for round, _ in enumerate(sys.stdin, 1): print(\'{{"images": %d, "seconds": 2}}\' % '
+            f"(200 * round * {self.name}), flush=True)"
+        )
+        return [sys.executable, "-c", code]
+
+
+def test_a_race_compares_within_rounds(tmp_path: Path) -> None:
+    entries = [Stub("2", "cnn"), Stub("1", "cnn")]
+    rates = run(entries, Effort(3, tmp_path / "log"))
+    np.testing.assert_array_equal(rates, [[200, 100], [400, 200], [600, 300]])
+    found = table(entries, rates, ["ours", "theirs"])
+    assert found["ours is faster by"].tolist() == ["1.00x", "2.00x"]
+    assert found["images/s"].tolist() == [400, 200]
+
+
+def test_a_contender_that_dies_ends_the_race_and_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=f"The contender x ended with code 1; see {tmp_path / 'log'}"):
+        run([Stub("x", "cnn")], Effort(1, tmp_path / "log"))
+    assert "NameError" in (tmp_path / "log").read_text()

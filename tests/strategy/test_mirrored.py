@@ -72,6 +72,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
         "strategy=mirrored", "strategy.devices=2", "batch_size=8", "epochs=2", "optimizer=sgd", "lr=0.5",
         "schedule=constant", "augmentation=none", "loss.class_weights=auto", "model.widths=[4,4]", "model.head_units=8",
         "model.batch_norm=false", "model.block_dropout=0.0", "model.head_dropout=0.0", "checkpoint.keep=last",
+        "optimizer.ema_momentum=0.8",
         "precision=float32",
     )  # fmt: skip
     normalised = {**plain, "model": {**plain["model"], "batch_norm": True}}
