@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from fer_exp.fused_optimizers import Adam
 from fer_exp.signature import OpenFraction, PositiveFloat
 
 
@@ -30,7 +31,7 @@ def build(
     Source:
         Kingma and Ba, 2015, https://arxiv.org/abs/1412.6980.
     """
-    return keras.optimizers.Adam(
+    return Adam(
         learning_rate,
         beta_1=beta_1,
         beta_2=beta_2,

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from fer_exp.fused_optimizers import AdamW
 from fer_exp.signature import NonNegativeFloat, OpenFraction, PositiveFloat
 
 
@@ -34,7 +35,7 @@ def build(
     Source:
         Loshchilov and Hutter, 2019, https://arxiv.org/abs/1711.05101.
     """
-    optimizer = keras.optimizers.AdamW(
+    optimizer = AdamW(
         learning_rate,
         weight_decay=weight_decay,
         beta_1=beta_1,

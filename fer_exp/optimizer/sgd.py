@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from fer_exp.fused_optimizers import SGD
 from fer_exp.signature import NonNegativeFloat, OpenFraction, PositiveFloat
 
 
@@ -28,7 +29,7 @@ def build(
         ema_momentum: Validate, keep and export an exponential moving average of the weights, 0 <= momentum < 1;
             null for the weights themselves.
     """
-    optimizer = keras.optimizers.SGD(
+    optimizer = SGD(
         learning_rate,
         momentum=momentum,
         nesterov=nesterov,

@@ -62,7 +62,7 @@ def train_with(
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy"), keras.metrics.F1Score("macro", name="macro_f1")],
     )
     if kind in ("bare_fit", "framework_fit"):
-        return _epochs(arguments, experiment, splits, model, data, len(split) // arguments.batch)
+        return _epochs(arguments, experiment, splits, model, data, steps)
 
     def stretch() -> int:
         model.fit(data, steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False)

@@ -75,7 +75,10 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
         "optimizer.ema_momentum=0.8",
         "precision=float32",
     )  # fmt: skip
-    normalised = {**plain, "model": {**plain["model"], "batch_norm": True}}
+    normalised = {
+        **plain, "model": {**plain["model"], "batch_norm": True},
+        "optimizer": {**compose("optimizer=adam")["optimizer"], "ema_momentum": 0.8},
+    }  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, json.dumps([plain, normalised]), str(folder)],
         env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(Path(config.PACKAGE).parent)},
