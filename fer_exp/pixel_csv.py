@@ -9,8 +9,10 @@ Source: Goodfellow et al., "Challenges in Representation Learning", 2013, https:
 
 import csv
 import logging
+import os
+from collections import deque
 from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,21 +119,33 @@ def parse(stream: archive.Readable, path: Path, on_bad_row: Literal["error", "sk
     images: list[np.ndarray] = []
     rows: list[tuple[int, int, int]] = []  # label, usage, position
     bad: list[tuple[int, str]] = []
-    columns, line = None, 1
-    with closing(_line_blocks(stream, path)) as blocks:
+    columns, line, position = None, 1, 0
+    workers = os.cpu_count() or 1
+    pending: deque[tuple[list[tuple[int, str]], Future]] = deque()
+
+    def take_oldest() -> None:
+        problems, parsed = pending.popleft()
+        faces, good, more_problems = parsed.result()
+        problems += more_problems
+        if problems and on_bad_row == "error":
+            number, rule = min(problems)
+            raise DataError(f"{path}, line {number}: {rule}. Mend it, or leave such rows out: dataset.on_bad_row=skip")
+        images.append(faces)
+        rows.extend((row.label, row.usage, row.position) for row in good)
+        bad.extend(sorted(problems))
+
+    with closing(_line_blocks(stream, path)) as blocks, ThreadPoolExecutor(workers) as pool:
         for lines in blocks:
             if columns is None:
                 columns, lines, line = _read_header(lines[0], path), lines[1:], 2
-            faces, good, problems = _parse_block(lines, line, len(rows) + len(bad), columns)
-            if problems and on_bad_row == "error":
-                number, rule = min(problems)
-                raise DataError(
-                    f"{path}, line {number}: {rule}. Mend it, or leave such rows out: dataset.on_bad_row=skip"
-                )
-            images.append(faces)
-            rows += [(row.label, row.usage, row.position) for row in good]
-            bad += problems
+            found, problems = _read_rows(lines, line, position, columns)
+            pending.append((problems, pool.submit(_read_faces, found)))  # NumPy lets other threads run meanwhile
+            if len(pending) > 2 * workers:
+                take_oldest()
             line += len(lines)
+            position += len(found) + len(problems)
+        while pending:
+            take_oldest()
     if columns is None:
         raise DataError(f"{path} is empty: expected a csv with the columns emotion, pixels and Usage.")
     if not rows:
@@ -183,10 +197,10 @@ def _read_header(line: bytes, path: Path) -> _Columns:
     return _Columns(len(names), names.index("emotion"), names.index("pixels"), usage)
 
 
-def _parse_block(
+def _read_rows(
     lines: list[bytes], first_line: int, first_position: int, columns: _Columns
-) -> tuple[np.ndarray, list[_Row], list[tuple[int, str]]]:
-    """Returns pixels uint8 (n, 2304), the n good rows, and (line number, broken rule) of the bad ones."""
+) -> tuple[list[_Row], list[tuple[int, str]]]:
+    """Returns the rows whose fields are sound, and (line number, broken rule) of the others."""
     rows: list[_Row] = []
     bad: list[tuple[int, str]] = []
     for number, line in enumerate(lines, first_line):
@@ -196,17 +210,24 @@ def _parse_block(
             rows.append(_Row(number, first_position + len(rows) + len(bad), *_read_fields(line, columns)))
         except _BadRowError as error:
             bad.append((number, str(error)))
+    return rows, bad
+
+
+def _read_faces(rows: list[_Row]) -> tuple[np.ndarray, list[_Row], list[tuple[int, str]]]:
+    """Returns pixels uint8 (n, 2304), the n good rows, and (line number, broken rule) of the bad ones."""
     pixels = _read_pixels([row.text for row in rows])
     if pixels is not None:
-        return pixels, rows, bad
-    good, faces = [], []
+        return pixels, rows, []
+    good: list[_Row] = []
+    faces: list[np.ndarray] = []
+    bad: list[tuple[int, str]] = []
     for row in rows:
         try:
             faces.append(_read_pixels_of_row(row.text))
             good.append(row)
         except _BadRowError as error:
             bad.append((row.line, str(error)))
-    return np.array(faces, np.uint8).reshape(-1, _PIXELS), good, sorted(bad)
+    return np.array(faces, np.uint8).reshape(-1, _PIXELS), good, bad
 
 
 def _read_fields(line: bytes, columns: _Columns) -> tuple[int, int, bytes]:

@@ -42,7 +42,7 @@ def row(run: Run) -> list[str]:
         return " / ".join("-" if value is None else f"{value * scale:.{digits}f}" for value in kinds)
 
     return [
-        f"`{tags.get('overrides', '')}`",
+        f"`{' '.join(word for word in tags.get('overrides', '').split() if not word.startswith('tracking.'))}`",
         f"{int(tags['parameters']):,}" if "parameters" in tags else "-",
         f"{int(tags['multiply_adds']) / 1e6:.1f} M" if "multiply_adds" in tags else "-",
         f"{(run.info.end_time - run.info.start_time) / 60_000:.0f}",

@@ -32,6 +32,7 @@ TINY = [
     "batch_size=32",
     "epochs=2",
     "export.latency_calls=5",
+    "test_time_augmentation=flip",
 ]
 
 
@@ -194,6 +195,26 @@ def test_the_logged_keras_model_gives_the_logged_probabilities(finished: Finishe
     table = pd.read_csv(finished.artifact("tables/predictions.csv"))
     predicted = [EMOTIONS[row] for row in logits.argmax(axis=1)]
     assert predicted == table["prediction"].tolist()
+
+
+def test_the_mean_over_views_is_reported_beside_the_plain_numbers(finished: Finished) -> None:
+    import keras
+
+    model = keras.models.load_model(finished.artifact("model/model.keras"), safe_mode=True)
+    test = config.build(compose(*TINY)["dataset"]).test
+    views = (test.images, test.images[:, :, ::-1])
+    mean = sum(keras.ops.softmax(model.predict(view.astype("float32"), verbose=0)) for view in views)
+    found = finished.run.data.metrics
+    assert found["test_flip/accuracy"] == pytest.approx(np.mean(np.argmax(mean, axis=1) == test.labels))
+    assert found["test_flip/accuracy_low"] < found["test_flip/accuracy"] < found["test_flip/accuracy_high"]
+    assert "test/accuracy" in found
+
+
+def test_the_tags_say_what_a_forward_pass_costs(finished: Finished) -> None:
+    tags = finished.run.data.tags
+    # Two separable convolutions 1 -> 4 -> 4 at 46 and 44 pixels, a dense layer of 8 behind the pool, and the logits.
+    convolutions = 46**2 * (9 * 1 + 1 * 4) + 44**2 * (9 * 4 + 4 * 4)
+    assert int(tags["multiply_adds"]) == convolutions + 22**2 * 4 * 8 + 8 * 7
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_as_failed_with_advice(
