@@ -76,6 +76,16 @@ def training_batches(
     return every_epoch.flat_map(epoch_of_rows).map(load, num_parallel_calls=tf.data.AUTOTUNE).prefetch(4)
 
 
+def even_batch_size(rows: int, batch_size: int, replicas: int) -> int:
+    """Returns the largest batch size, at most the given one, whose last batch leaves no replica without a row.
+
+    oneDNN's convolutions do not survive an empty batch.
+    """
+    while 0 < rows % batch_size < replicas < batch_size:
+        batch_size -= replicas
+    return batch_size
+
+
 def evaluation_batches(split: Split, batch_size: int, num_classes: int, replicas: int = 1) -> tf.data.Dataset:
     """Batches in the order of the split, unchanged.
 
@@ -83,8 +93,7 @@ def evaluation_batches(split: Split, batch_size: int, num_classes: int, replicas
         split: Images and labels.
         batch_size: Images a batch, at most.
         num_classes: Width of the one-hot labels.
-        replicas: Devices that share each batch; none of them is left without a row of the last one, which oneDNN's
-            convolutions do not survive.
+        replicas: Devices that share each batch, see `even_batch_size`.
 
     Returns:
         Batches (images float32 (b, h, w, c) in [0, 255], labels float32 (b, classes)).
@@ -94,6 +103,8 @@ def evaluation_batches(split: Split, batch_size: int, num_classes: int, replicas
         return tf.cast(images, tf.float32), tf.one_hot(labels, num_classes)
 
     rows = tf.data.Dataset.from_tensor_slices((split.images, split.labels.astype(np.int32)))
-    while 0 < len(split) % batch_size < replicas < batch_size:
-        batch_size -= replicas
-    return rows.batch(batch_size).map(load, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+    return (
+        rows.batch(even_batch_size(len(split), batch_size, replicas))
+        .map(load, num_parallel_calls=tf.data.AUTOTUNE)
+        .prefetch(2)
+    )

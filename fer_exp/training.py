@@ -4,6 +4,7 @@ Called by `experiment`. It must not know MLflow or `.tflite`: what each epoch me
 """
 
 import math
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from fer_exp.assembly import Assembled
 from fer_exp.callbacks import EpochLog, Keeper, StopAtNaN
 from fer_exp.dataset import Split, Splits
 from fer_exp.finetune import Stage, split_epochs, unfreeze
-from fer_exp.pipeline import Augment, evaluation_batches, steps_in, training_batches
+from fer_exp.pipeline import Augment, evaluation_batches, even_batch_size, steps_in, training_batches
 from fer_exp.progress import TrainingProgress
 from fer_exp.schedule import Schedule
 from fer_exp.signature import log_key, log_mode
@@ -210,16 +211,18 @@ def _feed(
         return _Feed(parts.model, train, val)
     trunk, head = features.split_model(parts.model)
     steps = views * steps_in(splits.train, batch_size, replicas)
+    began = time.perf_counter()
     shown = track(
         train.take(steps), f"features of {views} views", steps, console=console, transient=True,
         disable=not console.is_terminal,
     )  # fmt: skip
     of_train = features.compute(trunk, shown, views)
+    console.print(f"features of {views} views computed in {time.perf_counter() - began:.1f} s", highlight=False)
     of_val = features.compute(trunk, val, views=1)
     return _Feed(
         head,
         features.batches_of(of_train, batch_size, seed=experiment.seed),
-        features.in_order(of_val, batch_size),
+        features.in_order(of_val, even_batch_size(len(splits.val), batch_size, replicas)),
     )
 
 
