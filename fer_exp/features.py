@@ -10,6 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from fer_exp.pipeline import without_autotuning
+
 
 @dataclass(frozen=True)
 class Features:
@@ -80,9 +82,9 @@ def batches_of(features: Features, batch_size: int, *, seed: int) -> tf.data.Dat
         return tuple(tf.gather(array, chosen) for array in arrays)
 
     epochs = tf.data.Dataset.range(tf.int32.max, output_type=tf.int32)
-    return epochs.flat_map(rows_of_epoch).map(load, num_parallel_calls=tf.data.AUTOTUNE).prefetch(4)
+    return without_autotuning(epochs.flat_map(rows_of_epoch).map(load, num_parallel_calls=2).prefetch(4))
 
 
 def in_order(features: Features, batch_size: int) -> Iterator[tuple[tf.Tensor, ...]]:
     """Returns one pass over the rows as they were computed."""
-    return tf.data.Dataset.from_tensor_slices(features.arrays).batch(batch_size)
+    return without_autotuning(tf.data.Dataset.from_tensor_slices(features.arrays).batch(batch_size))

@@ -12,11 +12,10 @@ import importlib
 import json
 import os
 import sys
-import time
 from collections.abc import Callable
 
-Stretch = Callable[[], int]
-"""Trains some steps and returns the number of images it saw."""
+Stretch = Callable[[], tuple[int, float]]
+"""Trains some steps and returns the number of images it saw and the seconds it took."""
 
 MODULES = {
     "fer_exp": "with_fer_exp",
@@ -56,10 +55,8 @@ def main() -> None:
         stretch()
         os.write(answers, b"ready\n")
         for _ in sys.stdin:
-            began = time.perf_counter()
-            images = stretch()
-            found = {"images": images, "seconds": time.perf_counter() - began}
-            os.write(answers, (json.dumps(found) + "\n").encode())
+            images, seconds = stretch()
+            os.write(answers, (json.dumps({"images": images, "seconds": seconds}) + "\n").encode())
 
 
 if __name__ == "__main__":

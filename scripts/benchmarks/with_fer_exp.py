@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from benchmarks.samples import CLASSES, grey
+from benchmarks.stopwatch import train
 from fer_exp import assembly, config, features
 from fer_exp.callbacks import Keeper, StopAtNaN
 from fer_exp.dataset import Split, Splits
@@ -24,7 +26,7 @@ from fer_exp.progress import TrainingProgress
 from fer_exp.tracking import Run
 
 
-def make(arguments: argparse.Namespace) -> Callable[[], int]:
+def make(arguments: argparse.Namespace) -> Callable[[], tuple[int, float]]:
     """Returns the stretch of the contender that is asked for."""
     return train_with(arguments, *assemble(arguments))
 
@@ -41,7 +43,7 @@ def assemble(arguments: argparse.Namespace) -> tuple[config.Experiment, Splits, 
 
 def train_with(
     arguments: argparse.Namespace, experiment: config.Experiment, splits: Splits, parts: assembly.Assembled
-) -> Callable[[], int]:
+) -> Callable[[], tuple[int, float]]:
     """Returns the stretch of a contender made of the given parts."""
     kind, split = arguments.contender, splits.train
     steps = max(1, arguments.images // arguments.batch)
@@ -64,9 +66,9 @@ def train_with(
     if kind in ("bare_fit", "framework_fit"):
         return _epochs(arguments, experiment, splits, model, data, steps)
 
-    def stretch() -> int:
-        model.fit(data, steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False)
-        return steps * arguments.batch
+    def stretch() -> tuple[int, float]:
+        seconds = train(model, keras.callbacks.Callback, data, steps, shuffle=False)
+        return steps * arguments.batch, seconds
 
     return stretch
 
@@ -96,7 +98,7 @@ def _epochs(
     model: keras.Model,
     data: tf.data.Dataset,
     steps: int,
-) -> Callable[[], int]:
+) -> Callable[[], tuple[int, float]]:
     """Whole epochs with validation: bare, or with checkpoints, progress and MLflow as in a run."""
     val = evaluation_batches(splits.val, arguments.batch, CLASSES)
     leaving = contextlib.ExitStack()
@@ -106,8 +108,9 @@ def _epochs(
     keeper = Keeper(experiment.checkpoint, model, len(splits.train), folder / "kept.weights.h5", run.log_metrics)
     epoch = 0
 
-    def stretch() -> int:
+    def stretch() -> tuple[int, float]:
         nonlocal epoch
+        began = time.perf_counter()
         progress = TrainingProgress(Console(quiet=True), "all", epoch, epoch + 1, steps, arguments.batch)
         own = [StopAtNaN(), keeper, progress] if arguments.contender == "framework_fit" else []
         model.fit(
@@ -115,6 +118,6 @@ def _epochs(
             shuffle=False, callbacks=own,
         )  # fmt: skip
         epoch += 1
-        return steps * arguments.batch
+        return steps * arguments.batch, time.perf_counter() - began
 
     return stretch

@@ -9,9 +9,10 @@ import tensorflow as tf
 from keras import layers
 
 from benchmarks.samples import CLASSES, grey, pixel_strings
+from benchmarks.stopwatch import train
 
 
-def make(arguments: argparse.Namespace) -> Callable[[], int]:
+def make(arguments: argparse.Namespace) -> Callable[[], tuple[int, float]]:
     """Returns the stretch of the contender that is asked for."""
     if arguments.threads:
         tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
@@ -28,9 +29,9 @@ def make(arguments: argparse.Namespace) -> Callable[[], int]:
     data = source[arguments.contender](arguments.batch)
     steps = max(1, arguments.images // arguments.batch)
 
-    def stretch() -> int:
-        model.fit(data, steps_per_epoch=steps, epochs=1, verbose=0)
-        return steps * arguments.batch
+    def stretch() -> tuple[int, float]:
+        seconds = train(model, keras.callbacks.Callback, data, steps)
+        return steps * arguments.batch, seconds
 
     return stretch
 

@@ -7,9 +7,10 @@ import tensorflow as tf
 import tf_keras as keras
 
 from benchmarks.samples import CLASSES, grey
+from benchmarks.stopwatch import train
 
 
-def make(arguments: argparse.Namespace) -> Callable[[], int]:
+def make(arguments: argparse.Namespace) -> Callable[[], tuple[int, float]]:
     """Returns the stretch of MobileNetV2."""
     if arguments.threads:
         tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
@@ -35,8 +36,8 @@ def make(arguments: argparse.Namespace) -> Callable[[], int]:
     data = rows.map(load, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
     steps = max(1, arguments.images // arguments.batch)
 
-    def stretch() -> int:
-        model.fit(data, steps_per_epoch=steps, epochs=1, verbose=0)
-        return steps * arguments.batch
+    def stretch() -> tuple[int, float]:
+        seconds = train(model, keras.callbacks.Callback, data, steps)
+        return steps * arguments.batch, seconds
 
     return stretch

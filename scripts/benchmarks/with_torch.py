@@ -1,6 +1,7 @@
 """PyTorch, in the plain training loop of its tutorials, with everything in memory."""
 
 import argparse
+import time
 from collections.abc import Callable
 
 import torch
@@ -9,7 +10,7 @@ from torch import nn
 from benchmarks.samples import CLASSES, grey
 
 
-def make(arguments: argparse.Namespace) -> Callable[[], int]:
+def make(arguments: argparse.Namespace) -> Callable[[], tuple[int, float]]:
     """Returns the stretch of the net that is asked for; `torch_channels_last` uses NHWC memory."""
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
@@ -24,7 +25,8 @@ def make(arguments: argparse.Namespace) -> Callable[[], int]:
     targets = torch.from_numpy(labels)
     steps = max(1, arguments.images // arguments.batch)
 
-    def stretch() -> int:
+    def stretch() -> tuple[int, float]:
+        began = time.perf_counter()
         order = torch.randperm(len(images))[: steps * arguments.batch]
         for rows in order.split(arguments.batch):
             batch = images[rows].float().contiguous(memory_format=layout)
@@ -32,7 +34,7 @@ def make(arguments: argparse.Namespace) -> Callable[[], int]:
             loss = loss_of(model(batch), targets[rows])
             loss.backward()
             optimizer.step()
-        return steps * arguments.batch
+        return steps * arguments.batch, time.perf_counter() - began
 
     return stretch
 
