@@ -16,22 +16,25 @@ class MultiplyAdds:
 
     Attributes:
         dense_spatial: In convolutions over more than one pixel that mix channels.
-        pointwise: In 1x1 convolutions and dense layers.
+        fully_connected: In dense layers.
+        pointwise: In 1x1 convolutions.
         depthwise: In convolutions that keep channels apart.
     """
 
     dense_spatial: int = 0
+    fully_connected: int = 0
     pointwise: int = 0
     depthwise: int = 0
 
     @property
     def total(self) -> int:
         """All of them."""
-        return self.dense_spatial + self.pointwise + self.depthwise
+        return self.dense_spatial + self.fully_connected + self.pointwise + self.depthwise
 
     def __add__(self, other: "MultiplyAdds") -> "MultiplyAdds":
         return MultiplyAdds(
             self.dense_spatial + other.dense_spatial,
+            self.fully_connected + other.fully_connected,
             self.pointwise + other.pointwise,
             self.depthwise + other.depthwise,
         )
@@ -50,7 +53,7 @@ def _of_layer(layer: keras.layers.Layer) -> MultiplyAdds:
     if isinstance(layer, keras.Model):
         return multiply_adds(layer)
     if isinstance(layer, layers.Dense):
-        return MultiplyAdds(pointwise=math.prod(layer.kernel.shape))
+        return MultiplyAdds(fully_connected=math.prod(layer.kernel.shape))
     if isinstance(layer, layers.SeparableConv2D):
         pixels = _pixels(layer)
         return MultiplyAdds(

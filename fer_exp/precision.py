@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from fer_exp.cost import MultiplyAdds
 
-# Below it, what is saved in the products is lost again in conversions; measured by scripts/benchmark.py.
-DENSE_SHARE = 0.5
+# 1x1 convolutions wait for memory, whatever they compute in, and depthwise ones are slower in bfloat16. Measured by
+# scripts/benchmark.py: separable networks with a large dense layer gain a quarter, MobileNets lose as much and more.
+DENSE_SHARE = 0.25
 _CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -25,10 +26,11 @@ def choose(cost: MultiplyAdds, cpuinfo: Path = _CPUINFO) -> tuple[str, str]:
         return "mixed_float16", "the GPU multiplies float16 fastest"
     if not _multiplies_tiles_of_bfloat16(cpuinfo):
         return "float32", "this CPU has no matrix unit for bfloat16 (AMX)"
-    share = cost.dense_spatial / cost.total if cost.total else 0.0
+    share = (cost.dense_spatial + cost.fully_connected) / cost.total if cost.total else 0.0
+    where = "of the multiply-adds are in dense layers and dense convolutions, which bfloat16 speeds up"
     if share < DENSE_SHARE:
-        return "float32", f"only {share:.0%} of the multiply-adds are in dense convolutions, which bfloat16 speeds up"
-    return "mixed_bfloat16", f"{share:.0%} of the multiply-adds are in dense convolutions, which AMX speeds up"
+        return "float32", f"only {share:.0%} {where}"
+    return "mixed_bfloat16", f"{share:.0%} {where}"
 
 
 def _multiplies_tiles_of_bfloat16(cpuinfo: Path) -> bool:

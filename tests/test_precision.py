@@ -9,6 +9,7 @@ from fer_exp import precision
 from fer_exp.cost import MultiplyAdds
 
 DENSE = MultiplyAdds(dense_spatial=98, pointwise=2)
+SEPARABLE = MultiplyAdds(pointwise=66, depthwise=6, fully_connected=28)
 DEPTHWISE = MultiplyAdds(dense_spatial=5, pointwise=85, depthwise=10)
 
 
@@ -23,8 +24,9 @@ def cpuinfo(folder: Path, flags: str) -> Path:
 @pytest.mark.parametrize(
     ("flags", "cost", "policy", "reason"),
     [
-        ("fpu avx2 amx_bf16 amx_tile", DENSE, "mixed_bfloat16", "98% of the multiply-adds are in dense convolutions"),
-        ("fpu avx2 amx_bf16 amx_tile", DEPTHWISE, "float32", "only 5% of the multiply-adds are in dense convolutions"),
+        ("fpu avx2 amx_bf16 amx_tile", DENSE, "mixed_bfloat16", "98% of the multiply-adds are in dense layers"),
+        ("fpu avx2 amx_bf16 amx_tile", DEPTHWISE, "float32", "only 5% of the multiply-adds are in dense layers"),
+        ("fpu avx2 amx_bf16 amx_tile", SEPARABLE, "mixed_bfloat16", "28% of the multiply-adds are in dense layers"),
         ("fpu avx2 avx512_bf16", DENSE, "float32", "no matrix unit for bfloat16"),
         ("fpu avx2 amx_bf16", MultiplyAdds(), "float32", "only 0%"),
     ],

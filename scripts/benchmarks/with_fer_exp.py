@@ -25,6 +25,8 @@ from fer_exp.pipeline import evaluation_batches, training_batches
 from fer_exp.progress import TrainingProgress
 from fer_exp.tracking import Run
 
+_OPEN = contextlib.ExitStack()  # a database and its run, for as long as the process lives
+
 
 def make(arguments: argparse.Namespace) -> Callable[[], tuple[int, float]]:
     """Returns the stretch of the contender that is asked for."""
@@ -101,10 +103,9 @@ def _epochs(
 ) -> Callable[[], tuple[int, float]]:
     """Whole epochs with validation: bare, or with checkpoints, progress and MLflow as in a run."""
     val = evaluation_batches(splits.val, arguments.batch, CLASSES)
-    leaving = contextlib.ExitStack()
-    folder = Path(leaving.enter_context(tempfile.TemporaryDirectory()))
+    folder = Path(_OPEN.enter_context(tempfile.TemporaryDirectory()))
     tracking = {**experiment.tracking, "uri": f"sqlite:///{folder / 'mlflow.db'}"}
-    run: Run = leaving.enter_context(config.build(tracking).run("overhead", {}, {}))
+    run: Run = _OPEN.enter_context(config.build(tracking).run("overhead", {}, {}))
     keeper = Keeper(experiment.checkpoint, model, len(splits.train), folder / "kept.weights.h5", run.log_metrics)
     epoch = 0
 
