@@ -31,9 +31,7 @@ def commands() -> list[str]:
             found += [line.strip() for line in block.replace("\\\n", " ").splitlines() if line.strip()]
     tables = "".join((ROOT / page).read_text() for page in ("README.md", "docs/results.md"))
     table = re.findall(r"^\| `(\w+=[^`]*)` \|", tables, re.MULTILINE)
-    return list(
-        dict.fromkeys([*found, *(f"python -m fer_exp {overrides}" for overrides in table if "dataset=" in overrides)])
-    )
+    return list(dict.fromkeys([*found, *(f"python -m fer_exp {overrides}" for overrides in table)]))
 
 
 PYTHON = [command for command in commands() if command.startswith("python ")]
