@@ -22,8 +22,8 @@ def startup(effort: Effort) -> pd.DataFrame:
     with tempfile.TemporaryDirectory() as folder:
         csv = _csv(Path(folder) / "fer2013.csv", ROWS_OF_FER2013)
         data = ["dataset=fer2013", f"dataset.path={csv}", "dataset.val=0.1", "dataset.test=0.1"]
-        cache = f"cache_dir={folder}/cache"
-        first_step = [sys.executable, "-m", "benchmarks.first_step", *data, cache]
+        own = [f"cache_dir={folder}/cache", f"tracking.uri=sqlite:///{folder}/mlflow.db"]
+        first_step = [sys.executable, "-m", "benchmarks.first_step", *data, *own]
         kinds = {
             "--help": [sys.executable, "-m", "fer_exp", "--help"],
             "a mistake in the command": [sys.executable, "-m", "fer_exp", "modle=cnn"],
