@@ -213,7 +213,7 @@ def _cross_field_problems(experiment: Experiment) -> Iterator[str]:
     if stages is not None and e.epochs < len(stages):
         yield f"`epochs` must give each of the {len(stages)} stages one epoch. Received: epochs={e.epochs}."
     warmup = e.schedule.get("warmup_epochs", 0)
-    if warmup >= e.epochs:
+    if warmup >= e.epochs and not e.limit_batches:  # a trial of a recipe is not a training
         yield (
             f"`schedule.warmup_epochs` must be smaller than epochs={e.epochs}. "
             f"Received: schedule.warmup_epochs={warmup}."

@@ -35,7 +35,7 @@ def test_help_lists_groups_and_presets(command_line: CommandLine, tmp_path: Path
     done = command_line("--help")
     assert done.returncode == 0
     for text in (
-        "model: cnn, mobilenet_v1, mobilenet_v2",
+        "model: cnn, fer_resnet, mobilenet_v1, mobilenet_v2",
         "schedule: constant, cosine,",
         "experiment=article_cnn",
         "-m",
@@ -60,7 +60,7 @@ def problems(*arguments: str) -> list[str]:
 
 def test_an_unknown_option_of_a_group_names_the_nearest() -> None:
     assert problems("model=mobilnet_v2") == [
-        "`model` must be one of cnn, mobilenet_v1, mobilenet_v2. Received: model=mobilnet_v2. "
+        "`model` must be one of cnn, fer_resnet, mobilenet_v1, mobilenet_v2. Received: model=mobilnet_v2. "
         "Did you mean model=mobilenet_v2?"
     ]
 

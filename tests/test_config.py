@@ -32,8 +32,15 @@ def test_the_defaults_pass() -> None:
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_every_preset_passes(preset: str) -> None:
-    config.check(compose(preset))
+def test_every_preset_passes(preset: str, tmp_path: Path) -> None:
+    values = compose(preset)
+    if "path" in values["dataset"]:  # where the data lie is the user's to say
+        values["dataset"]["path"] = str(tmp_path)
+    config.check(values)
+
+
+def test_a_trial_with_a_few_batches_may_be_shorter_than_the_warm_up() -> None:
+    config.check(compose("debug=fast", "schedule.warmup_epochs=5"))
 
 
 @pytest.mark.parametrize("path", YAMLS, ids=lambda p: f"{p.parent.name}={p.stem}")

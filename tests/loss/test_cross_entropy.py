@@ -69,7 +69,8 @@ def test_weighted_training_batches_train_as_keras_does_with_class_weight() -> No
         4,
         seed=0,
         num_classes=3,
-        augment=lambda images, one_hot, seed: (images, one_hot),
+        epochs=1,
+        augment=lambda images, one_hot, seed, progress: (images, one_hot),
         class_weights=objective.class_weights,
     )
     for images, one_hot, weights in batches.take(3):  # one epoch: batches of 4, 4 and 2
