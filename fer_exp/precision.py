@@ -10,8 +10,9 @@ import tensorflow as tf
 from fer_exp.cost import MultiplyAdds
 
 # 1x1 convolutions wait for memory, whatever they compute in, and depthwise ones are slower in bfloat16. Measured by
-# scripts/benchmark.py: separable networks with a large dense layer gain a quarter, MobileNets lose as much and more.
-DENSE_SHARE = 0.25
+# scripts/benchmark.py: on a matrix unit separable networks with a large dense layer gain a quarter, MobileNets lose as
+# much and more; with dot products alone, a network must be dense throughout.
+_LEAST_DENSE_SHARE = {"amx_bf16": 0.25, "avx512_bf16": 0.5}
 _CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -24,17 +25,19 @@ def choose(cost: MultiplyAdds, cpuinfo: Path = _CPUINFO) -> tuple[str, str]:
     """
     if tf.config.get_visible_devices("GPU"):
         return "mixed_float16", "the GPU multiplies float16 fastest"
-    if not _multiplies_tiles_of_bfloat16(cpuinfo):
-        return "float32", "this CPU has no matrix unit for bfloat16 (AMX)"
+    abilities = _abilities(cpuinfo)
+    unit = next((unit for unit in _LEAST_DENSE_SHARE if unit in abilities), None)
+    if unit is None:
+        return "float32", f"this CPU does not multiply bfloat16 ({', '.join(_LEAST_DENSE_SHARE)})"
     share = (cost.dense_spatial + cost.fully_connected) / cost.total if cost.total else 0.0
-    where = "of the multiply-adds are in dense layers and dense convolutions, which bfloat16 speeds up"
-    if share < DENSE_SHARE:
+    where = f"of the multiply-adds are in dense layers and dense convolutions, which bfloat16 speeds up ({unit})"
+    if share < _LEAST_DENSE_SHARE[unit]:
         return "float32", f"only {share:.0%} {where}"
     return "mixed_bfloat16", f"{share:.0%} {where}"
 
 
-def _multiplies_tiles_of_bfloat16(cpuinfo: Path) -> bool:
+def _abilities(cpuinfo: Path) -> set[str]:
     if not cpuinfo.exists():
-        return False
+        return set()
     flags = next((line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")), "")
-    return "amx_bf16" in flags.split()
+    return set(flags.split())

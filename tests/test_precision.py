@@ -27,11 +27,13 @@ def cpuinfo(folder: Path, flags: str) -> Path:
         ("fpu avx2 amx_bf16 amx_tile", DENSE, "mixed_bfloat16", "98% of the multiply-adds are in dense layers"),
         ("fpu avx2 amx_bf16 amx_tile", DEPTHWISE, "float32", "only 5% of the multiply-adds are in dense layers"),
         ("fpu avx2 amx_bf16 amx_tile", SEPARABLE, "mixed_bfloat16", "28% of the multiply-adds are in dense layers"),
-        ("fpu avx2 avx512_bf16", DENSE, "float32", "no matrix unit for bfloat16"),
+        ("fpu avx2 avx512_bf16", DENSE, "mixed_bfloat16", "98% of the multiply-adds are in dense layers"),
+        ("fpu avx2 avx512_bf16", SEPARABLE, "float32", "only 28% of the multiply-adds are in dense layers"),
+        ("fpu avx2 avx512f", DENSE, "float32", "this CPU does not multiply bfloat16"),
         ("fpu avx2 amx_bf16", MultiplyAdds(), "float32", "only 0%"),
     ],
 )
-def test_a_cpu_with_a_matrix_unit_trains_dense_networks_in_bfloat16(
+def test_a_cpu_that_multiplies_bfloat16_trains_dense_networks_in_it(
     tmp_path: Path, flags: str, cost: MultiplyAdds, policy: str, reason: str
 ) -> None:
     found = precision.choose(cost, cpuinfo(tmp_path, flags))
