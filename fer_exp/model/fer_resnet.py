@@ -51,8 +51,8 @@ def build(
         ConfigError: If crop exceeds input_size, or widths and depths differ in length.
 
     Source:
-        He et al., "Deep Residual Learning for Image Recognition", 2016, https://arxiv.org/abs/1512.03385. Pools in place
-        of strides learn a little better here, for as many multiply-adds, and strides are slow on CPUs.
+        He et al., "Deep Residual Learning for Image Recognition", 2016, https://arxiv.org/abs/1512.03385. Pools in
+        place of strides learn a little better here, for as many multiply-adds, and strides are slow on CPUs.
     """
     _check(input_size, crop, widths, depths)
     penalty = keras.regularizers.L2(l2) if l2 else None
