@@ -12,9 +12,11 @@ import pandas as pd
 from document import markdown, replace_section
 from mlflow.entities import Run
 
+from fer_exp.config import option_name
 from fer_exp.tracking.mlflow import absolute_uri
 
 COLUMNS = [
+    "model",
     "command: `python -m fer_exp ...`",
     "parameters",
     "multiply-adds",
@@ -41,7 +43,9 @@ def row(run: Run) -> list[str]:
         kinds = [metrics.get(f"tflite/{kind}/{name}") for kind in ("float32", "dynamic")]
         return " / ".join("-" if value is None else f"{value * scale:.{digits}f}" for value in kinds)
 
+    target = run.data.params.get("model._target_")
     return [
+        option_name({"_target_": target}) if target else "-",
         f"`{' '.join(word for word in tags.get('overrides', '').split() if not word.startswith('tracking.'))}`",
         f"{int(tags['parameters']):,}" if "parameters" in tags else "-",
         f"{int(tags['multiply_adds']) / 1e6:.1f} M" if "multiply_adds" in tags else "-",

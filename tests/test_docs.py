@@ -30,7 +30,7 @@ def commands() -> list[str]:
         for block in re.findall(r"^ *```bash\n(.*?)^ *```", page.read_text(), re.DOTALL | re.MULTILINE):
             found += [line.strip() for line in block.replace("\\\n", " ").splitlines() if line.strip()]
     tables = "".join((ROOT / page).read_text() for page in ("README.md", "docs/results.md"))
-    table = re.findall(r"^\| `(\w+=[^`]*)` \|", tables, re.MULTILINE)
+    table = re.findall(r"^\|(?: \w+ \|)? `(\w+=[^`]*)` \|", tables, re.MULTILINE)
     return list(dict.fromkeys([*found, *(f"python -m fer_exp {overrides}" for overrides in table)]))
 
 

@@ -24,7 +24,8 @@ def script(name: str, *arguments: str, cwd: Path) -> "subprocess.CompletedProces
 
 def test_the_results_table_shows_each_finished_run_with_its_command(tmp_path: Path) -> None:
     tracker = config.build(node("tracking", "mlflow", uri=f"sqlite:///{tmp_path / 'mlflow.db'}", system_metrics=False))
-    with tracker.run("one", {}, {"overrides": "lr=1e-4", "parameters": 1234, "multiply_adds": 5_600_000}) as run:
+    params = {"model._target_": "fer_exp.model.cnn.build"}
+    with tracker.run("one", params, {"overrides": "lr=1e-4", "parameters": 1234, "multiply_adds": 5_600_000}) as run:
         run.log_metrics(
             {f"test/{name}{end}": 0.5 for name in ("accuracy", "macro_f1") for end in ("", "_low", "_high")}
         )
@@ -38,7 +39,9 @@ def test_the_results_table_shows_each_finished_run_with_its_command(tmp_path: Pa
     written = script("results_table.py", "--document", str(page), cwd=tmp_path)
     assert page.read_text() == f"before\n<!-- results -->\n{written.stdout}<!-- end of results -->\nafter\n"
     (line,) = [line for line in done.stdout.splitlines() if "lr=" in line]
-    assert line.startswith("| `lr=1e-4` | 1,234 | 5.6 M | 0 | 50.0 % (50.0-50.0) | 50.0 % (50.0-50.0) | 2.00 / - |")
+    assert line.startswith(
+        "| cnn | `lr=1e-4` | 1,234 | 5.6 M | 0 | 50.0 % (50.0-50.0) | 50.0 % (50.0-50.0) | 2.00 / - |"
+    )
 
 
 def test_an_experiment_that_does_not_exist_is_named(tmp_path: Path) -> None:
