@@ -18,7 +18,7 @@ import tensorflow as tf
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from fer_exp import assembly, config, console, metrics, report, training
+from fer_exp import assembly, config, console, metrics, report, tables, training
 from fer_exp.dataset import Split, Splits
 from fer_exp.export import Exported
 from fer_exp.tracking import Run, Tracker, swept
@@ -226,7 +226,7 @@ def _findings(
         ("test accuracy", f"{evaluation.accuracy:.4f}  (95 % interval {low:.4f} - {high:.4f})"),
         ("test macro-F1", f"{evaluation.macro_f1:.4f}  (95 % interval {f1_low:.4f} - {f1_high:.4f})"),
     ]
-    rows += [("confusion", sentence) for sentence in metrics.describe_confusions(evaluation, most=3)]
+    rows += [("confusion", sentence) for sentence in tables.describe_confusions(evaluation, most=3)]
     rows += [
         (
             f"{entry.kind}.tflite",

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fer_exp import figure, metrics
+from fer_exp import figure, metrics, tables
 from fer_exp.dataset import Split
 
 FIGURES, TABLES = "figures", "tables"
@@ -49,17 +49,17 @@ def write_evaluation(folder: Path, evaluation: metrics.Evaluation, test: Split) 
         evaluation: Of the test split.
         test: The test split itself, for its images.
     """
-    figures, tables = _in(folder, FIGURES), _in(folder, TABLES)
+    figures, lists = _in(folder, FIGURES), _in(folder, TABLES)
     for name, normalize in (("counts", False), ("normalized", True)):
         matrix = figure.confusion_matrix(evaluation, normalize, f"Confusion matrix, test split ({name})")
         figure.save(matrix, figures / f"confusion_matrix_{name}.png")
     figure.save(figure.confidently_wrong(evaluation, test.images), figures / "confidently_wrong.png")
-    metrics.confusion_table(evaluation).to_csv(tables / "confusion_matrix.csv")
-    metrics.confused_pairs(evaluation, most=20).to_csv(tables / "most_confused_pairs.csv", index=False)
-    (tables / "most_confused_pairs.txt").write_text("\n".join(metrics.describe_confusions(evaluation)) + "\n")
-    metrics.classification_table(evaluation).to_csv(tables / "classification_report.csv")
-    (tables / "classification_report.txt").write_text(metrics.classification_text(evaluation))
-    metrics.predictions_table(evaluation).to_csv(tables / "predictions.csv", index=False)
+    tables.confusion_table(evaluation).to_csv(lists / "confusion_matrix.csv")
+    tables.confused_pairs(evaluation, most=20).to_csv(lists / "most_confused_pairs.csv", index=False)
+    (lists / "most_confused_pairs.txt").write_text("\n".join(tables.describe_confusions(evaluation)) + "\n")
+    tables.classification_table(evaluation).to_csv(lists / "classification_report.csv")
+    (lists / "classification_report.txt").write_text(tables.classification_text(evaluation))
+    tables.predictions_table(evaluation).to_csv(lists / "predictions.csv", index=False)
 
 
 def _in(folder: Path, name: str) -> Path:

@@ -29,7 +29,7 @@ FLOORS = [
         "litert",
         "image_files",
     },
-    {"config", "pixel_csv", "figure", "mixing"},
+    {"config", "pixel_csv", "figure", "mixing", "tables"},
     {*GROUPS},
     {"callbacks", "averaging", "pipeline", "console", "progress", "report", "precision"},
     {"assembly", "features"},

@@ -1,0 +1,112 @@
+"""An evaluation as tables and sentences: what is confused with what, class by class, image by image.
+
+Called by `report` and `experiment`. It computes no metric of its own and writes no file.
+"""
+
+import numpy as np
+import pandas as pd
+
+from fer_exp.metrics import Evaluation
+
+
+def confused_pairs(evaluation: Evaluation, most: int = 10) -> pd.DataFrame:
+    """Returns the most frequent confusions, one row for each direction that occurs.
+
+    Args:
+        evaluation: Where to look.
+        most: Largest number of rows.
+
+    Returns:
+        Columns `true`, `predicted`, `count`, `share_of_true` (of the true class's images) and `both_directions`
+        (count of this direction plus the opposite one); largest count first, then largest share.
+    """
+    wrong = evaluation.confusion * (1 - np.eye(len(evaluation.class_names), dtype=np.int64))
+    true, predicted = np.nonzero(wrong)
+    names = np.array(evaluation.class_names, dtype=object)
+    pairs = pd.DataFrame(
+        {
+            "true": names[true],
+            "predicted": names[predicted],
+            "count": wrong[true, predicted],
+            "share_of_true": wrong[true, predicted] / evaluation.support[true],
+            "both_directions": (wrong + wrong.T)[true, predicted],
+        }
+    )
+    order = ["count", "share_of_true"]
+    return pairs.sort_values(order, ascending=False, kind="stable", ignore_index=True).head(most)
+
+
+def describe_confusions(evaluation: Evaluation, most: int = 10, split: str = "test") -> list[str]:
+    """Returns the most frequent confusions as sentences, in the order of `confused_pairs`.
+
+    Args:
+        evaluation: Where to look.
+        most: Largest number of sentences.
+        split: Name of the split, as it should be read in the sentence.
+    """
+    support = dict(zip(evaluation.class_names, evaluation.support, strict=True))
+    pairs = confused_pairs(evaluation, most)
+    return [
+        f"{true} is taken for {predicted} in {count} of its {support[true]} {split} images ({100 * share:.1f} %)"
+        for true, predicted, count, share in zip(
+            pairs["true"], pairs["predicted"], pairs["count"], pairs["share_of_true"], strict=True
+        )
+    ]
+
+
+def classification_table(evaluation: Evaluation) -> pd.DataFrame:
+    """Returns `precision`, `recall`, `f1` and `support` of each class, then of `macro avg` and `accuracy`.
+
+    Each value of `macro avg` is the mean of the defined values above it, hence the macro F1 and the balanced
+    accuracy; `accuracy` stands in the column `f1`, where scikit-learn's report has it. Undefined values are NaN.
+    """
+    rows = np.column_stack([evaluation.precision, evaluation.recall, evaluation.f1])  # (classes, 3)
+    summary = [np.nanmean(rows, axis=0), [np.nan, np.nan, evaluation.accuracy]]
+    table = pd.DataFrame(
+        np.vstack([rows, *summary]),
+        columns=["precision", "recall", "f1"],
+        index=pd.Index([*evaluation.class_names, "macro avg", "accuracy"], name="class"),
+    )
+    return table.assign(support=[*evaluation.support, len(evaluation), len(evaluation)])
+
+
+def classification_text(evaluation: Evaluation) -> str:
+    """Returns scikit-learn's classification report, with a last line that names the classes it cannot speak about."""
+    from sklearn.metrics import classification_report
+
+    known = np.flatnonzero(~np.isnan(evaluation.f1))
+    report = classification_report(
+        evaluation.labels,
+        evaluation.predictions,
+        labels=known,
+        target_names=[evaluation.class_names[index] for index in known],
+        digits=3,
+        zero_division=0,
+    )
+    missing = [name for name, f1 in zip(evaluation.class_names, evaluation.f1, strict=True) if np.isnan(f1)]
+    return report + (f"\nNeither in the labels nor predicted, so left out: {', '.join(missing)}\n" if missing else "")
+
+
+def confusion_table(evaluation: Evaluation) -> pd.DataFrame:
+    """Returns the confusion matrix with index `true_<class>` and columns `predicted_<class>`."""
+    return pd.DataFrame(
+        evaluation.confusion,
+        index=[f"true_{name}" for name in evaluation.class_names],
+        columns=[f"predicted_{name}" for name in evaluation.class_names],
+    )
+
+
+def predictions_table(evaluation: Evaluation) -> pd.DataFrame:
+    """Returns one line for each image: `row` in the split, names, `confidence`, `correct` and every `p_<class>`."""
+    names = np.array(evaluation.class_names, dtype=object)
+    table = pd.DataFrame(
+        {
+            "row": np.arange(len(evaluation)),
+            "label": names[evaluation.labels],
+            "prediction": names[evaluation.predictions],
+            "confidence": evaluation.probabilities.max(axis=1),
+            "correct": evaluation.labels == evaluation.predictions,
+        }
+    )
+    columns = [f"p_{name}" for name in evaluation.class_names]
+    return pd.concat([table, pd.DataFrame(evaluation.probabilities, columns=columns)], axis=1)
