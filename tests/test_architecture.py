@@ -25,6 +25,7 @@ FLOORS = [
         "imagenet",
         "transfer",
         "batch_norm",
+        "dropout",
         "fused_optimizers",
         "litert",
         "image_files",

@@ -7,6 +7,7 @@ from keras import layers
 from pydantic import Field
 
 from fer_exp.batch_norm import BatchNormalization
+from fer_exp.dropout import Dropout
 from fer_exp.signature import NonNegativeFloat, OpenFraction, PositiveInt
 
 # Keras' 0.99 needs hundreds of steps before validation can be trusted; the built-in data set has 77 an epoch.
@@ -51,13 +52,13 @@ def build(
         x = layers.ReLU()(x)
         if index % 2:
             x = layers.MaxPooling2D()(x)
-            x = layers.Dropout(block_dropout)(x)
+            x = Dropout(block_dropout)(x)
     x = layers.Flatten()(x)
     x = layers.Dense(head_units, use_bias=not batch_norm, kernel_regularizer=penalty)(x)
     if batch_norm:
         # Ten thousand inputs: without it Adam's first steps at 1e-3 switch most of these units off for good.
         x = BatchNormalization(momentum=_MOMENTUM)(x)
     x = layers.ReLU()(x)
-    x = layers.Dropout(head_dropout)(x)
+    x = Dropout(head_dropout)(x)
     logits = layers.Dense(num_classes, kernel_regularizer=penalty, dtype="float32", name="logits")(x)
     return keras.Model(inputs, logits, name="cnn")
