@@ -26,7 +26,7 @@ from document import markdown, replace_section
 from rich.console import Console
 from rich.table import Table
 
-from fer_exp.tracking.mlflow import absolute_uri
+from fer_exp.tracking import tracking_uri
 
 ROOT = Path(__file__).parents[1]
 Section = Callable[[Effort], pd.DataFrame]
@@ -59,7 +59,7 @@ def main() -> None:
     unknown = [name for name in options.sections if name not in SECTIONS]
     if unknown or options.repetitions < 1:
         parser.error(f"sections must be among: {', '.join(SECTIONS)}; repetitions >= 1. Received: {unknown}.")
-    mlflow.set_tracking_uri(absolute_uri(options.uri))
+    mlflow.set_tracking_uri(tracking_uri(options.uri))
     mlflow.set_experiment("benchmarks")
     console = Console()
     effort = Effort(1 if options.quick else options.repetitions, Path("benchmark.log").resolve(), options.quick)

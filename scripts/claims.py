@@ -25,7 +25,7 @@ from scipy import stats
 from studies import STUDIES, Study
 
 from fer_exp.emotions import EMOTIONS
-from fer_exp.tracking.mlflow import absolute_uri
+from fer_exp.tracking import tracking_uri
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "claims.md"
 EXPERIMENT = "claims"
@@ -44,7 +44,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.seeds < 2:
         parser.error(f"--seeds must be at least 2, or there is no interval. Received: {options.seeds}.")
-    uri = absolute_uri(options.uri)
+    uri = tracking_uri(options.uri)
     data = ["dataset=fer2013", f"dataset.path={options.data}", "dataset.val=0.1", "dataset.test=PublicTest"]
     console = Console()
     for name in options.only:

@@ -13,7 +13,7 @@ from document import markdown, replace_section
 from mlflow.entities import Run
 
 from fer_exp.config import option_name
-from fer_exp.tracking.mlflow import absolute_uri
+from fer_exp.tracking import tracking_uri
 
 COLUMNS = [
     "model",
@@ -65,10 +65,10 @@ def main() -> None:
     parser.add_argument("--experiment", default="fer_exp", help="name of the MLflow experiment")
     parser.add_argument("--document", type=Path, help="document whose section `results` the table replaces")
     options = parser.parse_args()
-    client = mlflow.MlflowClient(absolute_uri(options.uri))
+    client = mlflow.MlflowClient(tracking_uri(options.uri))
     experiment = client.get_experiment_by_name(options.experiment)
     if experiment is None:
-        parser.error(f"--experiment must exist in {absolute_uri(options.uri)}. Received: {options.experiment}.")
+        parser.error(f"--experiment must exist in {tracking_uri(options.uri)}. Received: {options.experiment}.")
     runs = client.search_runs(
         [experiment.experiment_id], "attributes.status = 'FINISHED'", order_by=["attributes.start_time ASC"]
     )

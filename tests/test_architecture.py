@@ -12,7 +12,7 @@ from fer_exp.config import GROUPS
 
 PACKAGE = ROOT / "fer_exp"
 FLOORS = [
-    {"errors", "emotions", "signature"},
+    {"errors", "emotions", "signature", "owner"},
     {
         "explain",
         "metrics",
@@ -36,7 +36,7 @@ FLOORS = [
     {"assembly", "features"},
     {"training"},
     {"experiment", "sweep", "commandline"},
-    {"__main__"},
+    {"__main__", "doctor"},
 ]
 OPTIONS = sorted(path.relative_to(ROOT / "conf") for g in GROUPS for path in (ROOT / "conf" / g).glob("*.yaml"))
 

@@ -4,6 +4,7 @@ Called by `experiment` and `sweep` through `config.build`. An option is the only
 library; it must not know what a run contains.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -14,6 +15,8 @@ from fer_exp.dataset import Splits
 if TYPE_CHECKING:
     import keras
     import pandas as pd
+
+_SQLITE = "sqlite:///"
 
 
 class Run(Protocol):
@@ -52,8 +55,33 @@ class Tracker(Protocol):
     def children(self, parent_id: str) -> "pd.DataFrame":
         """Returns one row for each child: run_id, name, status, its tags and its metrics."""
 
+    def running(self) -> "pd.DataFrame":
+        """Returns the runs of all experiments that say RUNNING: run_id, name, started (UTC), tags (a mapping)."""
+
+    def kill(self, run_id: str) -> None:
+        """Gives a run that nobody ends any more the status KILLED."""
+
     def log_table(self, run_id: str, table: "pd.DataFrame", name: str, note: str) -> None:
         """Records a table as CSV and as a table of the UI, and a note in markdown as the run's description."""
+
+
+def tracking_uri(uri: str | None) -> str:
+    """Returns a URI that does not depend on the working directory.
+
+    Args:
+        uri: Tracking URI; None means MLFLOW_TRACKING_URI, else `mlflow.db` in the working directory.
+    """
+    uri = uri or os.environ.get("MLFLOW_TRACKING_URI")
+    if uri is None:
+        return f"{_SQLITE}{Path.cwd() / 'mlflow.db'}"
+    if uri.startswith(_SQLITE):
+        return f"{_SQLITE}{Path(uri.removeprefix(_SQLITE)).expanduser().absolute()}"
+    return uri
+
+
+def database(uri: str) -> Path | None:
+    """Returns the file of a URI that `tracking_uri` returned, or None if it is a server."""
+    return Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
 
 
 def swept(overrides: Sequence[str]) -> dict[str, str]:

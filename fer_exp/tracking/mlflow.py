@@ -26,15 +26,18 @@ from mlflow.types import Schema, TensorSpec
 from mlflow.utils.time import get_current_time_millis
 from sqlalchemy.exc import SQLAlchemyError
 
+from fer_exp import owner
 from fer_exp.dataset import Splits
 from fer_exp.errors import TrackingError
 from fer_exp.signature import PositiveFloat
+from fer_exp.tracking import database, tracking_uri
 
 if TYPE_CHECKING:
     import keras
 
 PARENT_ENV = "FER_EXP_PARENT_RUN"  # not MLFLOW_RUN_ID, which would make every child log into the parent
 _BATCH = 100  # most params or tags a server takes at once
+_MOST_RUNS = 5000  # a search answers with
 _SYSTEM_METRICS_SECONDS = 5
 
 
@@ -58,7 +61,7 @@ class MlflowTracker:
 
     def __init__(self, uri: str | None, experiment: str, system_metrics: bool, timeout_seconds: float) -> None:
         logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of every table it makes
-        self.uri = absolute_uri(uri or os.environ.get("MLFLOW_TRACKING_URI"))
+        self.uri = tracking_uri(uri)
         self._system_metrics = system_metrics
         if self.uri.startswith(("http://", "https://")):
             _require_answer(self.uri, timeout_seconds)
@@ -79,9 +82,8 @@ class MlflowTracker:
             if found.lifecycle_stage != "active":
                 raise TrackingError(f"`tracking.experiment` {name} is deleted in {self.uri}: restore it or rename.")
             return str(found.experiment_id)
-        location = None
-        if self.uri.startswith("sqlite:///"):
-            location = (Path(self.uri.removeprefix("sqlite:///")).parent / "mlartifacts").as_uri()
+        file = database(self.uri)
+        location = None if file is None else (file.parent / "mlartifacts").as_uri()
         # The kind makes the UI open on runs, metrics and models instead of traces.
         tags = {"mlflow.experimentKind": "custom_model_development"}
         return str(self._client.create_experiment(name, artifact_location=location, tags=tags))
@@ -99,9 +101,7 @@ class MlflowTracker:
     @contextmanager
     def parent(self, name: str, tags: Mapping[str, Any]) -> Iterator["MlflowRun"]:
         """Opens the parent of a sweep; runs opened inside become its children, in this process and below."""
-        run = self._client.create_run(
-            self._experiment_id, run_name=name, tags={key: str(value) for key, value in tags.items()}
-        )
+        run = self._client.create_run(self._experiment_id, run_name=name, tags=_as_text({**tags, **owner.mark()}))
         open_run = MlflowRun(self._client, run.info.run_id, self._experiment_id)
         os.environ[PARENT_ENV] = open_run.run_id
         status = "KILLED"
@@ -121,7 +121,7 @@ class MlflowTracker:
         active = mlflow.start_run(
             experiment_id=self._experiment_id,
             run_name=name,
-            tags={key: str(value) for key, value in tags.items()},
+            tags=_as_text({**tags, **owner.mark()}),
             log_system_metrics=system_metrics,
         )
         run = MlflowRun(self._client, active.info.run_id, self._experiment_id)
@@ -139,7 +139,7 @@ class MlflowTracker:
     def children(self, parent_id: str) -> pd.DataFrame:
         """Returns one row for each child of a parent run."""
         runs = self._client.search_runs(
-            [self._experiment_id], f"tags.`mlflow.parentRunId` = '{parent_id}'", max_results=5000
+            [self._experiment_id], f"tags.`mlflow.parentRunId` = '{parent_id}'", max_results=_MOST_RUNS
         )
         return pd.DataFrame(
             [
@@ -153,6 +153,20 @@ class MlflowTracker:
                 for r in runs
             ]
         )
+
+    def running(self) -> pd.DataFrame:
+        """Returns the runs of all experiments that say RUNNING."""
+        experiments = [experiment.experiment_id for experiment in self._client.search_experiments()]
+        runs = self._client.search_runs(experiments, "attributes.status = 'RUNNING'", max_results=_MOST_RUNS)
+        rows = [
+            (r.info.run_id, r.info.run_name, pd.Timestamp(r.info.start_time, unit="ms", tz="UTC"), r.data.tags)
+            for r in runs
+        ]
+        return pd.DataFrame(rows, columns=["run_id", "name", "started", "tags"])
+
+    def kill(self, run_id: str) -> None:
+        """Gives a run that nobody ends any more the status KILLED."""
+        self._client.set_terminated(run_id, "KILLED")
 
     def log_table(self, run_id: str, table: pd.DataFrame, name: str, note: str) -> None:
         """Records a table as CSV and JSON (which the UI shows as a table), and a note as the description."""
@@ -219,25 +233,16 @@ class MlflowRun:
         )
 
 
-def absolute_uri(uri: str | None) -> str:
-    """Returns a URI that does not depend on the working directory.
-
-    Args:
-        uri: Tracking URI; None means `mlflow.db` in the working directory.
-    """
-    if uri is None:
-        return f"sqlite:///{Path.cwd() / 'mlflow.db'}"
-    if uri.startswith("sqlite:///"):
-        return f"sqlite:///{Path(uri.removeprefix('sqlite:///')).expanduser().absolute()}"
-    return uri
+def _as_text(tags: Mapping[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in tags.items()}
 
 
 def _lock_path(uri: str) -> Path:
-    if uri.startswith("sqlite:///"):
-        database = Path(uri.removeprefix("sqlite:///"))
-        if not database.parent.is_dir():
+    file = database(uri)
+    if file is not None:
+        if not file.parent.is_dir():
             raise TrackingError(f"`tracking.uri` must lie in an existing folder. Received: {uri}.")
-        return database.with_name(f"{database.name}.lock")
+        return file.with_name(f"{file.name}.lock")
     return Path(tempfile.gettempdir()) / f"fer_exp-{os.getuid()}-tracking.lock"
 
 

@@ -17,7 +17,8 @@ from contracts import node
 
 from fer_exp import config
 from fer_exp.errors import TrackingError
-from fer_exp.tracking.mlflow import PARENT_ENV, MlflowTracker, absolute_uri
+from fer_exp.tracking import tracking_uri
+from fer_exp.tracking.mlflow import PARENT_ENV, MlflowTracker
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +51,7 @@ def test_the_environment_wins_over_the_default_and_the_configuration_over_both(
 
 
 def test_a_relative_database_does_not_follow_the_working_directory(folder: Path) -> None:
-    assert absolute_uri("sqlite:///runs/mlflow.db") == f"sqlite:///{folder / 'runs' / 'mlflow.db'}"
+    assert tracking_uri("sqlite:///runs/mlflow.db") == f"sqlite:///{folder / 'runs' / 'mlflow.db'}"
 
 
 def test_a_run_keeps_metrics_params_and_tags() -> None:

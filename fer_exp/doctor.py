@@ -1,0 +1,95 @@
+"""Looks for what is wrong and says so; mends it only when asked.
+
+    python -m fer_exp.doctor runs                       runs that say RUNNING although their process is gone
+    python -m fer_exp.doctor runs --mark-killed         give those the status KILLED
+    python -m fer_exp.doctor runs tracking.uri=http://127.0.0.1:5000
+
+Exits with 0 if all is well (or was mended), with 1 if something was found. What follows the options are overrides as of
+`python -m fer_exp`.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from fer_exp import commandline, config, owner
+from fer_exp.errors import TrackingError, UserError
+from fer_exp.tracking import Tracker, database, tracking_uri
+
+_MEANING = {
+    "alive": "its process is at work",
+    "gone": "its process is gone",
+    "elsewhere": "started on another host: ask there",
+    "unknown": "does not say who owns it: ended by hand only",
+}
+
+
+def main() -> None:
+    """Runs the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m fer_exp.doctor", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    patients = parser.add_subparsers(dest="patient", required=True)
+    of_runs = patients.add_parser("runs", help="runs that say RUNNING")
+    of_runs.add_argument("--mark-killed", action="store_true", help="set those whose process is gone to KILLED")
+    of_runs.add_argument("overrides", nargs="*", metavar="key=value", help="for example tracking.uri=...")
+    options = parser.parse_args()
+    try:
+        found = runs(options.overrides, options.mark_killed, Console())
+    except UserError as error:
+        print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
+        sys.exit(error.exit_code)
+    sys.exit(1 if found and not options.mark_killed else 0)
+
+
+def runs(overrides: list[str], mark_killed: bool, screen: Console) -> int:
+    """Shows the runs that say RUNNING, and marks those whose process is gone as KILLED if asked to.
+
+    Args:
+        overrides: As of the command line; what they say of `tracking` counts.
+        mark_killed: Whether to change anything.
+        screen: Where the table goes.
+
+    Returns:
+        How many of them no process owns.
+
+    Raises:
+        UserError: If an override is wrong, or there is no database at the tracking URI.
+    """
+    jobs = commandline.check(overrides)
+    node = jobs.first.tracking if jobs else {}
+    uri = tracking_uri(node.get("uri"))
+    file = database(uri)
+    if file is not None and not file.is_file():  # opening it would make one
+        raise TrackingError(f"`tracking.uri` must lead to runs: there is no {file}. Received: {uri}.")
+    tracker: Tracker = config.build(node)
+    running = tracker.running()
+    states = [owner.state(tags) for tags in running["tags"]]
+    orphans = running["run_id"][[state == "gone" for state in states]]
+    if running.empty:
+        screen.print(f"No run says RUNNING in {uri}.", highlight=False, soft_wrap=True)
+        return 0
+    screen.print(_table(running, states))
+    if mark_killed:
+        for run_id in orphans:
+            tracker.kill(run_id)
+    done = "marked as KILLED" if mark_killed else "owned by no process; --mark-killed sets them to KILLED"
+    screen.print(f"{len(orphans)} of {len(running)} runs {done}.", highlight=False)
+    return len(orphans)
+
+
+def _table(running: pd.DataFrame, states: Sequence[str]) -> Table:
+    table = Table("run", "name", "since", "host", "process", "finding")
+    for (_, run), state in zip(running.iterrows(), states, strict=True):
+        tags = run["tags"]
+        since = run["started"].strftime("%Y-%m-%d %H:%M")
+        table.add_row(run["run_id"], run["name"], since, tags.get(owner.HOST), tags.get(owner.PID), _MEANING[state])
+    return table
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Which process a run belongs to: what tells a run that is going on from one whose process is gone.
+
+Called by `tracking`, which marks every run, and by `doctor`. A process that is killed cannot say so itself.
+"""
+
+import os
+import socket
+from collections.abc import Mapping
+from typing import Literal
+
+import psutil
+
+HOST, PID, STARTED = "owner.host", "owner.pid", "owner.started"
+_CLOCK_SECONDS = 2.0  # the kernel's clock of process starts may be set right while a process lives
+
+
+def mark() -> dict[str, str]:
+    """Returns the tags that name this process."""
+    started = psutil.Process().create_time()
+    return {HOST: socket.gethostname(), PID: str(os.getpid()), STARTED: f"{started:.2f}"}
+
+
+def state(tags: Mapping[str, str]) -> Literal["alive", "gone", "elsewhere", "unknown"]:
+    """Tells whether the process that the tags name is alive.
+
+    Args:
+        tags: Of a run; without an owner among them the answer is unknown.
+
+    Returns:
+        `elsewhere` if it was started on another host, where nothing can be seen from here.
+    """
+    if not {HOST, PID, STARTED} <= tags.keys():
+        return "unknown"
+    if tags[HOST] != socket.gethostname():
+        return "elsewhere"
+    try:
+        process = psutil.Process(int(tags[PID]))
+        # Numbers are used again: another process may have it by now.
+        same = abs(process.create_time() - float(tags[STARTED])) < _CLOCK_SECONDS
+        return "alive" if same and process.status() != psutil.STATUS_ZOMBIE else "gone"
+    except psutil.NoSuchProcess:
+        return "gone"
