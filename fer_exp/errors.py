@@ -41,3 +41,9 @@ class TrainingDivergedError(UserError):
     """The loss is no longer a finite number, so that training on would waste time."""
 
     exit_code = 3
+
+
+class StorageError(UserError):
+    """A disk is full or cannot be written."""
+
+    exit_code = 4

@@ -19,6 +19,7 @@ FLOORS = [
         "drawing",
         "archive",
         "data_cache",
+        "snapshot",
         "image_ops",
         "cost",
         "test_time",

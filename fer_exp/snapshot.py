@@ -1,0 +1,121 @@
+"""The state of a training on disk: arrays and a little JSON in one file for each completed epoch.
+
+Called by `training` after each epoch and when a run is continued. A file is written under a temporary name, flushed to
+the disk and then renamed, and the one before it is kept until then: a kill at any moment costs at most one epoch.
+It must not know Keras.
+"""
+
+import io
+import json
+import logging
+import os
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer_exp.errors import StorageError
+
+FOLDER = "snapshots"
+_NAME = re.compile(r"after-epoch-(\d+)\.npz")
+_STATE = "state.json"
+_KEPT = 2  # files: the last one, and the one before it in case that cannot be read
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What was read back.
+
+    Attributes:
+        epochs: Completed epochs.
+        state: The JSON part, as it was given.
+        arrays: The arrays, as they were given.
+    """
+
+    epochs: int
+    state: dict[str, Any]
+    arrays: list[np.ndarray]
+
+
+def write(run: Path, key: str, epochs: int, state: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> None:
+    """Writes the state after an epoch, and removes the files that are older than the one before it.
+
+    Args:
+        run: Folder of the run.
+        key: What the state belongs to; `newest` refuses files with another one.
+        epochs: Completed epochs, >= 1.
+        state: What JSON can hold.
+        arrays: Any shapes and types but objects.
+
+    Raises:
+        StorageError: If the disk is full or cannot be written; earlier files are left as they are.
+    """
+    folder = run / FOLDER
+    target = folder / f"after-epoch-{epochs:06d}.npz"
+    partial = folder / f".{target.name}.partial"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with partial.open("wb") as file:
+                _write_archive(file, key, state, arrays)
+                file.flush()
+                os.fsync(file.fileno())  # a rename that outlives its content would leave an empty file after a crash
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"The state of the training cannot be kept: {target} cannot be written ({error.strerror or error}). What "
+            "was kept before is whole: make room, and start the same command again to go on from there."
+        ) from error
+    for old in _files(run)[_KEPT:]:
+        old.unlink(missing_ok=True)
+
+
+def newest(run: Path, key: str) -> Snapshot | None:
+    """Reads the last state that is whole; None if there is none.
+
+    A file that is damaged or belongs to something else is named in a warning, and the one before it is taken.
+
+    Args:
+        run: Folder of the run.
+        key: As given to `write`.
+    """
+    for path in _files(run):
+        try:
+            return _read(path, key)
+        except (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile) as error:
+            _log.warning("The snapshot %s cannot be used and is passed over: %s", path, error)
+    return None
+
+
+def _files(run: Path) -> list[Path]:
+    """Returns the files of a run, newest first."""
+    found = [path for path in (run / FOLDER).glob("*.npz") if _NAME.fullmatch(path.name)]
+    return sorted(found, reverse=True)
+
+
+def _write_archive(file: Any, key: str, state: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> None:
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.comment = key.encode()
+        archive.writestr(_STATE, json.dumps(state))
+        for index, array in enumerate(arrays):
+            with archive.open(f"{index}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asarray(array, order="C"), allow_pickle=False)
+
+
+def _read(path: Path, key: str) -> Snapshot:
+    with zipfile.ZipFile(path) as archive:
+        if archive.comment != key.encode():
+            raise ValueError("it belongs to another configuration or other data")
+        state = json.loads(archive.read(_STATE))
+        # `read` compares the checksum of the whole member before a byte of it is interpreted.
+        members = [archive.read(f"{index}.npy") for index in range(len(archive.namelist()) - 1)]
+    arrays = [np.lib.format.read_array(io.BytesIO(member), allow_pickle=False) for member in members]
+    match = _NAME.fullmatch(path.name)
+    return Snapshot(int(match.group(1)) if match else 0, state, arrays)
