@@ -1,11 +1,10 @@
 """What happens at the end of a batch and of an epoch: measuring, keeping weights, stopping a lost run.
 
-Called by `training`. It must not know MLflow: what an epoch measured goes to the function it is given.
+Called by `training`. It must not know MLflow.
 """
 
 import math
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,7 @@ import keras
 from fer_exp.config import Checkpoint
 from fer_exp.errors import TrainingDivergedError
 from fer_exp.signature import log_mode
-
-EpochLog = Callable[[dict[str, float], int], None]
+from fer_exp.snapshot import explained
 
 
 class StopAtNaN(keras.callbacks.Callback):
@@ -40,26 +38,23 @@ class StopAtNaN(keras.callbacks.Callback):
 
 
 class Keeper(keras.callbacks.Callback):
-    """Measures the epochs, tells `log_epoch`, and keeps the weights of the best one (or of the last).
+    """Measures the epochs, and keeps the weights of the best one (or of the last).
 
     Args:
         checkpoint: What ranks the epochs, and which is kept.
         whole: The model whose weights are kept; what is fitted may be a part of it.
         images: Training images of an epoch.
-        path: Where the weights go.
-        log_epoch: Called with the metrics of each epoch and its number, from 1.
+        folder: Where the weights go, made when there are some.
 
     Attributes:
         rows: One entry for each epoch, with its number and metrics.
         kept: Number of the kept epoch and its monitored metric.
     """
 
-    def __init__(
-        self, checkpoint: Checkpoint, whole: keras.Model, images: int, path: Path, log_epoch: EpochLog
-    ) -> None:
+    def __init__(self, checkpoint: Checkpoint, whole: keras.Model, images: int, folder: Path) -> None:
         super().__init__()
-        self._whole, self._images = whole, images
-        self._path, self._log_epoch = path, log_epoch
+        self.whole = whole
+        self._images, self._folder = images, folder
         self._monitor, self._keep = checkpoint.monitor, checkpoint.keep
         self.rows: list[dict[str, float]] = []
         self.kept: tuple[int, float] = (0, math.nan)
@@ -81,17 +76,28 @@ class Keeper(keras.callbacks.Callback):
             "lr": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
             "images_per_second": self._images / self._train_seconds,
         }
-        self.rows.append({"epoch": epoch + 1, **metrics})
-        self._log_epoch(metrics, epoch + 1)
+        self.rows.append({"epoch": epoch + 1, **{key: float(value) for key, value in metrics.items()}})
         value = metrics[self._monitor]
         best = self.kept[1]
         better = value < best if log_mode(self._monitor) == "min" else value > best
         if self._keep == "last" or math.isnan(best) or better:
-            self.kept = (epoch + 1, value)
-            partial = self._path.with_name(f"partial-{self._path.name}")
-            self._whole.save_weights(partial)
-            partial.replace(self._path)  # a kill in the middle of writing leaves the previous weights
+            self._save(epoch + 1)
+            self.kept = (epoch + 1, float(value))
+
+    def _save(self, epoch: int) -> None:
+        """Writes the weights beside those that were kept before, which the last snapshot may still go back to."""
+        path, previous = self._path(epoch), self._path(self.kept[0])
+        partial = path.with_name(f"partial-{path.name}")
+        with explained(path):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self.whole.save_weights(partial)
+            partial.replace(path)  # a kill in the middle of writing leaves the previous weights
+        for old in set(self._folder.glob("*.weights.h5")) - {path, previous}:
+            old.unlink(missing_ok=True)
 
     def restore(self) -> None:
         """Loads the kept weights."""
-        self._whole.load_weights(self._path)
+        self.whole.load_weights(self._path(self.kept[0]))
+
+    def _path(self, epoch: int) -> Path:
+        return self._folder / f"after-epoch-{epoch:06d}.weights.h5"

@@ -18,6 +18,7 @@ from fer_exp.signature import (
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
+    RunId,
     argument_docs,
     read,
 )
@@ -84,6 +85,8 @@ class Experiment(BaseModel):
         checkpoint: Which epoch's weights are kept.
         test_time_augmentation: Views of each test image whose predictions are averaged; reported as `test_<views>/...`
             beside the plain numbers.
+        resume: auto goes on with an unfinished run of the same configuration, never does not; a run id names the one
+            that must be continued.
         limit_batches: Use only so many batches of each split; null uses all.
         overfit_batches: Train, validate and test on the same so many batches; a sound model reaches 100 %.
         cache_dir: Folder for parsed data sets.
@@ -101,6 +104,7 @@ class Experiment(BaseModel):
     early_stopping: EarlyStopping | None
     checkpoint: Checkpoint
     test_time_augmentation: Literal["none", "flip", "ten_crop"]
+    resume: Literal["auto", "never"] | RunId
     limit_batches: PositiveInt | None
     overfit_batches: PositiveInt | None
     cache_dir: str

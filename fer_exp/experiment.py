@@ -4,6 +4,7 @@ Called by the command line with a checked configuration. TensorFlow and MLflow a
 """
 
 import dataclasses
+import functools
 import os
 import platform
 import socket
@@ -18,7 +19,7 @@ import tensorflow as tf
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from fer_exp import assembly, config, console, metrics, report, tables, training
+from fer_exp import assembly, config, console, fingerprint, metrics, report, resume, tables, training
 from fer_exp.dataset import Split, Splits
 from fer_exp.export import Exported
 from fer_exp.tracking import Run, Tracker, swept
@@ -51,16 +52,21 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
         f"computing in {parts.precision} ({parts.precision_reason})",
         highlight=False,
     )
-    name = experiment.name or run_name(experiment, overrides)
-    with tracker.run(name, flatten(values), _tags(overrides, splits, parts)) as tracked:
-        tracked.log_data(splits)
-        _write_config(folder, values, overrides, tracked)
-        trained = _train(experiment, splits, strategy, parts, folder, screen, tracked)
-        evaluation = _evaluate(experiment, splits, trained, folder, tracked)
-        exported = _export(experiment, splits, trained, evaluation, folder, tracked)
-        tracked.log_model(trained.model, splits.image_shape)
-        _log_folders(folder, tracked)
-        screen.print(console.result_table(_findings(trained, evaluation, exported, folder, tracker)))
+    identity = fingerprint.of(values)
+    say = functools.partial(screen.print, soft_wrap=True, highlight=False)
+    with resume.chosen(experiment.resume, tracker, identity, splits.sha256, folder, say) as choice:
+        name = experiment.name or run_name(experiment, overrides)
+        tags = {**_tags(overrides, splits, parts), "fingerprint": identity, "folder": choice.folder.absolute()}
+        with tracker.run(name, flatten(values), tags, choice.run_id) as tracked:
+            folder = choice.folder
+            tracked.log_data(splits)
+            _write_config(folder, values, overrides, tracked)
+            trained = _train(experiment, splits, strategy, parts, folder, screen, tracked, identity)
+            evaluation = _evaluate(experiment, splits, trained, folder, tracked)
+            exported = _export(experiment, splits, trained, evaluation, folder, tracked)
+            tracked.log_model(trained.model, splits.image_shape)
+            _log_folders(folder, tracked)
+            screen.print(console.result_table(_findings(trained, evaluation, exported, folder, tracker)))
     return trained.best_value
 
 
@@ -161,13 +167,15 @@ def _train(
     folder: Path,
     screen: Console,
     tracked: Run,
+    identity: str,
 ) -> training.Trained:
     images, labels = training.augmented_sample(splits.train, parts.augment, len(splits.class_names), experiment.seed)
     report.write_samples(folder, images, labels, splits.class_names)
-    trained = training.train(experiment, splits, strategy, parts, folder, screen, tracked.log_metrics)
+    key = f"{identity} {splits.sha256}"
+    trained = training.train(experiment, splits, strategy, parts, folder, key, screen, tracked.log_metrics)
     report.write_history(folder, trained.history, trained.stage_starts, trained.best_epoch)
     tracked.log_metrics({"best_epoch": trained.best_epoch, f"best_{experiment.checkpoint.monitor}": trained.best_value})
-    (folder / "model").mkdir()
+    (folder / "model").mkdir(exist_ok=True)
     trained.model.save(folder / "model" / "model.keras")
     return trained
 

@@ -59,7 +59,7 @@ def compute(trunk: keras.Model, batches: Iterable[tuple[tf.Tensor, ...]], views:
     return Features(tuple(np.concatenate(parts) for parts in zip(*found, strict=True)), views)
 
 
-def batches_of(features: Features, batch_size: int, *, seed: int) -> tf.data.Dataset:
+def batches_of(features: Features, batch_size: int, *, seed: int, first_epoch: int = 0) -> tf.data.Dataset:
     """Endless batches of one view an epoch, in turn.
 
     The first epoch of each view comes in the order it was computed in, later ones are shuffled by (seed, epoch).
@@ -68,6 +68,7 @@ def batches_of(features: Features, batch_size: int, *, seed: int) -> tf.data.Dat
         features: From `compute`.
         batch_size: Rows a batch; the last one of an epoch may be smaller.
         seed: Seed of the order.
+        first_epoch: Epoch to begin with, from 0, counted from the first of the stage.
     """
     arrays = [tf.constant(array) for array in features.arrays]
     rows, views = features.rows, features.views
@@ -81,7 +82,7 @@ def batches_of(features: Features, batch_size: int, *, seed: int) -> tf.data.Dat
     def load(chosen: tf.Tensor) -> tuple[tf.Tensor, ...]:
         return tuple(tf.gather(array, chosen) for array in arrays)
 
-    epochs = tf.data.Dataset.range(tf.int32.max, output_type=tf.int32)
+    epochs = tf.data.Dataset.range(first_epoch, tf.int32.max, output_type=tf.int32)
     return without_autotuning(epochs.flat_map(rows_of_epoch).map(load, num_parallel_calls=2).prefetch(4))
 
 

@@ -11,7 +11,8 @@ import logging
 import os
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def write(run: Path, key: str, epochs: int, state: Mapping[str, Any], arrays: Se
     folder = run / FOLDER
     target = folder / f"after-epoch-{epochs:06d}.npz"
     partial = folder / f".{target.name}.partial"
-    try:
+    with explained(target):
         folder.mkdir(parents=True, exist_ok=True)
         try:
             with partial.open("wb") as file:
@@ -68,11 +69,6 @@ def write(run: Path, key: str, epochs: int, state: Mapping[str, Any], arrays: Se
             partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"The state of the training cannot be kept: {target} cannot be written ({error.strerror or error}). What "
-            "was kept before is whole: make room, and start the same command again to go on from there."
-        ) from error
     for old in _files(run)[_KEPT:]:
         old.unlink(missing_ok=True)
 
@@ -92,6 +88,25 @@ def newest(run: Path, key: str) -> Snapshot | None:
         except (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile) as error:
             _log.warning("The snapshot %s cannot be used and is passed over: %s", path, error)
     return None
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Says what is to be done where the state of a training cannot be written.
+
+    Args:
+        path: The file that is written inside.
+
+    Raises:
+        StorageError: In place of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"The state of the training cannot be kept: {path} cannot be written ({error.strerror or error}). What "
+            "was kept before is whole: make room, and start the same command again to go on from there."
+        ) from error
 
 
 def _files(run: Path) -> list[Path]:

@@ -5,6 +5,7 @@ Called by `experiment`. It must not know MLflow or `.tflite`: what each epoch me
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +16,10 @@ import tensorflow as tf
 from rich.console import Console
 from rich.progress import track
 
-from fer_exp import averaging, config, features, test_time
+from fer_exp import averaging, config, continuation, features, snapshot, test_time
 from fer_exp.assembly import Assembled
-from fer_exp.callbacks import EpochLog, Keeper, StopAtNaN
+from fer_exp.callbacks import Keeper, StopAtNaN
+from fer_exp.continuation import Continuation, EpochLog, Place
 from fer_exp.dataset import Split, Splits
 from fer_exp.finetune import Stage, split_epochs, unfreeze
 from fer_exp.pipeline import Augment, evaluation_batches, even_batch_size, steps_in, training_batches
@@ -53,39 +55,55 @@ def train(
     strategy: tf.distribute.Strategy,
     parts: Assembled,
     folder: Path,
+    key: str,
     console: Console,
     log_epoch: EpochLog,
 ) -> Trained:
-    """Trains the assembled model.
+    """Trains the assembled model, going on where an earlier attempt in the same folder ended.
 
     Args:
         experiment: The checked configuration.
         splits: The data; the test split is not looked at.
         strategy: From `prepare`.
         parts: From `assemble`.
-        folder: Where the checkpoint goes.
+        folder: Where weights and snapshots go, and are looked for.
+        key: What the training is made of; snapshots with another key are passed over.
         console: Where the progress goes.
-        log_epoch: Called with the metrics of each epoch and its number, from 1.
+        log_epoch: Called with the metrics of each epoch and its number, from 1; also for those of an earlier attempt.
 
     Raises:
         TrainingDivergedError: If the loss is no longer finite.
+        StorageError: If the state cannot be kept, or what was kept does not fit.
     """
-    model = parts.model
-    path = folder / "checkpoint.weights.h5"
-    keeper = Keeper(experiment.checkpoint, model, len(splits.train), path, log_epoch)
-    epoch, starts = 0, []
-    for stage, epochs in zip(parts.stages, split_epochs(experiment.epochs, parts.stages), strict=True):
-        if epoch:
-            starts.append(epoch + 1)
-            keeper.restore()  # an early stop leaves weights behind that are worse than the kept ones
-        _train_stage(experiment, splits, strategy, parts, stage, (epoch, epoch + epochs), keeper, console)
-        epoch = len(keeper.rows)  # less than planned after an early stop; the next stage follows on
+    keeper = Keeper(experiment.checkpoint, parts.model, len(splits.train), folder / "kept")
+    found = snapshot.newest(folder, key)
+    plan = list(zip(parts.stages, split_epochs(experiment.epochs, parts.stages), strict=True))
+    begin, starts = 0, []
+    if found is not None:
+        keeper.rows, keeper.kept = found.state["rows"], tuple(found.state["kept"])
+        for row in keeper.rows:
+            continuation.report(row, log_epoch)
+        starts = found.state["starts"]
+        begin = found.state["stage"]
+        continuation.put_back_model(found, parts.model)
+        console.print(f"{found.epochs} of {experiment.epochs} epochs were completed before: going on from there")
+        if found.state["stage_is_over"]:
+            begin, found = begin + 1, None
+    for number, (stage, epochs) in enumerate(plan[begin:], begin):
+        if found is None:
+            starts = [*starts, len(keeper.rows)]  # fewer than planned after an early stop; the next stage follows on
+            if starts[-1]:
+                keeper.restore()  # an early stop leaves weights behind that are worse than the kept ones
+        place = Place(number, tuple(starts))
+        state = Continuation(folder, key, place, keeper, log_epoch, found)
+        _train_stage(experiment, splits, strategy, parts, stage, epochs, state, console)
+        found = None
     keeper.restore()
     best_epoch, best_value = keeper.kept
     return Trained(
-        model=_as_float32(experiment, splits, model),
+        model=_as_float32(experiment, splits, parts.model),
         history=pd.DataFrame(keeper.rows),
-        stage_starts=starts,
+        stage_starts=[start + 1 for start in starts[1:]],
         best_epoch=best_epoch,
         best_value=best_value,
     )
@@ -129,18 +147,18 @@ def _train_stage(
     strategy: tf.distribute.Strategy,
     parts: Assembled,
     stage: Stage,
-    epochs: tuple[int, int],
-    keeper: Keeper,
+    epochs: int,
+    state: Continuation,
     console: Console,
 ) -> None:
-    """Trains epochs `epochs[0]` (from 0) up to, not including, `epochs[1]`."""
-    first, last = epochs
+    """Trains a stage of so many epochs, or what is left of it."""
+    first, begin = state.place.starts[-1], state.completed
     steps = steps_in(splits.train, experiment.batch_size, strategy.num_replicas_in_sync)
     peak = experiment.schedule["peak"] * stage.lr_scale
-    schedule: Schedule = config.build(experiment.schedule, (last - first) * steps, steps, peak=peak)
+    schedule: Schedule = config.build(experiment.schedule, epochs * steps, steps, peak=peak)
     learning = unfreeze(parts.model, stage.unfreeze)
-    console.print(f"stage {stage.name}: {last - first} epochs at peak lr {peak:g}, {learning:,} parameters learn")
-    feed = _feed(experiment, splits, strategy, parts, stage, epochs, console)
+    console.print(f"stage {stage.name}: {epochs} epochs at peak lr {peak:g}, {learning:,} parameters learn")
+    feed = _feed(experiment, splits, strategy, parts, stage, (first, first + epochs), console)
     with strategy.scope():
         feed.model.compile(
             optimizer=config.build(experiment.optimizer, schedule.learning_rate),
@@ -150,22 +168,25 @@ def _train_stage(
                 keras.metrics.F1Score(average="macro", name="macro_f1"),
             ],
         )
+        state.put_back_optimizer(feed.model)
     few = math.ceil(_STATISTICS_IMAGES / experiment.batch_size)
-    progress = TrainingProgress(console, stage.name, first, experiment.epochs, steps, experiment.batch_size)
+    progress = TrainingProgress(console, stage.name, begin, experiment.epochs, steps, experiment.batch_size)
+    followers = [*schedule.callbacks, *_early_stopping(experiment)]
+    state.watch(followers)
     try:
         feed.model.fit(
-            feed.train,
-            epochs=last,
-            initial_epoch=first,
+            feed.train(begin),
+            epochs=first + epochs,
+            initial_epoch=begin,
             steps_per_epoch=steps,
             validation_data=feed.val,
             callbacks=[
                 StopAtNaN(),
-                *averaging.callbacks(feed.model, feed.train.take(few)),
-                keeper,
+                *averaging.callbacks(feed.model, feed.train(first).take(few)),
+                state.keeper,
                 progress,
-                *schedule.callbacks,
-                *_early_stopping(experiment),
+                *followers,
+                state,
             ],
             shuffle=False,  # the batches come shuffled
             verbose=0,
@@ -176,10 +197,10 @@ def _train_stage(
 
 @dataclass(frozen=True)
 class _Feed:
-    """What is fitted in a stage, and on what."""
+    """What is fitted in a stage, and on what: `train` gives the endless batches from an epoch on, counted from 0."""
 
     model: keras.Model
-    train: tf.data.Dataset
+    train: Callable[[int], tf.data.Dataset]
     val: tf.data.Dataset
 
 
@@ -194,26 +215,30 @@ def _feed(
 ) -> _Feed:
     """Returns the model on its images, or, where the backbone is frozen, the head on features computed once."""
     num_classes, batch_size, replicas = len(splits.class_names), experiment.batch_size, strategy.num_replicas_in_sync
-    train = training_batches(
-        splits.train,
-        batch_size,
-        seed=experiment.seed,
-        num_classes=num_classes,
-        augment=parts.augment,
-        class_weights=parts.objective.class_weights,
-        epochs=experiment.epochs,
-        first_epoch=epochs[0],
-        replicas=replicas,
-    )
+    first, last = epochs
+
+    def train(epoch: int) -> tf.data.Dataset:
+        return training_batches(
+            splits.train,
+            batch_size,
+            seed=experiment.seed,
+            num_classes=num_classes,
+            augment=parts.augment,
+            class_weights=parts.objective.class_weights,
+            epochs=experiment.epochs,
+            first_epoch=epoch,
+            replicas=replicas,
+        )
+
     val = evaluation_batches(splits.val, batch_size, num_classes, replicas)
-    views = min(stage.feature_views, epochs[1] - epochs[0])
+    views = min(stage.feature_views, last - first)
     if stage.unfreeze or not views:
         return _Feed(parts.model, train, val)
     trunk, head = features.split_model(parts.model)
     steps = views * steps_in(splits.train, batch_size, replicas)
     began = time.perf_counter()
     shown = track(
-        train.take(steps), f"features of {views} views", steps, console=console, transient=True,
+        train(first).take(steps), f"features of {views} views", steps, console=console, transient=True,
         disable=not console.is_terminal,
     )  # fmt: skip
     of_train = features.compute(trunk, shown, views)
@@ -221,7 +246,7 @@ def _feed(
     of_val = features.compute(trunk, val, views=1)
     return _Feed(
         head,
-        features.batches_of(of_train, batch_size, seed=experiment.seed),
+        lambda epoch: features.batches_of(of_train, batch_size, seed=experiment.seed, first_epoch=epoch - first),
         features.in_order(of_val, even_batch_size(len(splits.val), batch_size, replicas)),
     )
 

@@ -12,7 +12,7 @@ from fer_exp.config import GROUPS
 
 PACKAGE = ROOT / "fer_exp"
 FLOORS = [
-    {"errors", "emotions", "signature", "owner"},
+    {"errors", "emotions", "signature", "owner", "fingerprint"},
     {
         "explain",
         "metrics",
@@ -34,7 +34,7 @@ FLOORS = [
     {"config", "pixel_csv", "figure", "mixing", "tables"},
     {*GROUPS},
     {"callbacks", "averaging", "pipeline", "console", "progress", "report", "precision"},
-    {"assembly", "features"},
+    {"assembly", "features", "continuation", "resume"},
     {"training"},
     {"experiment", "sweep", "commandline"},
     {"__main__", "doctor"},
@@ -50,7 +50,7 @@ def imported_rooms(path: Path) -> set[str]:
     rooms = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module == "fer_exp":
-            rooms |= {alias.name for alias in node.names}
+            rooms |= {alias.name for alias in node.names} - {"__version__"}  # which is no room
         elif isinstance(node, ast.ImportFrom) and str(node.module).startswith("fer_exp."):
             rooms.add(str(node.module).split(".")[1])
     return rooms

@@ -67,7 +67,7 @@ def run(folder: Path, *overrides: str, splits: Splits = SPLITS) -> Run:
     parts = assembly.assemble(experiment, splits, strategy)
     logged: list[tuple[dict[str, float], int]] = []
     trained = training.train(
-        experiment, splits, strategy, parts, folder, Console(quiet=True), lambda *entry: logged.append(entry)
+        experiment, splits, strategy, parts, folder, "key", Console(quiet=True), lambda *entry: logged.append(entry)
     )
     return Run(trained, logged, parts.model)
 

@@ -7,6 +7,7 @@ library; it must not know what a run contains.
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,6 +18,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A run as it is recorded.
+
+    Attributes:
+        run_id: Its id.
+        name: Its name.
+        status: RUNNING, FINISHED, FAILED or KILLED.
+        tags: What `experiment` and the tracker wrote beside it.
+    """
+
+    run_id: str
+    name: str
+    status: str
+    tags: Mapping[str, str]
 
 
 class Run(Protocol):
@@ -46,8 +64,19 @@ class Tracker(Protocol):
 
     uri: str
 
-    def run(self, name: str, params: Mapping[str, Any], tags: Mapping[str, Any]) -> AbstractContextManager[Run]:
-        """Opens a run that ends as FINISHED, FAILED (with its traceback) or KILLED (when interrupted)."""
+    def run(
+        self, name: str, params: Mapping[str, Any], tags: Mapping[str, Any], run_id: str | None = None
+    ) -> AbstractContextManager[Run]:
+        """Opens a run that ends as FINISHED, FAILED (with its traceback) or KILLED (when interrupted).
+
+        With `run_id` it goes on with that run; its name and params stay, and numbers are not logged twice.
+        """
+
+    def unfinished(self, fingerprint: str) -> list[Attempt]:
+        """Returns the runs with that tag that are not FINISHED, newest first, under the same parent if there is one."""
+
+    def attempt(self, run_id: str) -> Attempt | None:
+        """Returns a run, if there is one."""
 
     def parent(self, name: str, tags: Mapping[str, Any]) -> AbstractContextManager[Run]:
         """Opens the run that stands above the children of a sweep."""

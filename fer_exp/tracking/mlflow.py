@@ -22,6 +22,7 @@ from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.types import Schema, TensorSpec
 from mlflow.utils.time import get_current_time_millis
 from sqlalchemy.exc import SQLAlchemyError
@@ -30,7 +31,7 @@ from fer_exp import owner
 from fer_exp.dataset import Splits
 from fer_exp.errors import TrackingError
 from fer_exp.signature import PositiveFloat
-from fer_exp.tracking import database, tracking_uri
+from fer_exp.tracking import Attempt, database, tracking_uri
 
 if TYPE_CHECKING:
     import keras
@@ -89,14 +90,36 @@ class MlflowTracker:
         return str(self._client.create_experiment(name, artifact_location=location, tags=tags))
 
     @contextmanager
-    def run(self, name: str, params: Mapping[str, Any], tags: Mapping[str, Any]) -> Iterator["MlflowRun"]:
-        """Opens a run, under the sweep's parent if there is one."""
+    def run(
+        self, name: str, params: Mapping[str, Any], tags: Mapping[str, Any], run_id: str | None = None
+    ) -> Iterator["MlflowRun"]:
+        """Opens a run, under the sweep's parent if there is one, or goes on with one."""
         parent = os.environ.get(PARENT_ENV)
         if parent:
             tags = {**tags, "mlflow.parentRunId": parent}
-        with self._open(name, tags, self._system_metrics) as run:
-            run.log_params(params)
+        with self._open(name, tags, run_id) as run:
+            if run_id is None:
+                run.log_params(params)
             yield run
+
+    def unfinished(self, fingerprint: str) -> list[Attempt]:
+        """Returns the runs with that tag that are not FINISHED, newest first, under the same parent if there is one."""
+        found = self._client.search_runs(
+            [self._experiment_id],
+            f"tags.fingerprint = '{fingerprint}' and attributes.status != 'FINISHED'",
+            order_by=["attributes.start_time DESC"],
+        )
+        parent = os.environ.get(PARENT_ENV)
+        return [_as_attempt(run) for run in found if run.data.tags.get("mlflow.parentRunId") == parent]
+
+    def attempt(self, run_id: str) -> Attempt | None:
+        """Returns a run, if there is one."""
+        try:
+            return _as_attempt(self._client.get_run(run_id))
+        except MlflowException as error:
+            if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+                return None
+            raise
 
     @contextmanager
     def parent(self, name: str, tags: Mapping[str, Any]) -> Iterator["MlflowRun"]:
@@ -117,16 +140,19 @@ class MlflowTracker:
             self._client.set_terminated(open_run.run_id, status)
 
     @contextmanager
-    def _open(self, name: str, tags: Mapping[str, Any], system_metrics: bool) -> Iterator["MlflowRun"]:
+    def _open(self, name: str, tags: Mapping[str, Any], run_id: str | None) -> Iterator["MlflowRun"]:
         active = mlflow.start_run(
+            run_id=run_id,
             experiment_id=self._experiment_id,
-            run_name=name,
+            run_name=None if run_id else name,
             tags=_as_text({**tags, **owner.mark()}),
-            log_system_metrics=system_metrics,
+            log_system_metrics=self._system_metrics,
         )
         run = MlflowRun(self._client, active.info.run_id, self._experiment_id)
         status = "KILLED"  # whatever is no Exception is an interrupt
         try:
+            if run_id:
+                run.read_what_is_logged()
             yield run
             status = "FINISHED"
         except Exception:
@@ -180,6 +206,17 @@ class MlflowRun:
 
     def __init__(self, client: mlflow.MlflowClient, run_id: str, experiment_id: str) -> None:
         self._client, self.run_id, self.experiment_id = client, run_id, experiment_id
+        self._last_steps: dict[str, int] = {}  # of each metric, where the run had some before it was opened
+        self._has_model = self._has_data = False
+
+    def read_what_is_logged(self) -> None:
+        """Learns what an earlier attempt has logged, so that nothing is logged twice."""
+        run = self._client.get_run(self.run_id)
+        for key in run.data.metrics:
+            if not key.startswith("system/"):
+                self._last_steps[key] = max(entry.step for entry in self._client.get_metric_history(self.run_id, key))
+        self._has_model = bool(run.outputs and run.outputs.model_outputs)
+        self._has_data = bool(run.inputs and run.inputs.dataset_inputs)
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Records the flattened configuration."""
@@ -189,8 +226,12 @@ class MlflowRun:
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Records numbers, at an epoch or for the run as a whole."""
-        now = get_current_time_millis()
-        entries = [Metric(key, float(value), now, step or 0) for key, value in metrics.items()]
+        now, step = get_current_time_millis(), step or 0
+        entries = [
+            Metric(key, float(value), now, step)
+            for key, value in metrics.items()
+            if step > self._last_steps.get(key, -1)
+        ]
         self._client.log_batch(self.run_id, metrics=entries)
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
@@ -207,6 +248,8 @@ class MlflowRun:
 
     def log_data(self, splits: Splits) -> None:
         """Records what the run was trained and tested on."""
+        if self._has_data:
+            return
         source = CodeDatasetSource({"source": splits.source})
         for context, split in (("training", splits.train), ("validation", splits.val), ("test", splits.test)):
             data = mlflow.data.from_numpy(
@@ -216,6 +259,8 @@ class MlflowRun:
 
     def log_model(self, model: "keras.Model", image_shape: tuple[int, int, int]) -> None:
         """Records a model that takes uint8 images (n, height, width, channels) and returns class probabilities."""
+        if self._has_model:
+            return
         import keras
         import tensorflow as tf
 
@@ -231,6 +276,10 @@ class MlflowRun:
             signature=signature,
             pip_requirements=[f"keras=={keras.__version__}", f"tensorflow=={tf.__version__}"],
         )
+
+
+def _as_attempt(run: mlflow.entities.Run) -> Attempt:
+    return Attempt(run.info.run_id, run.info.run_name, run.info.status, run.data.tags)
 
 
 def _as_text(tags: Mapping[str, Any]) -> dict[str, str]:

@@ -18,6 +18,7 @@ from benchmarks.samples import CLASSES, grey
 from benchmarks.stopwatch import train
 from fer_exp import assembly, config, features
 from fer_exp.callbacks import Keeper, StopAtNaN
+from fer_exp.continuation import Continuation, Place
 from fer_exp.dataset import Split, Splits
 from fer_exp.emotions import EMOTIONS
 from fer_exp.finetune import unfreeze
@@ -106,14 +107,17 @@ def _epochs(
     folder = Path(_OPEN.enter_context(tempfile.TemporaryDirectory()))
     tracking = {**experiment.tracking, "uri": f"sqlite:///{folder / 'mlflow.db'}"}
     run: Run = _OPEN.enter_context(config.build(tracking).run("overhead", {}, {}))
-    keeper = Keeper(experiment.checkpoint, model, len(splits.train), folder / "kept.weights.h5", run.log_metrics)
+    keeper = Keeper(experiment.checkpoint, model, len(splits.train), folder / "kept")
+    state = Continuation(folder, "overhead", Place(0, (0,)), keeper, run.log_metrics, found=None)
+    snapshots = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: state.keep(stage_is_over=False))
     epoch = 0
 
     def stretch() -> tuple[int, float]:
         nonlocal epoch
         began = time.perf_counter()
         progress = TrainingProgress(Console(quiet=True), "all", epoch, epoch + 1, steps, arguments.batch)
-        own = [StopAtNaN(), keeper, progress] if arguments.contender == "framework_fit" else []
+        state.set_model(model)
+        own = [StopAtNaN(), keeper, progress, snapshots] if arguments.contender == "framework_fit" else []
         model.fit(
             data, steps_per_epoch=steps, initial_epoch=epoch, epochs=epoch + 1, validation_data=val, verbose=0,
             shuffle=False, callbacks=own,

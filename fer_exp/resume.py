@@ -1,0 +1,128 @@
+"""Whether a run begins anew or goes on with an earlier one, and the lock that keeps two processes out of one folder.
+
+Called by `experiment` before a run is opened. It must not know what a training consists of.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from fer_exp import owner
+from fer_exp.errors import ConfigError
+from fer_exp.tracking import Attempt, Tracker
+
+_LOCK = ".lock"
+_TAKEN = "another process is at work in its folder"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen.
+
+    Attributes:
+        run_id: The run to go on with; None for a new one.
+        folder: Where its files are.
+    """
+
+    run_id: str | None
+    folder: Path
+
+
+@contextmanager
+def chosen(
+    how: str, tracker: Tracker, fingerprint: str, data_sha256: str, folder: Path, say: Callable[[str], None]
+) -> Iterator[Choice]:
+    """Chooses between a new run and an unfinished one, and keeps other processes out of its folder.
+
+    The system frees the lock when the process ends, however it ends.
+
+    Args:
+        how: `auto`, `never` or a run id.
+        tracker: Where runs are kept.
+        fingerprint: Of the configuration.
+        data_sha256: Of the data.
+        folder: Of a new run.
+        say: Told why a run is continued or passed over.
+
+    Raises:
+        ConfigError: If the run that `how` names cannot be continued.
+    """
+    if how in ("auto", "never"):
+        found = _first_free(tracker.unfinished(fingerprint) if how == "auto" else [], fingerprint, data_sha256, say)
+    else:
+        found = _named(how, tracker, fingerprint, data_sha256)
+    if found is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = _lock(folder)
+        if lock is None:
+            raise ConfigError([f"`hydra.run.dir` must not be used by two runs at once. Received: {folder}."])
+        choice = Choice(None, folder)
+    else:
+        attempt, lock = found
+        choice = Choice(attempt.run_id, Path(attempt.tags["folder"]))
+        say(f"Going on with run {attempt.run_id} ({attempt.name}) in {choice.folder}; resume=never begins anew.")
+        _remove_if_unused(folder, choice.folder)
+    try:
+        yield choice
+    finally:
+        lock.release()
+
+
+def _first_free(
+    attempts: Sequence[Attempt], fingerprint: str, data_sha256: str, say: Callable[[str], None]
+) -> tuple[Attempt, FileLock] | None:
+    for attempt in attempts:
+        reason = _objection(attempt, fingerprint, data_sha256)
+        lock = None if reason else _lock(Path(attempt.tags["folder"]))
+        if lock is not None:
+            return attempt, lock
+        say(f"Run {attempt.run_id} has this configuration too, but {reason or _TAKEN}.")
+    return None
+
+
+def _named(run_id: str, tracker: Tracker, fingerprint: str, data_sha256: str) -> tuple[Attempt, FileLock]:
+    attempt = tracker.attempt(run_id)
+    reason = _objection(attempt, fingerprint, data_sha256) if attempt else "there is no such run"
+    lock = _lock(Path(attempt.tags["folder"])) if attempt and not reason else None
+    if attempt is None or lock is None:
+        problem = f"`resume` must name a run that can be continued: {reason or _TAKEN}. Received: resume={run_id}."
+        raise ConfigError([problem])
+    return attempt, lock
+
+
+def _objection(attempt: Attempt, fingerprint: str, data_sha256: str) -> str:
+    """Returns why an attempt cannot be continued, or nothing."""
+    tags = attempt.tags
+    if attempt.status == "FINISHED":
+        return "it is finished"
+    if tags.get("fingerprint") != fingerprint:
+        return "it has another configuration"
+    state = owner.state(tags)
+    if attempt.status == "RUNNING" and state != "gone":
+        return {"alive": "its process is at work", "elsewhere": "it says it is running on another host"}.get(
+            state, "it does not say which process owns it"
+        )
+    if tags.get("data_sha256") != data_sha256:
+        return "the data have changed since"
+    if not Path(tags.get("folder", "")).is_dir():
+        return f"its folder is not here: {tags.get('folder')}"
+    return ""
+
+
+def _remove_if_unused(folder: Path, old: Path) -> None:
+    """Removes the folder of a run that became none, in which Hydra has noted the command alone."""
+    if old != folder and folder.is_dir() and {entry.name for entry in folder.iterdir()} <= {".hydra"}:
+        shutil.rmtree(folder)
+
+
+def _lock(folder: Path) -> FileLock | None:
+    lock = FileLock(folder / _LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return None
+    return lock
