@@ -67,6 +67,7 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
             tracked.log_model(trained.model, splits.image_shape)
             _log_folders(folder, tracked)
             screen.print(console.result_table(_findings(trained, evaluation, exported, folder, tracker)))
+        training.forget(choice.folder)  # what is FINISHED is not continued, and a sweep's snapshots would fill the disk
     return trained.best_value
 
 

@@ -3,6 +3,7 @@
 Called by `experiment` before a run is opened. It must not know what a training consists of.
 """
 
+import logging
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -117,6 +118,9 @@ def _remove_if_unused(folder: Path, old: Path) -> None:
     """Removes the folder of a run that became none, in which Hydra has noted the command alone."""
     if old != folder and folder.is_dir() and {entry.name for entry in folder.iterdir()} <= {".hydra"}:
         shutil.rmtree(folder)
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, logging.FileHandler) and Path(handler.baseFilename).parent == folder.absolute():
+                handler.baseFilename = str(old / Path(handler.baseFilename).name)  # it opens its file at the first line
 
 
 def _lock(folder: Path) -> FileLock | None:

@@ -4,6 +4,7 @@ Called by `experiment`. It must not know MLflow or `.tflite`: what each epoch me
 """
 
 import math
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from fer_exp.progress import TrainingProgress
 from fer_exp.schedule import Schedule
 from fer_exp.signature import log_key, log_mode
 
+_KEPT = "kept"  # folder of the weights that are kept
 _STATISTICS_IMAGES = 2048  # enough for means and variances of channels, few beside an epoch
 
 
@@ -75,7 +77,7 @@ def train(
         TrainingDivergedError: If the loss is no longer finite.
         StorageError: If the state cannot be kept, or what was kept does not fit.
     """
-    keeper = Keeper(experiment.checkpoint, parts.model, len(splits.train), folder / "kept")
+    keeper = Keeper(experiment.checkpoint, parts.model, len(splits.train), folder / _KEPT)
     found = snapshot.newest(folder, key)
     plan = list(zip(parts.stages, split_epochs(experiment.epochs, parts.stages), strict=True))
     begin, starts = 0, []
@@ -107,6 +109,16 @@ def train(
         best_epoch=best_epoch,
         best_value=best_value,
     )
+
+
+def forget(folder: Path) -> None:
+    """Removes what only serves to continue a training.
+
+    Args:
+        folder: As given to `train`.
+    """
+    for name in (_KEPT, snapshot.FOLDER):
+        shutil.rmtree(folder / name)
 
 
 def predict(model: keras.Model, images: np.ndarray, batch_size: int, views: str = "none") -> np.ndarray:

@@ -1,5 +1,6 @@
 """An unfinished run is continued by the command that began it: same run, same folder, same numbers. Real processes."""
 
+import logging
 import signal
 import subprocess
 from pathlib import Path
@@ -60,6 +61,8 @@ def test_it_is_one_run_in_one_folder_with_every_epoch_once(folders: tuple[Path, 
     assert f"Going on with run {run.info.run_id}" in output
     assert "epochs were completed before" in output
     assert [str(path) for path in (killed / "outputs").glob("*/*")] == [run.data.tags["folder"]]
+    left = {path.name for path in Path(run.data.tags["folder"]).iterdir()}
+    assert not left & {"snapshots", "kept"}, "only an unfinished run needs them"
     for metric in ("train/loss", "val/accuracy", "lr"):
         assert steps(killed, run, metric) == [1, 2, 3, 4]
     assert steps(killed, run, "test/accuracy") == [0]
@@ -173,3 +176,17 @@ def test_a_folder_that_holds_more_than_hydras_notes_is_left(tmp_path: Path) -> N
     for name, left in (("new", False), ("used", True)):
         with resume.chosen("auto", recorded(tmp_path / "old"), "f", "d", tmp_path / name, print):
             assert (tmp_path / name).exists() is left
+
+
+def test_what_is_logged_later_goes_to_the_old_folder(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "new").mkdir()
+    handler = logging.FileHandler(tmp_path / "new" / "fer_exp.log", delay=True)
+    logging.getLogger().addHandler(handler)
+    try:
+        with resume.chosen("auto", recorded(tmp_path / "old"), "f", "d", tmp_path / "new", print):
+            logging.getLogger("fer_exp").warning("something")
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
+    assert (tmp_path / "old" / "fer_exp.log").read_text() == "something\n"
