@@ -17,8 +17,8 @@ from fer_exp.dataset import Splits
 
 
 def make() -> Console:
-    """Returns the console of a run: as wide as the terminal, or wide enough to read in a log file."""
-    return Console() if sys.stdout.isatty() else Console(width=140)
+    """Returns the console of a run: as wide as the terminal, or wide enough to read in a log file; it remembers all."""
+    return Console(record=True) if sys.stdout.isatty() else Console(record=True, width=140)
 
 
 def config_tree(values: Mapping[str, Any]) -> Tree:

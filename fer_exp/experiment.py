@@ -3,13 +3,14 @@
 Called by the command line with a checked configuration. TensorFlow and MLflow are imported here, not before.
 """
 
+import contextlib
 import dataclasses
 import functools
 import os
 import platform
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
     with resume.chosen(experiment.resume, tracker, identity, splits.sha256, folder, say) as choice:
         name = experiment.name or run_name(experiment, overrides)
         tags = {**_tags(overrides, splits, parts), "fingerprint": identity, "folder": choice.folder.absolute()}
-        with tracker.run(name, flatten(values), tags, choice.run_id) as tracked:
+        with tracker.run(name, flatten(values), tags, choice.run_id) as tracked, _recorded(screen, tracked):
             folder = choice.folder
             tracked.log_data(splits)
             _write_config(folder, values, overrides, tracked)
@@ -69,6 +70,15 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
             screen.print(console.result_table(_findings(trained, evaluation, exported, folder, tracker)))
         training.forget(choice.folder)  # what is FINISHED is not continued, and a sweep's snapshots would fill the disk
     return trained.best_value
+
+
+@contextlib.contextmanager
+def _recorded(screen: Console, tracked: Run) -> Iterator[None]:
+    """Records what a person saw, however the run ends: the last lines tell most about a failure."""
+    try:
+        yield
+    finally:
+        tracked.log_text(screen.export_text(clear=False), "console.txt")
 
 
 def limit(splits: Splits, experiment: config.Experiment) -> Splits:

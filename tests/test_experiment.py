@@ -79,6 +79,11 @@ def test_it_tells_what_it_does(finished: Finished) -> None:
         assert text in finished.output
 
 
+def test_what_was_seen_is_kept(finished: Finished) -> None:
+    assert "epoch   2/2" in finished.artifact("console.txt").read_text()
+    assert "test macro-F1" in finished.artifact("console.txt").read_text()
+
+
 def test_the_run_is_finished_and_named_after_what_differs(finished: Finished) -> None:
     assert finished.run.info.status == "FINISHED"
     assert finished.run.info.run_name.startswith("synthetic cnn model.widths=[4,4]")
@@ -228,6 +233,8 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_failed_with_advice(
     assert run.info.status == "FAILED"
     client = client_of(tmp_path)
     assert "TrainingDivergedError" in Path(client.download_artifacts(run.info.run_id, "traceback.txt")).read_text()
+    seen = Path(client.download_artifacts(run.info.run_id, "console.txt")).read_text()
+    assert seen.splitlines()[-1].startswith(("stage all: 2 epochs", "epoch   1/2"))
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])

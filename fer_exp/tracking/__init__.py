@@ -49,6 +49,9 @@ class Run(Protocol):
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Records short texts."""
 
+    def log_text(self, text: str, name: str) -> None:
+        """Records a text file."""
+
     def log_folder(self, folder: Path) -> None:
         """Uploads a folder under its own name."""
 
