@@ -46,9 +46,9 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "data").mkdir()
     with gzip.open(folder / "data" / "fer2013.csv.gz", "wt") as file:
         file.write("emotion,pixels,Usage\n")
-        for row in range(280):
+        for row in range(490):
             pixels = " ".join(map(str, random.integers(0, 256, 48 * 48)))
-            file.write(f"{row % 7},{pixels},{'Training' if row < 210 else 'PublicTest'}\n")
+            file.write(f"{row % 7},{pixels},{'Training' if row < 420 else 'PublicTest'}\n")
     for name in EMOTIONS:
         (folder / "faces" / name).mkdir(parents=True)
         for index in range(12):

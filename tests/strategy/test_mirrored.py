@@ -32,7 +32,9 @@ def train(values, images, folder):
     experiment = config.check(values)
     strategy = assembly.prepare(experiment)
     parts = assembly.assemble(experiment, splits, strategy)
-    trained = training.train(experiment, splits, strategy, parts, Path(folder), Console(quiet=True), lambda *_: None)
+    trained = training.train(
+        experiment, splits, strategy, parts, Path(folder), "key", Console(quiet=True), lambda *_: None
+    )
     return {
         "replicas": strategy.num_replicas_in_sync,
         "history": trained.history.drop(columns="images_per_second").to_dict("list"),
@@ -41,8 +43,9 @@ def train(values, images, folder):
 
 plain, normalised = json.loads(sys.argv[1])
 one = {"_target_": "fer_exp.strategy.cpu.build", "threads": None}
-results = [train(plain, 20, sys.argv[2]), train(plain | {"strategy": one}, 20, sys.argv[2]),
-           train(normalised, 17, sys.argv[2])]
+folder = sys.argv[2]
+results = [train(plain, 20, folder + "/mirrored"), train(plain | {"strategy": one}, 20, folder + "/one"),
+           train(normalised, 17, folder + "/normalised")]
 print(json.dumps(results))
 """
 
