@@ -41,3 +41,16 @@ def command_line(tmp_path: Path) -> CommandLine:
         )
 
     return run
+
+
+@pytest.fixture
+def _tiny_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backbone of one convolution in place of 86 layers, which take long to compile."""
+    import keras
+
+    def build(input_shape: tuple[int, int, int], name: str, **ignored: object) -> "keras.Model":
+        inputs = keras.Input(input_shape)
+        x = keras.layers.Conv2D(4, 3, strides=4)(inputs)
+        return keras.Model(inputs, keras.layers.BatchNormalization()(x), name=name)
+
+    monkeypatch.setattr(keras.applications, "MobileNet", build)

@@ -153,18 +153,6 @@ def test_early_stopping_ends_the_training_and_a_plateau_lowers_the_rate(tmp_path
     assert history["lr"].tolist() == pytest.approx([1e-3, 1e-3, 1e-4, 5e-5])
 
 
-@pytest.fixture
-def _tiny_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A backbone of one convolution in place of 86 layers, which take long to compile."""
-
-    def build(input_shape: tuple[int, int, int], name: str, **ignored: object) -> keras.Model:
-        inputs = keras.Input(input_shape)
-        x = keras.layers.Conv2D(4, 3, strides=4)(inputs)
-        return keras.Model(inputs, keras.layers.BatchNormalization()(x), name=name)
-
-    monkeypatch.setattr(keras.applications, "MobileNet", build)
-
-
 @pytest.mark.usefixtures("_tiny_backbone")
 def test_stages_share_one_epoch_axis_without_gaps_and_scale_the_rate(tmp_path: Path) -> None:
     found = run(
