@@ -31,12 +31,14 @@ class Jobs:
         multirun: Whether it is a sweep.
         swept_keys: Keys that take more than one value.
         overrides: The overrides as typed.
+        launcher: `_target_` and options of the launcher of a sweep; None if it is one of Hydra's own.
     """
 
     first: config.Experiment
     multirun: bool
     swept_keys: list[str]
     overrides: list[str]
+    launcher: dict[str, Any] | None
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:
@@ -83,15 +85,21 @@ def check(arguments: Sequence[str]) -> Jobs | None:
     problems: dict[str, None] = {}
     experiments = []
     with initialize_config_dir(version_base="1.3", config_dir=parsed.config_path or str(config.CONF)):
+        name = parsed.config_name or "config"
         for job in jobs:
             try:
-                experiments.append(_compose(parsed.config_name or "config", job, search_path))
+                experiments.append(_compose(name, job, search_path))
             except ConfigError as error:
                 problems |= dict.fromkeys(error.problems)
+        launcher = None
+        try:
+            launcher = _launcher(name, parsed.overrides) if parsed.multirun else None
+        except ConfigError as error:
+            problems |= dict.fromkeys(error.problems)
     if problems:
         raise ConfigError(list(problems))
     swept = [o.get_key_element().lstrip("+~") for o, values in zip(overrides, choices, strict=True) if len(values) > 1]
-    return Jobs(experiments[0], bool(parsed.multirun), swept, list(parsed.overrides))
+    return Jobs(experiments[0], bool(parsed.multirun), swept, list(parsed.overrides), launcher)
 
 
 def _choices(override: Override, multirun: bool) -> list[str]:
@@ -116,6 +124,24 @@ def _compose(config_name: str, overrides: Sequence[str], search_path: str | None
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError([_explain(error)]) from error
     return config.check(plain(cfg))
+
+
+def _launcher(config_name: str, overrides: Sequence[str]) -> dict[str, Any] | None:
+    """Returns the checked node of the launcher: `_target_` of its builder, and its options."""
+    chosen = [override for override in overrides if override.lstrip("+~").startswith("hydra")]
+    try:
+        cfg = compose(config_name, chosen, return_hydra_config=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError([_explain(error)]) from error
+    options = plain(cfg.hydra.launcher)
+    del options["_target_"]  # the door that Hydra opens
+    builder = options.pop("builder", None)
+    if builder is None:
+        return None
+    node = {"_target_": builder, **options}
+    if problems := config.problems_of("launcher", node, "hydra.launcher"):
+        raise ConfigError(problems)
+    return node
 
 
 def _is_group_choice(override: str, groups: set[str]) -> bool:
