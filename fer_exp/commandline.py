@@ -93,7 +93,7 @@ def check(arguments: Sequence[str]) -> Jobs | None:
                 problems |= dict.fromkeys(error.problems)
         launcher = None
         try:
-            launcher = _launcher(name, parsed.overrides) if parsed.multirun else None
+            launcher = _launcher(name, parsed.overrides, search_path) if parsed.multirun else None
         except ConfigError as error:
             problems |= dict.fromkeys(error.problems)
     if problems:
@@ -126,11 +126,11 @@ def _compose(config_name: str, overrides: Sequence[str], search_path: str | None
     return config.check(plain(cfg))
 
 
-def _launcher(config_name: str, overrides: Sequence[str]) -> dict[str, Any] | None:
+def _launcher(config_name: str, overrides: Sequence[str], search_path: str | None) -> dict[str, Any] | None:
     """Returns the checked node of the launcher: `_target_` of its builder, and its options."""
     chosen = [override for override in overrides if override.lstrip("+~").startswith("hydra")]
     try:
-        cfg = compose(config_name, chosen, return_hydra_config=True)
+        cfg = compose(config_name, [*chosen, *([search_path] if search_path else [])], return_hydra_config=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError([_explain(error)]) from error
     options = plain(cfg.hydra.launcher)

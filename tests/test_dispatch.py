@@ -31,7 +31,7 @@ def test_a_job_gets_the_configuration_that_the_command_line_names(command_line: 
     (tmp_path / "own" / "model" / "mine.yaml").write_text(yaml.safe_dump(option))
     done = command_line(
         "-m", "--config-dir", str(tmp_path / "own"), "model=mine", "epochs=1", "hydra.sweep.dir=here",
-        "hydra.sweep.subdir='seed ${seed}'", "hydra.job.env_set.MARK=set", "seed=3", *TINY[2:],
+        "hydra.sweep.subdir='seed ${seed}'", "+hydra.job.env_set.MARK=set", "seed=3", *TINY[2:],
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     overrides = yaml.safe_load((tmp_path / "here" / "seed 3" / ".hydra" / "overrides.yaml").read_text())
