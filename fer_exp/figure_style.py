@@ -6,6 +6,7 @@ sweep alive and would look for a display.
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -40,8 +41,9 @@ def headline(figure: Figure, title: str, subtitle: str) -> None:
     """Writes a bold title and plain lines below it at the top left, and keeps the layout out of their way."""
     height = figure.get_figheight()
     left = 0.12 / figure.get_figwidth()
-    figure.text(left, 1 - 0.1 / height, title, va="top", fontsize=13, fontweight="bold", color=INK)
-    figure.text(left, 1 - 0.37 / height, subtitle, va="top", fontsize=9.5, linespacing=1.3, color=FAINT)
+    style: dict[str, Any] = {"va": "top", "parse_math": False}  # a name may hold what looks like a formula
+    figure.text(left, 1 - 0.1 / height, title, fontsize=13, fontweight="bold", color=INK, **style)
+    figure.text(left, 1 - 0.37 / height, subtitle, fontsize=9.5, linespacing=1.3, color=FAINT, **style)
     engine = figure.get_layout_engine()
     if isinstance(engine, ConstrainedLayoutEngine):
         engine.set(rect=(0, 0, 1, 1 - headline_height(subtitle) / height))
