@@ -30,14 +30,35 @@ FLOORS = [
         "fused_optimizers",
         "litert",
         "image_files",
+        "figure_style",
+        "grouping",
     },
-    {"config", "pixel_csv", "figure", "mixing", "tables"},
+    {
+        "config",
+        "pixel_csv",
+        "figure",
+        "image_sheets",
+        "confusion_difference",
+        "mixing",
+        "tables",
+        "significance",
+    },
     {*GROUPS},
-    {"callbacks", "averaging", "pipeline", "console", "progress", "report", "precision"},
-    {"assembly", "features", "continuation", "resume"},
-    {"training"},
-    {"experiment", "sweep", "commandline"},
-    {"__main__", "doctor"},
+    {
+        "commandline",
+        "callbacks",
+        "averaging",
+        "pipeline",
+        "console",
+        "progress",
+        "report",
+        "precision",
+        "compared_runs",
+    },
+    {"assembly", "features", "continuation", "resume", "store", "comparison"},
+    {"training", "comparison_tables", "comparison_frames"},
+    {"experiment", "sweep", "comparison_page"},
+    {"__main__", "doctor", "compare"},
 ]
 OPTIONS = sorted(path.relative_to(ROOT / "conf") for g in GROUPS for path in (ROOT / "conf" / g).glob("*.yaml"))
 
@@ -80,7 +101,10 @@ def imported_contracts(path: Path) -> set[str]:
     return {m[0] for m in modules if len(m) == 1} - {m[0] for m in modules if len(m) > 1}
 
 
-@pytest.mark.parametrize(("library", "rooms"), [("mlflow", {"tracking/mlflow.py"}), ("ai_edge_litert", {"litert.py"})])
+@pytest.mark.parametrize(
+    ("library", "rooms"),
+    [("mlflow", {"tracking/mlflow.py"}), ("ai_edge_litert", {"litert.py"}), ("jinja2", {"comparison_page.py"})],
+)
 def test_a_library_is_imported_in_one_place_only(library: str, rooms: set[str]) -> None:
     found = set()
     for path in PACKAGE.rglob("*.py"):
