@@ -16,9 +16,8 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from fer_exp import commandline, config, owner
-from fer_exp.errors import TrackingError, UserError
-from fer_exp.tracking import Tracker, database, tracking_uri
+from fer_exp import owner, store
+from fer_exp.errors import UserError
 
 _MEANING = {
     "alive": "its process is at work",
@@ -41,8 +40,7 @@ def main() -> None:
     try:
         found = runs(options.overrides, options.mark_killed, Console())
     except UserError as error:
-        print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
-        sys.exit(error.exit_code)
+        store.refuse(error)
     sys.exit(1 if found and not options.mark_killed else 0)
 
 
@@ -60,18 +58,12 @@ def runs(overrides: list[str], mark_killed: bool, screen: Console) -> int:
     Raises:
         UserError: If an override is wrong, or there is no database at the tracking URI.
     """
-    jobs = commandline.check(overrides)
-    node = jobs.first.tracking if jobs else {}
-    uri = tracking_uri(node.get("uri"))
-    file = database(uri)
-    if file is not None and not file.is_file():  # opening it would make one
-        raise TrackingError(f"`tracking.uri` must lead to runs: there is no {file}. Received: {uri}.")
-    tracker: Tracker = config.build(node)
+    tracker = store.existing(overrides)
     running = tracker.running()
     states = [owner.state(tags) for tags in running["tags"]]
     orphans = running["run_id"][[state == "gone" for state in states]]
     if running.empty:
-        screen.print(f"No run says RUNNING in {uri}.", highlight=False, soft_wrap=True)
+        screen.print(f"No run says RUNNING in {tracker.uri}.", highlight=False, soft_wrap=True)
         return 0
     screen.print(_table(running, states))
     if mark_killed:

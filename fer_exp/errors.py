@@ -37,6 +37,10 @@ class TrackingError(UserError):
     """The tracking server cannot be reached or refuses the run."""
 
 
+class ComparisonError(UserError):
+    """The runs that were named cannot be compared."""
+
+
 class TrainingDivergedError(UserError):
     """The loss is no longer a finite number, so that training on would waste time."""
 

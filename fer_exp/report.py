@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fer_exp import figure, metrics, tables
+from fer_exp import figure, figure_style, image_sheets, metrics, tables
 from fer_exp.dataset import Split
 
 FIGURES, TABLES = "figures", "tables"
@@ -23,8 +23,8 @@ def write_samples(folder: Path, images: np.ndarray, labels: np.ndarray, class_na
         labels: int (n,).
         class_names: Name of each class, in label order.
     """
-    sheet = figure.samples(images, labels, class_names, title="Training images after augmentation")
-    figure.save(sheet, _in(folder, FIGURES) / "training_samples.png")
+    sheet = image_sheets.samples(images, labels, class_names, title="Training images after augmentation")
+    figure_style.save(sheet, _in(folder, FIGURES) / "training_samples.png")
 
 
 def write_history(folder: Path, history: pd.DataFrame, stage_starts: list[int], best_epoch: int) -> None:
@@ -37,7 +37,7 @@ def write_history(folder: Path, history: pd.DataFrame, stage_starts: list[int], 
         best_epoch: Epoch whose weights were kept.
     """
     curves = figure.training_curves(history, stage_starts, best_epoch)
-    figure.save(curves, _in(folder, FIGURES) / "training_curves.png")
+    figure_style.save(curves, _in(folder, FIGURES) / "training_curves.png")
     history.to_csv(_in(folder, TABLES) / "history.csv", index=False)
 
 
@@ -52,8 +52,8 @@ def write_evaluation(folder: Path, evaluation: metrics.Evaluation, test: Split) 
     figures, lists = _in(folder, FIGURES), _in(folder, TABLES)
     for name, normalize in (("counts", False), ("normalized", True)):
         matrix = figure.confusion_matrix(evaluation, normalize, f"Confusion matrix, test split ({name})")
-        figure.save(matrix, figures / f"confusion_matrix_{name}.png")
-    figure.save(figure.confidently_wrong(evaluation, test.images), figures / "confidently_wrong.png")
+        figure_style.save(matrix, figures / f"confusion_matrix_{name}.png")
+    figure_style.save(image_sheets.confidently_wrong(evaluation, test.images), figures / "confidently_wrong.png")
     tables.confusion_table(evaluation).to_csv(lists / "confusion_matrix.csv")
     tables.confused_pairs(evaluation, most=20).to_csv(lists / "most_confused_pairs.csv", index=False)
     (lists / "most_confused_pairs.txt").write_text("\n".join(tables.describe_confusions(evaluation)) + "\n")

@@ -25,14 +25,19 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 OpenFraction = Annotated[float, Field(ge=0, lt=1)]
 InputPath = Annotated[str, AfterValidator(lambda path: _existing(path))]
 """A file or folder that must exist; a leading `~` is the home folder."""
-RunId = Annotated[str, AfterValidator(lambda text: _run_id(text))]
+RunId = Annotated[str, AfterValidator(lambda text: run_id(text))]
 ImageSize = Annotated[int, Field(ge=32, le=1024)]
 Degrees = Annotated[float, Field(ge=0, le=180)]
 Metric = Literal["train/loss", "train/accuracy", "val/loss", "val/accuracy", "val/macro_f1"]
 """What an epoch measures, by the names used in MLflow."""
 
 
-def _run_id(text: str) -> str:
+def run_id(text: str) -> str:
+    """Returns the id of a run as it is.
+
+    Raises:
+        ValueError: If it is none; the message names what it must be.
+    """
     if len(text) != 32 or set(text) - set("0123456789abcdef"):
         raise ValueError("the id of a run (32 hex digits)")
     return text

@@ -1,12 +1,13 @@
 """An evaluation as tables and sentences: what is confused with what, class by class, image by image.
 
-Called by `report` and `experiment`. It computes no metric of its own and writes no file.
+Called by `report` and `experiment`, and by `compared_runs`, which reads one of the tables back. It computes no
+metric of its own and writes no file.
 """
 
 import numpy as np
 import pandas as pd
 
-from fer_exp.metrics import Evaluation
+from fer_exp.metrics import Evaluation, evaluate
 
 
 def confused_pairs(evaluation: Evaluation, most: int = 10) -> pd.DataFrame:
@@ -110,3 +111,32 @@ def predictions_table(evaluation: Evaluation) -> pd.DataFrame:
     )
     columns = [f"p_{name}" for name in evaluation.class_names]
     return pd.concat([table, pd.DataFrame(evaluation.probabilities, columns=columns)], axis=1)
+
+
+def evaluation_of(table: pd.DataFrame) -> Evaluation:
+    """Returns the evaluation that a table of `predictions_table` was made of.
+
+    Args:
+        table: As written and read again; `label` and `prediction` as text.
+
+    Raises:
+        ValueError: If columns are missing, rows are missing or out of order, or a value is impossible.
+    """
+    columns = [column for column in table.columns if column.startswith("p_")]
+    missing = {"row", "label", "prediction"} - set(table.columns)
+    if missing or len(columns) < 2:
+        raise ValueError(
+            f"there must be columns row, label, prediction and p_<class>; found {list(table.columns)[:12]}"
+        )
+    if table["row"].tolist() != list(range(len(table))):
+        raise ValueError("`row` must count from 0 without a gap")
+    names = [column.removeprefix("p_") for column in columns]
+    strangers = sorted({*table["label"], *table["prediction"]} - set(names))
+    if strangers:
+        raise ValueError(f"every label and prediction must have a column p_<class>; {strangers[0]} has none")
+    evaluation = evaluate(
+        table[columns].to_numpy(np.float32), pd.Index(names).get_indexer(pd.Index(table["label"])), names
+    )
+    if [names[index] for index in evaluation.predictions] != table["prediction"].tolist():
+        raise ValueError("every prediction must be the most probable class")
+    return evaluation

@@ -31,14 +31,15 @@ FLOORS = [
         "litert",
         "image_files",
         "submission",
+        "figure_style",
     },
-    {"config", "pixel_csv", "figure", "mixing", "tables"},
+    {"config", "pixel_csv", "figure", "image_sheets", "mixing", "tables"},
     {*GROUPS, "launcher"},
     {"commandline", "callbacks", "averaging", "pipeline", "console", "progress", "report", "precision"},
-    {"assembly", "features", "continuation", "resume"},
+    {"assembly", "features", "continuation", "resume", "store"},
     {"training"},
     {"experiment", "sweep"},
-    {"__main__", "doctor", "dispatch"},
+    {"__main__", "doctor", "dispatch", "compare"},
 ]
 # Hydra wants the launchers under hydra/; apart from that they are options like all others.
 HOMES = {**{group: ROOT / "conf" / group for group in GROUPS}, "launcher": ROOT / "conf" / "hydra" / "launcher"}
@@ -88,6 +89,7 @@ def imported_contracts(path: Path) -> set[str]:
     [
         ("mlflow", {"tracking/mlflow.py"}),
         ("ai_edge_litert", {"litert.py"}),
+        ("jinja2", {"compare/page.py"}),
         ("joblib", {"launcher/joblib.py"}),
         ("ray", {"launcher/ray.py"}),
     ],

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from fer_exp import figure, metrics
+from fer_exp import figure, figure_style, metrics
 
 NAMES = ("angry", "happy", "sad")
 LABELS = np.array([0, 0, 0, 1, 1, 2, 2, 2])
@@ -23,10 +23,6 @@ def evaluation(predicted: np.ndarray = PREDICTED) -> metrics.Evaluation:
 def texts(picture: Figure) -> list[str]:
     picture.canvas.draw()
     return [text.get_text() for text in picture.findobj(Text) if text.get_text() and text.get_visible()]
-
-
-def images(count: int = 8, channels: int = 1) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (count, 16, 16, channels), np.uint8)
 
 
 def test_the_confusion_matrix_shows_counts() -> None:
@@ -68,30 +64,8 @@ def test_a_history_without_metrics_is_refused() -> None:
         figure.training_curves(pd.DataFrame({"loss": [1.0]}))
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_the_sheet_of_wrong_images_names_truth_and_prediction(channels: int) -> None:
-    shown = " ".join(texts(figure.confidently_wrong(evaluation(), images(channels=channels))))
-    assert "angry" in shown
-    assert "80 %" in shown
-
-
-def test_a_perfect_model_has_no_wrong_images_and_the_sheet_says_so() -> None:
-    shown = texts(figure.confidently_wrong(evaluation(LABELS), images()))
-    assert "There are none: all 8 images are classified correctly." in shown
-
-
-def test_samples_show_each_class_with_its_count() -> None:
-    shown = texts(figure.samples(images(), LABELS, NAMES))
-    assert set(NAMES) <= set(shown)
-
-
-def test_images_that_do_not_fit_the_labels_are_refused() -> None:
-    with pytest.raises(ValueError, match="`images` must be uint8"):
-        figure.samples(images(5), LABELS, NAMES)
-
-
 def test_a_picture_is_written_whole(tmp_path: Path) -> None:
-    figure.save(figure.confusion_matrix(evaluation(), True, "Shares"), tmp_path / "matrix.png")
+    figure_style.save(figure.confusion_matrix(evaluation(), True, "Shares"), tmp_path / "matrix.png")
     with Image.open(tmp_path / "matrix.png") as picture:
         picture.verify()
     assert [path.name for path in tmp_path.iterdir()] == ["matrix.png"]

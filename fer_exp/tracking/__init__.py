@@ -37,6 +37,31 @@ class Attempt:
     tags: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class Record:
+    """All that is recorded of a run but its files.
+
+    Attributes:
+        run_id: Its id.
+        name: Its name.
+        status: RUNNING, FINISHED, FAILED or KILLED.
+        experiment_id: Of the experiment it belongs to.
+        started: When it began, in milliseconds since 1970 (UTC).
+        params: The flattened configuration, as text.
+        tags: What `experiment` and the tracker wrote beside it.
+        metrics: The last value of each.
+    """
+
+    run_id: str
+    name: str
+    status: str
+    experiment_id: str
+    started: int
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
+
+
 class Run(Protocol):
     """A run that is open."""
 
@@ -98,6 +123,18 @@ class Tracker(Protocol):
 
     def log_table(self, run_id: str, table: "pd.DataFrame", name: str, note: str) -> None:
         """Records a table as CSV and as a table of the UI, and a note in markdown as the run's description."""
+
+    def record(self, run_id: str) -> Record | None:
+        """Returns a run with its params and metrics, if there is one that is not deleted."""
+
+    def child_records(self, parent_id: str) -> list[Record]:
+        """Returns the children of a sweep's parent, in whatever experiment it is, the oldest first."""
+
+    def download(self, run_id: str, path: str, folder: Path) -> Path | None:
+        """Copies a recorded file into a folder and returns where it is now; None if the run has no such file."""
+
+    def add_folder(self, run_id: str, folder: Path, name: str) -> None:
+        """Uploads a folder under another name to a run, open or not."""
 
 
 def tracking_uri(uri: str | None) -> str:

@@ -31,7 +31,7 @@ from fer_exp import owner
 from fer_exp.dataset import Splits
 from fer_exp.errors import TrackingError
 from fer_exp.signature import PositiveFloat
-from fer_exp.tracking import Attempt, database, tracking_uri
+from fer_exp.tracking import Attempt, Record, database, tracking_uri
 
 if TYPE_CHECKING:
     import keras
@@ -216,6 +216,38 @@ class MlflowTracker:
         self._client.log_text(run_id, table.to_csv(index=False), f"{name}.csv")
         self._client.set_tag(run_id, "mlflow.note.content", note)
 
+    def record(self, run_id: str) -> Record | None:
+        """Returns a run with its params and metrics, if there is one that is not deleted."""
+        try:
+            run = self._client.get_run(run_id)
+        except MlflowException as error:
+            if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+                return None
+            raise
+        return _as_record(run) if run.info.lifecycle_stage == "active" else None
+
+    def child_records(self, parent_id: str) -> list[Record]:
+        """Returns the children of a sweep's parent, in whatever experiment it is, the oldest first."""
+        experiment_id = self._client.get_run(parent_id).info.experiment_id
+        runs = self._client.search_runs(
+            [experiment_id],
+            f"tags.`mlflow.parentRunId` = '{parent_id}'",
+            order_by=["attributes.start_time ASC"],
+            max_results=_MOST_RUNS,
+        )
+        return [_as_record(run) for run in runs]
+
+    def download(self, run_id: str, path: str, folder: Path) -> Path | None:
+        """Copies a recorded file into a folder and returns where it is now; None if the run has no such file."""
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # one for each file, on the terminal
+        if path not in {entry.path for entry in self._client.list_artifacts(run_id, str(Path(path).parent))}:
+            return None
+        return Path(self._client.download_artifacts(run_id, path, str(folder)))
+
+    def add_folder(self, run_id: str, folder: Path, name: str) -> None:
+        """Uploads a folder under another name to a run, open or not."""
+        self._client.log_artifacts(run_id, str(folder), name)
+
 
 class MlflowRun:
     """A run that is open. See `fer_exp.tracking.Run`."""
@@ -296,6 +328,20 @@ class MlflowRun:
 
 def _as_attempt(run: mlflow.entities.Run) -> Attempt:
     return Attempt(run.info.run_id, run.info.run_name, run.info.status, run.data.tags)
+
+
+def _as_record(run: mlflow.entities.Run) -> Record:
+    info, data = run.info, run.data
+    return Record(
+        run_id=info.run_id,
+        name=info.run_name,
+        status=info.status,
+        experiment_id=info.experiment_id,
+        started=info.start_time,
+        params=data.params,
+        tags=data.tags,
+        metrics=data.metrics,
+    )
 
 
 def _as_text(tags: Mapping[str, Any]) -> dict[str, str]:

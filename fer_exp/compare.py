@@ -1,0 +1,180 @@
+"""Compares runs: which configuration is better, by how much, and whether that is more than chance.
+
+    python -m fer_exp.compare <sweep>                           the runs of a sweep, by its parent's id
+    python -m fer_exp.compare <run> <run> --baseline <run>      runs by their ids; what the others are compared with
+    python -m fer_exp.compare <sweep> --by model                only this parameter makes the groups
+    python -m fer_exp.compare <sweep> --html page.html tracking.uri=http://127.0.0.1:5000
+
+Runs that differ in nothing but seed and fold are replicates of one configuration. What is found is shown, written to
+outputs/compare-<time>/, and logged: onto the sweep if it is the only id, else onto a run of its own. `key=value` are
+overrides as of `python -m fer_exp`.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from fer_exp import compared_runs, comparison_frames, comparison_page, comparison_tables, store
+from fer_exp.comparison import Comparison, compare
+from fer_exp.comparison_tables import TextTable
+from fer_exp.confusion_difference import confusion_differences
+from fer_exp.errors import ComparisonError, UserError
+from fer_exp.figure_style import save
+from fer_exp.tracking import Tracker
+
+ARTIFACTS = "compare"  # folder in MLflow
+PAGE, PICTURE = "compare.html", "confusion_difference.png"
+_MOST_LETTERS = 5000  # of a tag
+
+
+def main() -> None:
+    """Runs the command line; exits with 0, or 2 for a user's error."""
+    options = _parser().parse_intermixed_args()
+    words = [*options.id, *options.by]
+    try:
+        run(
+            [word for word in options.id if "=" not in word],
+            [word for word in words if "=" in word],
+            [word for word in options.by if "=" not in word],
+            options.baseline,
+            options.html,
+            Console() if sys.stdout.isatty() else Console(width=160),
+        )
+    except UserError as error:
+        store.refuse(error)
+
+
+def run(
+    ids: Sequence[str],
+    overrides: Sequence[str],
+    by: Sequence[str],
+    baseline: str | None,
+    html: Path | None,
+    screen: Console,
+) -> Path:
+    """Compares runs, shows what is found, writes and logs it.
+
+    Args:
+        ids: Of runs and of sweeps' parents.
+        overrides: As of the main program; what they say of `tracking` counts.
+        by: Parameters that make the groups; none: all but seed and fold.
+        baseline: Label or name of a group, or id of a run or sweep in it; None takes the first group.
+        html: Where the page goes besides; None: nowhere.
+        screen: Where the tables go.
+
+    Returns:
+        The folder with the files.
+
+    Raises:
+        UserError: If the runs cannot be found or compared; nothing is written or logged then.
+    """
+    if not ids:
+        raise ComparisonError("`id` must name runs, or a sweep by its parent run. Received: none.")
+    if html is not None and (html.is_dir() or not html.absolute().parent.is_dir()):
+        raise ComparisonError(f"`--html` must be a file in an existing folder. Received: {html}.")
+    tracker = store.existing(overrides)
+    selection = compared_runs.select(tracker, ids)
+    found = compare(compared_runs.load(tracker, selection.records), by, baseline, selection.children)
+    notes = [*selection.notes, *comparison_tables.notes(found)]
+    tables = comparison_tables.texts(found)
+    for table in tables:
+        screen.print(_on_screen(table))
+    for note in notes:
+        screen.print(Text(f"note: {store.printable(note)}"), soft_wrap=True)
+    folder = Path("outputs").absolute() / f"compare-{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
+    name = f"compare {' | '.join(result.group.name for result in found.results)}"[:200]
+    page = _write(folder, found, notes, tables)
+    if html is not None:
+        html.write_text(page, encoding="utf-8")
+    run_id = _log(tracker, folder, name, found, selection)
+    screen.print(Text(f"files: {folder}\nlogged: {ARTIFACTS}/ of run {run_id} in {tracker.uri}"), soft_wrap=True)
+    return folder
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m fer_exp.compare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "id", nargs="*", metavar="id | key=value", help="a run, or a sweep by its parent run; tracking.uri=..."
+    )
+    parser.add_argument("--baseline", metavar="ID_OR_GROUP", help="run, sweep or group (A, B, ...); else the first")
+    parser.add_argument("--by", nargs="+", default=[], metavar="KEY", help="parameters that alone make the groups")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the page here too")
+    return parser
+
+
+def _on_screen(table: TextTable) -> Table:
+    title = Text(store.printable(table.title))
+    shown = Table(title=title, title_justify="left", caption=Text(table.note), caption_justify="left")
+    for index, column in enumerate(table.columns):
+        shown.add_column(Text(store.printable(column)), justify="left" if index in table.left else "right")
+    for row in table.rows:
+        shown.add_row(*(Text(store.printable(cell)) for cell in row))  # as text: names may look like markup
+    return shown
+
+
+def _write(folder: Path, found: Comparison, notes: Sequence[str], tables: Sequence[TextTable]) -> str:
+    """Writes all files and returns the page."""
+    folder.mkdir(parents=True)
+    for file, frame in comparison_frames.frames(found).items():
+        frame.to_csv(folder / f"{file}.csv", index=False)
+    base = found.baseline
+    panels = [
+        (f"{one.result.group.label}  {one.result.group.name}", one.result.shares - base.shares)
+        for one in found.against
+        if one.result.class_names == base.class_names
+    ]
+    if panels:
+        drawn = confusion_differences(panels, base.class_names, f"{base.group.label}  {base.group.name}")
+        save(drawn, folder / PICTURE)
+    runs = sum(len(result.runs) for result in found.results)
+    facts = [
+        f"baseline {base.group.label}: {base.group.name}",
+        f"{runs} runs",
+        f"{len(base.runs[0].evaluation):,} test images",
+        f"{datetime.now():%Y-%m-%d %H:%M}",
+    ]
+    picture = (folder / PICTURE).read_bytes() if panels else None
+    title = f"{len(found.results)} configurations compared"
+    page = comparison_page.render(title, facts, notes, tables, picture, comparison_tables.runs_text(found))
+    (folder / PAGE).write_text(page, encoding="utf-8")
+    return page
+
+
+def _log(tracker: Tracker, folder: Path, name: str, found: Comparison, selection: compared_runs.Selection) -> str:
+    """Logs the folder onto the sweep if there is nothing else, or onto a new run with links; returns the run's id."""
+    if selection.parent is not None:
+        tracker.add_folder(selection.parent.run_id, folder, ARTIFACTS)
+        return selection.parent.run_id
+    with tracker.parent(name, {"compared": _as_many_as_fit([run.run_id for run in selection.records], " ")}) as tracked:
+        tracker.add_folder(tracked.run_id, folder, ARTIFACTS)
+        links = [
+            f"- {result.group.label} [{run.record.run_id}]"
+            f"(#/experiments/{run.record.experiment_id}/runs/{run.record.run_id})"
+            for result in found.results
+            for run in result.runs
+        ]
+        tracked.set_tags({"mlflow.note.content": _as_many_as_fit(["Compared runs:", "", *links], "\n")})
+    return tracked.run_id
+
+
+def _as_many_as_fit(texts: Sequence[str], between: str) -> str:
+    """Joins texts, without those that would make a tag too long; the files hold all."""
+    joined = ""
+    for text in texts:
+        longer = f"{joined}{between}{text}" if joined else text
+        if len(longer) > _MOST_LETTERS:
+            break
+        joined = longer
+    return joined
+
+
+if __name__ == "__main__":
+    main()

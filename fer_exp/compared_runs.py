@@ -1,0 +1,144 @@
+"""The runs that a comparison is about, read from the tracker: ids become records, records get their predictions.
+
+Called by `compare`. It must not know how runs are grouped or tested.
+"""
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from fer_exp.errors import ComparisonError
+from fer_exp.metrics import Evaluation
+from fer_exp.signature import run_id as checked_id
+from fer_exp.tables import evaluation_of
+from fer_exp.tracking import Record, Tracker
+
+PREDICTIONS = "tables/predictions.csv"
+_MOST_BYTES = 2**30  # of a table of predictions; 100,000 images of 10 classes take 15 MB
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What ids lead to.
+
+    Attributes:
+        records: Finished runs, each once, in the order named; children of a sweep the oldest first.
+        parent: The sweep's parent, if it is the only id.
+        children: Sweep's parent -> the ids of those of its children that are taken.
+        notes: A line for each child that is left out.
+    """
+
+    records: tuple[Record, ...]
+    parent: Record | None
+    children: dict[str, tuple[str, ...]]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedRun:
+    """A finished run and its predictions on the test split."""
+
+    record: Record
+    evaluation: Evaluation
+
+    @property
+    def data_sha256(self) -> str:
+        """Digest of the data it was trained and tested on."""
+        return self.record.tags.get("data_sha256", "unknown")
+
+
+def select(tracker: Tracker, ids: Sequence[str]) -> Selection:
+    """Looks up runs, and sweeps for their children.
+
+    Args:
+        tracker: Where the runs are.
+        ids: Of runs, or of parents of sweeps.
+
+    Raises:
+        ComparisonError: With a line for each id that is malformed or unknown, not finished, or a sweep without
+            finished runs.
+    """
+    problems: list[str] = []
+    notes: list[str] = []
+    found: dict[str, Record] = {}
+    children: dict[str, tuple[str, ...]] = {}
+    named = [_lookup(tracker, word, problems) for word in dict.fromkeys(ids)]
+    for record in named:
+        if record is None:
+            continue
+        if "sweep" not in record.tags:
+            if record.status != "FINISHED":
+                problems.append(f"`id` must be a finished run. Received: {_called(record)}, which is {record.status}.")
+            found[record.run_id] = record
+            continue
+        below = tracker.child_records(record.run_id)
+        finished = [child for child in below if child.status == "FINISHED"]
+        if not finished:
+            problems.append(
+                f"`id` must be a sweep with finished runs. Received: {_called(record)}: "
+                f"none of its {len(below)} runs is FINISHED."
+            )
+        notes += [f"Left out: {_called(child)} is {child.status}." for child in below if child not in finished]
+        children[record.run_id] = tuple(child.run_id for child in finished)
+        found |= {child.run_id: child for child in finished}
+    if problems:
+        raise ComparisonError("\n".join(problems))
+    parent = named[0] if len(named) == 1 and children else None
+    return Selection(tuple(found.values()), parent, children, tuple(notes))
+
+
+def load(tracker: Tracker, records: Iterable[Record]) -> list[ComparedRun]:
+    """Reads the predictions of each run.
+
+    Args:
+        tracker: Where the runs are.
+        records: Of finished runs.
+
+    Raises:
+        ComparisonError: With a line for each run whose predictions are missing or damaged.
+    """
+    runs: list[ComparedRun] = []
+    problems: list[str] = []
+    for record in records:
+        with tempfile.TemporaryDirectory(prefix="fer_exp-compare-") as folder:
+            file = tracker.download(record.run_id, PREDICTIONS, Path(folder))
+            if file is None:
+                problems.append(f"`id` must be a run with {PREDICTIONS}. Received: {_called(record)}, which has none.")
+                continue
+            try:
+                runs.append(ComparedRun(record, _read(file)))
+            except ValueError as error:
+                problems.append(f"{PREDICTIONS} of {_called(record)} cannot be read: {' '.join(str(error).split())}.")
+    if problems:
+        raise ComparisonError("\n".join(problems))
+    return runs
+
+
+def _lookup(tracker: Tracker, word: str, problems: list[str]) -> Record | None:
+    try:
+        record = tracker.record(checked_id(word))
+    except ValueError as error:
+        problems.append(f"`id` must be {error}. Received: {word}.")
+        return None
+    if record is None:
+        problems.append(f"`id` must be a run in {tracker.uri}. Received: {word}, which is not there.")
+    return record
+
+
+def _called(record: Record) -> str:
+    return f"{record.run_id} ({record.name})"
+
+
+def _read(file: Path) -> Evaluation:
+    """Reads a table of predictions; names such as `NA` are names.
+
+    Raises:
+        ValueError: If it is no such table.
+    """
+    if file.stat().st_size > _MOST_BYTES:
+        raise ValueError(f"it must be at most {_MOST_BYTES:,} bytes")
+    table = pd.read_csv(file, dtype={"label": str, "prediction": str}, keep_default_na=False)
+    return evaluation_of(table)

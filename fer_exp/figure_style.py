@@ -1,0 +1,62 @@
+"""What all pictures share: inks, the headline, readable print on colour, and how a file is written.
+
+Called by the modules that draw. Figures are built without pyplot, whose global state would keep every figure of a
+sweep alive and would look for a display.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+DPI = 120
+INK, FAINT = "#222222", "#6b6b6b"
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes the figure as PNG in one step, so that a killed run leaves the whole file or none.
+
+    Args:
+        figure: What to write.
+        path: Target ending in `.png`; its folder is made if needed.
+
+    Raises:
+        ValueError: If `path` has another ending.
+    """
+    if path.suffix != ".png":
+        raise ValueError(f"`path` must end in .png. Received: {path}.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        figure.savefig(part, format="png")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def headline(figure: Figure, title: str, subtitle: str) -> None:
+    """Writes a bold title and plain lines below it at the top left, and keeps the layout out of their way."""
+    height = figure.get_figheight()
+    left = 0.12 / figure.get_figwidth()
+    style: dict[str, Any] = {"va": "top", "parse_math": False}  # a name may hold what looks like a formula
+    figure.text(left, 1 - 0.1 / height, title, fontsize=13, fontweight="bold", color=INK, **style)
+    figure.text(left, 1 - 0.37 / height, subtitle, fontsize=9.5, linespacing=1.3, color=FAINT, **style)
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(rect=(0, 0, 1, 1 - headline_height(subtitle) / height))
+
+
+def headline_height(subtitle: str) -> float:
+    """Returns how much of the top of a figure a headline takes, in inches."""
+    return 0.45 + 0.17 * (subtitle.count("\n") + 1)
+
+
+def readable_on(color: np.ndarray) -> str:
+    """Returns white or black ink, whichever contrasts more with an RGB colour. Source: WCAG 2.2, contrast ratio."""
+    linear = np.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4)
+    luminance = float(linear @ [0.2126, 0.7152, 0.0722])
+    ink = 0.016  # luminance of INK
+    return "white" if 1.05 / (luminance + 0.05) > (luminance + 0.05) / (ink + 0.05) else INK
