@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from fer_exp.comparison import ACCURACY, MACRO_F1, Against, Comparison, Result
+from fer_exp.compare.comparison import ACCURACY, MACRO_F1, Against, Comparison, Result
 
 
 def frames(comparison: Comparison) -> dict[str, pd.DataFrame]:

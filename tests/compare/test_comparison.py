@@ -4,26 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from answers import LABELS, answered, right
 
-from fer_exp import comparison_frames, comparison_tables
-from fer_exp.compared_runs import ComparedRun
-from fer_exp.comparison import Comparison, compare
+from fer_exp.compare import frames, tables
+from fer_exp.compare.comparison import Comparison, compare
+from fer_exp.compare.runs import ComparedRun
 from fer_exp.errors import ComparisonError
-from fer_exp.metrics import Evaluation, evaluate
 from fer_exp.tracking import Record
-
-NAMES = ("angry", "happy", "sad")
-LABELS = np.repeat([0, 1, 2], 40)
-
-
-def answered(right: np.ndarray, labels: np.ndarray = LABELS, names: tuple[str, ...] = NAMES) -> Evaluation:
-    """Predictions that are right where told; a wrong one names the next class."""
-    predicted = np.where(right, labels, (labels + 1) % len(names))
-    return evaluate(0.1 + (1 - 0.1 * len(names)) * np.eye(len(names))[predicted], labels, names)
-
-
-def right(share: float, seed: int) -> np.ndarray:
-    return np.random.default_rng([int(1000 * share), seed]).random(len(LABELS)) < share
 
 
 def run(number: int, share: float, seed: int = 0, **more: Any) -> ComparedRun:
@@ -54,7 +41,7 @@ def test_a_single_run_has_the_interval_of_its_images_and_the_table_says_which() 
     assert scores["test/accuracy"].interval == found.results[0].runs[0].evaluation.accuracy_interval
     assert scores["test/macro_f1"].interval == found.results[0].runs[0].evaluation.macro_f1_interval
     assert scores["best_val/accuracy"].interval is None
-    (_, table, *_) = comparison_tables.texts(found)
+    (_, table, *_) = tables.texts(found)
     assert table.rows[0][4].endswith("(Wilson)")
     assert table.rows[0][6].endswith("(bootstrap)")
 
@@ -92,10 +79,10 @@ def test_several_comparisons_are_corrected_and_the_table_says_so() -> None:
     weak, strong = (one.test.p_value for one in found.against if one.test)
     assert strong < weak
     assert [one.adjusted for one in found.against] == pytest.approx([weak, 2 * strong])
-    table = comparison_tables.texts(found)[2]
+    table = tables.texts(found)[2]
     assert "p Holm" in table.columns
     assert "corrected for 2 comparisons" in table.note
-    assert "p Holm" not in comparison_tables.texts(compare([run(1, 0.5), run(2, 0.6)]))[2].columns
+    assert "p Holm" not in tables.texts(compare([run(1, 0.5), run(2, 0.6)]))[2].columns
 
 
 @pytest.mark.parametrize(
@@ -111,8 +98,8 @@ def test_other_images_give_no_p_value_and_the_reason(other: dict[str, Any], reas
     (one,) = found.against
     assert one.test is None
     assert one.remark.startswith(f"No p-value: {reason}")
-    assert comparison_tables.notes(found) == [f"B: {one.remark}"]
-    row = comparison_tables.texts(found)[2].rows[0]
+    assert tables.notes(found) == [f"B: {one.remark}"]
+    row = tables.texts(found)[2].rows[0]
     assert set(row[3:8]) == {"–"}
     assert row[8] == "not tested"
 
@@ -147,7 +134,7 @@ def test_folds_widen_the_spread_between_replicates() -> None:
 def test_what_holds_for_new_seeds_is_told_from_what_holds_for_new_images() -> None:
     for count, holds in ((1, "new images"), (2, "new images"), (3, "new images and replicates")):
         runs = [run(10 * n + s, share, s) for n, share in enumerate((0.5, 0.9)) for s in range(count)]
-        assert comparison_tables.texts(compare(runs))[2].rows[0][-1] == holds
+        assert tables.texts(compare(runs))[2].rows[0][-1] == holds
 
 
 def test_code_and_precision_that_differ_are_told() -> None:
@@ -171,10 +158,10 @@ def test_recall_and_f1_of_each_class_are_told_as_differences() -> None:
     better = np.ones(len(LABELS), bool)
     better[:10] = False  # ten of forty angry faces are taken for happy ones
     found = compare([run(1, 0.5, evaluation=answered(better)), run(2, 0.9, evaluation=answered(better | True))])
-    frame = comparison_frames.frames(found)["classes"].set_index(["group", "class"])
+    frame = frames.frames(found)["classes"].set_index(["group", "class"])
     assert frame.loc[("B", "angry"), "recall_difference"] == pytest.approx(0.25)
     assert frame.loc[("B", "happy"), "f1_difference"] == pytest.approx(1 - 80 / 90)
-    recall, f1 = comparison_tables.texts(found)[3:]
+    recall, f1 = tables.texts(found)[3:]
     assert recall.rows[0] == ("angry", "40", "75.0", "+25.0")
     assert f1.rows[1] == ("happy", "40", "88.9", "+11.1")
 
@@ -182,14 +169,14 @@ def test_recall_and_f1_of_each_class_are_told_as_differences() -> None:
 def test_the_files_hold_every_number_unrounded() -> None:
     runs = [run(10 * n + s, share, s) for n, share in enumerate((0.5, 0.9)) for s in range(3)]
     found: Comparison = compare(runs)
-    frames = comparison_frames.frames(found)
+    written = frames.frames(found)
     test = found.against[0].test
     assert test is not None
-    (row,) = frames["significance"].to_dict("records")
+    (row,) = written["significance"].to_dict("records")
     assert (row["difference"], row["p_value"], row["p_holm"], row["method"]) == (
         test.difference, test.p_value, test.p_value, "min F'",
     )  # fmt: skip
-    assert frames["pairs"]["only_group"].tolist() == [pair.only_group for pair in test.pairs]
-    assert frames["groups"].query("measure == 'test/accuracy'")["n"].tolist() == [3, 3]
-    assert frames["runs"]["seed"].tolist() == ["0", "1", "2"] * 2
-    assert frames["parameters"].to_dict("records") == [{"parameter": "lr", "same_in": "", "A": "0.5", "B": "0.9"}]
+    assert written["pairs"]["only_group"].tolist() == [pair.only_group for pair in test.pairs]
+    assert written["groups"].query("measure == 'test/accuracy'")["n"].tolist() == [3, 3]
+    assert written["runs"]["seed"].tolist() == ["0", "1", "2"] * 2
+    assert written["parameters"].to_dict("records") == [{"parameter": "lr", "same_in": "", "A": "0.5", "B": "0.9"}]

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import jinja2
 
-from fer_exp.comparison_tables import TextTable
+from fer_exp.compare.tables import TextTable
 
-_TEMPLATE = "comparison_page.html.jinja"
+_TEMPLATE = "page.html.jinja"
 
 
 def render(

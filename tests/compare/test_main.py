@@ -10,13 +10,13 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from answers import answered, right
 from conftest import environment_for
 from contracts import node
 from rich.console import Console
-from test_comparison import answered, right
 
 from fer_exp import config
-from fer_exp.compare import run
+from fer_exp.compare.__main__ import run
 from fer_exp.errors import ComparisonError
 from fer_exp.tables import predictions_table
 

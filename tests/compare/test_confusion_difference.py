@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 from test_figure import texts
 
-from fer_exp.confusion_difference import confusion_differences
+from fer_exp.compare.confusion_difference import confusion_differences
 
 NAMES = ("angry", "happy", "sad")
 VALUES = np.array([[0.1, -0.1, 0.0], [0.04, -0.04, 0.0], [np.nan, np.nan, np.nan]])

@@ -20,10 +20,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fer_exp import compared_runs, comparison_frames, comparison_page, comparison_tables, store
-from fer_exp.comparison import Comparison, compare
-from fer_exp.comparison_tables import TextTable
-from fer_exp.confusion_difference import confusion_differences
+from fer_exp import store
+from fer_exp.compare import frames, page, runs, tables
+from fer_exp.compare.comparison import Comparison, compare
+from fer_exp.compare.confusion_difference import confusion_differences
+from fer_exp.compare.tables import TextTable
 from fer_exp.errors import ComparisonError, UserError
 from fer_exp.figure_style import save
 from fer_exp.tracking import Tracker
@@ -79,19 +80,19 @@ def run(
     if html is not None and (html.is_dir() or not html.absolute().parent.is_dir()):
         raise ComparisonError(f"`--html` must be a file in an existing folder. Received: {html}.")
     tracker = store.existing(overrides)
-    selection = compared_runs.select(tracker, ids)
-    found = compare(compared_runs.load(tracker, selection.records), by, baseline, selection.children)
-    notes = [*selection.notes, *comparison_tables.notes(found)]
-    tables = comparison_tables.texts(found)
-    for table in tables:
+    selection = runs.select(tracker, ids)
+    found = compare(runs.load(tracker, selection.records), by, baseline, selection.children)
+    notes = [*selection.notes, *tables.notes(found)]
+    texts = tables.texts(found)
+    for table in texts:
         screen.print(_on_screen(table))
     for note in notes:
         screen.print(Text(f"note: {store.printable(note)}"), soft_wrap=True)
     folder = Path("outputs").absolute() / f"compare-{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
     name = f"compare {' | '.join(result.group.name for result in found.results)}"[:200]
-    page = _write(folder, found, notes, tables)
+    written = _write(folder, found, notes, texts)
     if html is not None:
-        html.write_text(page, encoding="utf-8")
+        html.write_text(written, encoding="utf-8")
     run_id = _log(tracker, folder, name, found, selection)
     screen.print(Text(f"files: {folder}\nlogged: {ARTIFACTS}/ of run {run_id} in {tracker.uri}"), soft_wrap=True)
     return folder
@@ -120,10 +121,10 @@ def _on_screen(table: TextTable) -> Table:
     return shown
 
 
-def _write(folder: Path, found: Comparison, notes: Sequence[str], tables: Sequence[TextTable]) -> str:
+def _write(folder: Path, found: Comparison, notes: Sequence[str], texts: Sequence[TextTable]) -> str:
     """Writes all files and returns the page."""
     folder.mkdir(parents=True)
-    for file, frame in comparison_frames.frames(found).items():
+    for file, frame in frames.frames(found).items():
         frame.to_csv(folder / f"{file}.csv", index=False)
     base = found.baseline
     panels = [
@@ -134,21 +135,21 @@ def _write(folder: Path, found: Comparison, notes: Sequence[str], tables: Sequen
     if panels:
         drawn = confusion_differences(panels, base.class_names, f"{base.group.label}  {base.group.name}")
         save(drawn, folder / PICTURE)
-    runs = sum(len(result.runs) for result in found.results)
+    count = sum(len(result.runs) for result in found.results)
     facts = [
         f"baseline {base.group.label}: {base.group.name}",
-        f"{runs} runs",
+        f"{count} runs",
         f"{len(base.runs[0].evaluation):,} test images",
         f"{datetime.now():%Y-%m-%d %H:%M}",
     ]
     picture = (folder / PICTURE).read_bytes() if panels else None
     title = f"{len(found.results)} configurations compared"
-    page = comparison_page.render(title, facts, notes, tables, picture, comparison_tables.runs_text(found))
-    (folder / PAGE).write_text(page, encoding="utf-8")
-    return page
+    written = page.render(title, facts, notes, texts, picture, tables.runs_text(found))
+    (folder / PAGE).write_text(written, encoding="utf-8")
+    return written
 
 
-def _log(tracker: Tracker, folder: Path, name: str, found: Comparison, selection: compared_runs.Selection) -> str:
+def _log(tracker: Tracker, folder: Path, name: str, found: Comparison, selection: runs.Selection) -> str:
     """Logs the folder onto the sweep if there is nothing else, or onto a new run with links; returns the run's id."""
     if selection.parent is not None:
         tracker.add_folder(selection.parent.run_id, folder, ARTIFACTS)

@@ -3,8 +3,8 @@
 import re
 from html.parser import HTMLParser
 
-from fer_exp.comparison_page import render
-from fer_exp.comparison_tables import TextTable
+from fer_exp.compare.page import render
+from fer_exp.compare.tables import TextTable
 
 EVIL = "<script>alert(1)</script>\"'><img src=https://evil.example/x onerror=alert(1)>"
 VOID = {"meta", "img", "br", "link"}

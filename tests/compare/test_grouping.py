@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
+from fer_exp.compare.grouping import Grouping, configuration, group
 from fer_exp.errors import ComparisonError
-from fer_exp.grouping import Grouping, configuration, group
 
 BASE = {
     "lr": "0.001",
