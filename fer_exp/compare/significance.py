@@ -12,8 +12,8 @@ each image several times, and a t test over seeds knows only the images at hand.
   Medicine 22:2417). Two replicates are too few to say anything about a third.
 - three pairs or more: min F' (Clark 1973, Journal of Verbal Learning and Verbal Behavior 12:335), which adds the
   variance between replicates to that between images and so speaks of new replicates and new images at once. In
-  simulations with 3 and 5 seeds it called equal configurations different in 0.3 to 8.5 % of the trials (5 % are meant),
-  the t test over seeds in 2 to 20 %, added-up counts in 3 to 94 %.
+  simulations (scripts/simulate_comparison.py) it called equal configurations different in at most 7 % of the trials
+  (5 % are meant), the t test over seeds in up to 14 %, added-up counts in up to 70 %.
 - Where the replicates are folds, their training images overlap, and the variance between them is enlarged as in the
   corrected resampled t test (Nadeau and Bengio 2003, Machine Learning 52:239).
 - Several comparisons with one baseline: Holm (1979, Scandinavian Journal of Statistics 6:65).
