@@ -4,7 +4,8 @@
     python scripts/simulate_comparison.py --trials 20 --no-write
 
 Images differ in how hard they are; some suit one configuration more (or not), and trainings turn out better or worse
-(or not). On average over images and seeds both configurations are equal, so a sound test says otherwise in 5 % of the trials.
+(or not). On average over images and seeds both configurations are equal, so a sound test says otherwise in 5 % of the
+trials.
 """
 
 import argparse
