@@ -20,7 +20,7 @@ import tensorflow as tf
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from fer_exp import assembly, config, console, fingerprint, metrics, report, resume, tables, training
+from fer_exp import assembly, config, console, fingerprint, folds, metrics, report, resume, tables, training
 from fer_exp.dataset import Split, Splits
 from fer_exp.export import Exported
 from fer_exp.tracking import Run, Tracker, swept
@@ -42,7 +42,7 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
     """
     screen = console.make()
     values = experiment.model_dump()
-    splits = limit(config.build(experiment.dataset), experiment)
+    splits = limit(folds.divide(config.build(experiment.dataset), experiment.folds, experiment.fold), experiment)
     tracker: Tracker = config.build(experiment.tracking)
     screen.print(console.config_tree(values), console.data_table(splits))
     strategy = assembly.prepare(experiment)

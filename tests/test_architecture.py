@@ -33,7 +33,7 @@ FLOORS = [
     },
     {"config", "pixel_csv", "figure", "mixing", "tables"},
     {*GROUPS},
-    {"callbacks", "averaging", "pipeline", "console", "progress", "report", "precision"},
+    {"callbacks", "averaging", "folds", "pipeline", "console", "progress", "report", "precision"},
     {"assembly", "features", "continuation", "resume"},
     {"training"},
     {"experiment", "sweep", "commandline"},
