@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from fer_exp import config, cost, precision
+from fer_exp import batch_norm, config, cost, precision
 from fer_exp.dataset import Splits
 from fer_exp.errors import ConfigError
 from fer_exp.finetune import Stage
@@ -112,7 +112,10 @@ def _build_model(
         keras.utils.set_random_seed(experiment.seed)  # and its weights
         keras.mixed_precision.set_dtype_policy(policy)
         with strategy.scope():
-            return config.build(experiment.model, splits.image_shape, len(splits.class_names))
+            model: keras.Model = config.build(experiment.model, splits.image_shape, len(splits.class_names))
+        if experiment.strategy.get("synchronized_batch_norm"):
+            batch_norm.synchronize(model)
+        return model
 
     if experiment.precision != "auto":
         return build(experiment.precision), "as configured"

@@ -45,6 +45,22 @@ class BatchNormalization(keras.layers.BatchNormalization):
 BatchNormalization.__module__ = "keras.layers"
 
 
+def synchronize(model: keras.Model) -> None:
+    """Makes batch normalisation take its statistics over the batches of all replicas together, in place.
+
+    The fused operation knows the images of one replica only, so Keras' composed layer does the work, with three
+    exchanges between the replicas for each layer.
+
+    Args:
+        model: Functional model, built; models inside of it are gone through too.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            synchronize(layer)
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = True
+
+
 def fuse(model: keras.Model, momentum: float) -> keras.Model:
     """Returns a functional model with the same weights whose batch normalisation is fused.
 
