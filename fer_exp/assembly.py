@@ -5,6 +5,7 @@ not train.
 """
 
 import logging
+import os
 from dataclasses import dataclass
 
 import keras
@@ -53,6 +54,8 @@ def prepare(experiment: config.Experiment) -> tf.distribute.Strategy:
         ConfigError: If the devices asked for are not there, or the batch does not divide by the replicas.
     """
     keras.backend.clear_session()
+    if "TF_CONFIG" in os.environ and experiment.option("strategy") != "multi_worker":
+        log.warning("TF_CONFIG is set, but strategy=%s trains in this process alone.", experiment.option("strategy"))
     strategy = config.build(experiment.strategy)
     replicas = strategy.num_replicas_in_sync
     if experiment.batch_size % replicas:

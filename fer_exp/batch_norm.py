@@ -12,11 +12,23 @@ import tensorflow as tf
 class BatchNormalization(keras.layers.BatchNormalization):
     """Drop-in for `keras.layers.BatchNormalization`; images (batch, height, width, channels) take the fused path.
 
-    Everything else (other ranks, masks, another axis, renormalisation, synchronised statistics) is left to Keras.
+    Everything else (other ranks, masks, another axis, renormalisation, synchronised statistics) is left to Keras. On
+    several replicas the moving statistics are the mean over all of them. Keras lets those of each replica drift apart,
+    validates every image with the statistics of its replica, and saves the first replica's.
     """
 
     def call(self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None) -> tf.Tensor:
         """Normalises (batch, height, width, channels); see Keras' layer."""
+        normalised = self._normalise(inputs, training, mask)
+        replicas = tf.distribute.get_replica_context()
+        if training and self.trainable and not self.synchronized and replicas and replicas.num_replicas_in_sync > 1:
+            moving = (self.moving_mean, self.moving_variance)
+            means = replicas.all_reduce("MEAN", [variable.value for variable in moving])
+            for variable, mean in zip(moving, means, strict=True):
+                variable.assign(mean)
+        return normalised
+
+    def _normalise(self, inputs: tf.Tensor, training: bool | None, mask: tf.Tensor | None) -> tf.Tensor:
         fused = len(inputs.shape) == 4 and self.axis in (-1, 3) and self.scale and self.center
         if not fused or mask is not None or self.synchronized or self.renorm:
             return super().call(inputs, training=training, mask=mask)

@@ -229,6 +229,11 @@ def _cross_field_problems(experiment: Experiment) -> Iterator[str]:
         )
     if e.precision == "mixed_float16" and e.option("strategy") == "cpu":
         yield "`precision` mixed_float16 needs a GPU: use strategy=gpu, or precision=mixed_bfloat16 on a CPU."
+    if e.option("strategy") == "multi_worker" and e.resume != "never":
+        yield (
+            "`resume` must be never with strategy=multi_worker: the state of a training is kept on one machine only. "
+            f"Received: resume={e.resume}."
+        )
     if e.fold is not None and e.fold >= e.folds:
         yield f"`fold` must be smaller than folds={e.folds}: folds are counted from 0. Received: fold={e.fold}."
     if e.limit_batches and e.overfit_batches:

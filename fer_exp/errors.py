@@ -37,6 +37,10 @@ class TrackingError(UserError):
     """The tracking server cannot be reached or refuses the run."""
 
 
+class ClusterError(UserError):
+    """Another process of a distributed training is no longer there, or was started with another command."""
+
+
 class TrainingDivergedError(UserError):
     """The loss is no longer a finite number, so that training on would waste time."""
 

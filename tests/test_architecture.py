@@ -28,6 +28,8 @@ FLOORS = [
         "batch_norm",
         "dropout",
         "fused_optimizers",
+        "workers",
+        "cluster",
         "litert",
         "image_files",
     },

@@ -122,6 +122,10 @@ def test_all_problems_of_all_groups_come_at_once() -> None:
         (["model=mobilenet_v2", "finetune=staged", "epochs=2"], "must give each of the 3 stages one epoch"),
         (["schedule.warmup_epochs=3"], "`schedule.warmup_epochs` must be smaller than epochs=3."),
         (["precision=mixed_float16"], "mixed_float16 needs a GPU"),
+        (
+            ["strategy=multi_worker"],
+            "`resume` must be never with strategy=multi_worker: the state",
+        ),
         (["fold=5"], "`fold` must be smaller than folds=5: folds are counted from 0. Received: fold=5."),
         (["limit_batches=1", "overfit_batches=1"], "exclude each other"),
     ],

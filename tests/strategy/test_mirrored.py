@@ -19,6 +19,7 @@ IMAGES = np.random.default_rng(1).normal([3.0, -1.0], [2.0, 0.5], (8, 4, 5, 2)).
 PROGRAM = """
 import json, sys
 from pathlib import Path
+import keras
 import numpy as np
 import tensorflow as tf
 from rich.console import Console
@@ -26,6 +27,13 @@ from fer_exp import assembly, config, training
 from fer_exp.batch_norm import BatchNormalization
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import TrainingDivergedError
+
+def tiny_backbone(input_shape, name, **ignored):
+    inputs = keras.Input(input_shape)
+    x = keras.layers.Conv2D(4, 3, strides=4)(inputs)
+    return keras.Model(inputs, keras.layers.BatchNormalization()(x), name=name)
+
+keras.applications.MobileNet = tiny_backbone
 
 def train(values, images, folder):
     rng = np.random.default_rng(0)
@@ -102,11 +110,16 @@ def trainings() -> dict[str, tuple[dict[str, Any], int]]:
         "schedule": {**plain["schedule"], "peak": 0.01},
     }
     synchronized = normalised | {"strategy": {**plain["strategy"], "synchronized_batch_norm": True}}
+    small = compose("model=mobilenet_v1", "model.weights=null", "model.input_size=32", "model.dropout=0.0")["model"]
+    staged = {"model": {**small, "head_units": 8}, "finetune": compose("finetune=staged")["finetune"], "epochs": 3}
+    staged |= {"strategy": synchronized["strategy"]}
     return {
         "plain": (plain, 20),
         "plain_one": (plain | one_device, 20),
         "synchronized": (plain | synchronized, 20),
         "synchronized_one": (plain | normalised | one_device, 20),
+        "staged": (plain | staged, 20),
+        "staged_one": (plain | staged | one_device, 20),
         "normalised": (plain | normalised, 17),
         "diverging": (plain | {"schedule": {**plain["schedule"], "peak": 1e30}}, 20),
     }
@@ -128,16 +141,16 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("case", ["plain", "synchronized"])
+@pytest.mark.parametrize("case", ["plain", "synchronized", "staged"])
 def test_two_replicas_train_as_one_device_does(results: dict[str, Any], case: str) -> None:
-    """SGD without batch normalisation, Adam with it synchronized; both with class weights and averaged weights."""
+    """SGD without batch normalisation, Adam with it synchronized, stages; with class weights and averaged weights."""
     mirrored, single = results[case], results[f"{case}_one"]
     assert (mirrored["replicas"], single["replicas"]) == (2, 1)
     for column in ("train/loss", "train/accuracy", "val/loss", "val/accuracy", "val/macro_f1"):
         assert mirrored["history"][column] == pytest.approx(single["history"][column], rel=2e-6), column
     for one, other in zip(mirrored["weights"], single["weights"], strict=True):
         assert one == pytest.approx(other, rel=1e-5, abs=1e-6)
-    first, second = single["history"]["train/loss"]
+    first, second, *_ = single["history"]["train/loss"]
     assert abs(first - second) > 0.01  # else equal weights would prove little
 
 
