@@ -10,6 +10,7 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import FrameType
+from typing import TypeGuard
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -17,7 +18,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from fer_exp import commandline, config, process
+from fer_exp import cluster, commandline, config, process
 from fer_exp.errors import UserError
 
 
@@ -42,7 +43,13 @@ def main() -> None:
     if process.is_job():
         process.end_with_starter()
     try:
-        with _sweep(commandline.check(sys.argv[1:])):
+        jobs = commandline.check(sys.argv[1:])
+        if _is_follower(jobs):
+            from fer_exp.experiment import follow
+
+            follow(jobs.first)
+            return
+        with _sweep(jobs):
             job()
     except UserError as error:
         _fail(str(error), error.exit_code)
@@ -50,6 +57,13 @@ def main() -> None:
         _fail(str(error), UserError.exit_code)
     except KeyboardInterrupt:
         _fail("Interrupted.", 130)
+
+
+def _is_follower(jobs: commandline.Jobs | None) -> TypeGuard[commandline.Jobs]:
+    """Tells whether another process of a cluster keeps the records of this run."""
+    if jobs is None or jobs.first.option("strategy") != "multi_worker":
+        return False
+    return not cluster.place(os.environ).chief
 
 
 def _sweep(jobs: commandline.Jobs | None) -> AbstractContextManager[None]:

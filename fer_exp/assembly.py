@@ -5,13 +5,14 @@ not train.
 """
 
 import logging
+import os
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from fer_exp import config, cost, precision
+from fer_exp import batch_norm, config, cost, precision
 from fer_exp.dataset import Splits
 from fer_exp.errors import ConfigError
 from fer_exp.finetune import Stage
@@ -53,6 +54,8 @@ def prepare(experiment: config.Experiment) -> tf.distribute.Strategy:
         ConfigError: If the devices asked for are not there, or the batch does not divide by the replicas.
     """
     keras.backend.clear_session()
+    if "TF_CONFIG" in os.environ and experiment.option("strategy") != "multi_worker":
+        log.warning("TF_CONFIG is set, but strategy=%s trains in this process alone.", experiment.option("strategy"))
     strategy = config.build(experiment.strategy)
     replicas = strategy.num_replicas_in_sync
     if experiment.batch_size % replicas:
@@ -112,7 +115,10 @@ def _build_model(
         keras.utils.set_random_seed(experiment.seed)  # and its weights
         keras.mixed_precision.set_dtype_policy(policy)
         with strategy.scope():
-            return config.build(experiment.model, splits.image_shape, len(splits.class_names))
+            model: keras.Model = config.build(experiment.model, splits.image_shape, len(splits.class_names))
+        if experiment.strategy.get("synchronized_batch_norm"):
+            batch_norm.synchronize(model)
+        return model
 
     if experiment.precision != "auto":
         return build(experiment.precision), "as configured"

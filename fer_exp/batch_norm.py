@@ -12,11 +12,23 @@ import tensorflow as tf
 class BatchNormalization(keras.layers.BatchNormalization):
     """Drop-in for `keras.layers.BatchNormalization`; images (batch, height, width, channels) take the fused path.
 
-    Everything else (other ranks, masks, another axis, renormalisation, synchronised statistics) is left to Keras.
+    Everything else (other ranks, masks, another axis, renormalisation, synchronised statistics) is left to Keras. On
+    several replicas the moving statistics are the mean over all of them. Keras lets those of each replica drift apart,
+    validates every image with the statistics of its replica, and saves the first replica's.
     """
 
     def call(self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None) -> tf.Tensor:
         """Normalises (batch, height, width, channels); see Keras' layer."""
+        normalised = self._normalise(inputs, training, mask)
+        replicas = tf.distribute.get_replica_context()
+        if training and self.trainable and not self.synchronized and replicas and replicas.num_replicas_in_sync > 1:
+            moving = (self.moving_mean, self.moving_variance)
+            means = replicas.all_reduce("MEAN", [variable.value for variable in moving])
+            for variable, mean in zip(moving, means, strict=True):
+                variable.assign(mean)
+        return normalised
+
+    def _normalise(self, inputs: tf.Tensor, training: bool | None, mask: tf.Tensor | None) -> tf.Tensor:
         fused = len(inputs.shape) == 4 and self.axis in (-1, 3) and self.scale and self.center
         if not fused or mask is not None or self.synchronized or self.renorm:
             return super().call(inputs, training=training, mask=mask)
@@ -43,6 +55,22 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 # What a saved model names: Keras' own layer, which has the same configuration and the same weights.
 BatchNormalization.__module__ = "keras.layers"
+
+
+def synchronize(model: keras.Model) -> None:
+    """Makes batch normalisation take its statistics over the batches of all replicas together, in place.
+
+    The fused operation knows the images of one replica only, so Keras' composed layer does the work, with three
+    exchanges between the replicas for each layer.
+
+    Args:
+        model: Functional model, built; models inside of it are gone through too.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            synchronize(layer)
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = True
 
 
 def fuse(model: keras.Model, momentum: float) -> keras.Model:

@@ -96,6 +96,8 @@ def check(arguments: Sequence[str]) -> Jobs | None:
             launcher = _launcher(name, parsed.overrides, search_path) if parsed.multirun else None
         except ConfigError as error:
             problems |= dict.fromkeys(error.problems)
+    if parsed.multirun and any(experiment.option("strategy") == "multi_worker" for experiment in experiments):
+        problems["`strategy` multi_worker is for single runs: give each run its own command, without -m."] = None
     if problems:
         raise ConfigError(list(problems))
     swept = [o.get_key_element().lstrip("+~") for o, values in zip(overrides, choices, strict=True) if len(values) > 1]

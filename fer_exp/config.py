@@ -16,6 +16,7 @@ from fer_exp.explain import describe, siblings
 from fer_exp.signature import (
     Metric,
     NonNegativeFloat,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     RunId,
@@ -78,6 +79,8 @@ class Experiment(BaseModel):
         epochs: Passes over the training split, >= 1, over all stages together.
         batch_size: Images a step, over all replicas together, >= 1.
         seed: Seed of weights, data order and augmentation, 0 to 2^31 - 1.
+        folds: Parts that train and val are divided into together if `fold` is given, >= 2; the same for every seed.
+        fold: The part to validate on, from 0, the others being trained on; null takes the data set's own val.
         deterministic: True makes every operation repeatable bit for bit, at the cost of speed.
         precision: Number format of the computation; auto chooses for the device.
         monitor: Metric that checkpoint and early stopping follow unless told otherwise.
@@ -98,6 +101,8 @@ class Experiment(BaseModel):
     epochs: PositiveInt
     batch_size: PositiveInt
     seed: Annotated[int, Field(ge=0, lt=2**31)]
+    folds: Annotated[int, Field(ge=2)]
+    fold: NonNegativeInt | None
     deterministic: bool
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
     monitor: Metric
@@ -232,6 +237,13 @@ def _cross_field_problems(experiment: Experiment) -> Iterator[str]:
         )
     if e.precision == "mixed_float16" and e.option("strategy") == "cpu":
         yield "`precision` mixed_float16 needs a GPU: use strategy=gpu, or precision=mixed_bfloat16 on a CPU."
+    if e.option("strategy") == "multi_worker" and e.resume != "never":
+        yield (
+            "`resume` must be never with strategy=multi_worker: the state of a training is kept on one machine only. "
+            f"Received: resume={e.resume}."
+        )
+    if e.fold is not None and e.fold >= e.folds:
+        yield f"`fold` must be smaller than folds={e.folds}: folds are counted from 0. Received: fold={e.fold}."
     if e.limit_batches and e.overfit_batches:
         yield (
             "`limit_batches` and `overfit_batches` exclude each other. "

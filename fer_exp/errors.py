@@ -41,6 +41,10 @@ class ComparisonError(UserError):
     """The runs that were named cannot be compared."""
 
 
+class ClusterError(UserError):
+    """Another process of a distributed training is no longer there, or was started with another command."""
+
+
 class TrainingDivergedError(UserError):
     """The loss is no longer a finite number, so that training on would waste time."""
 

@@ -10,6 +10,7 @@ import os
 import platform
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import tensorflow as tf
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from fer_exp import assembly, config, console, fingerprint, metrics, report, resume, tables, training
+from fer_exp import assembly, config, console, fingerprint, folds, metrics, report, resume, tables, training, workers
 from fer_exp.dataset import Split, Splits
 from fer_exp.export import Exported
 from fer_exp.tracking import Run, Tracker, swept
@@ -42,10 +43,12 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
     """
     screen = console.make()
     values = experiment.model_dump()
-    splits = limit(config.build(experiment.dataset), experiment)
+    splits = load(experiment)
     tracker: Tracker = config.build(experiment.tracking)
     screen.print(console.config_tree(values), console.data_table(splits))
     strategy = assembly.prepare(experiment)
+    identity = fingerprint.of(values)
+    workers.check_alike(strategy, f"{identity} {splits.sha256}")
     parts = assembly.assemble(experiment, splits, strategy)
     screen.print(
         f"{parts.model.count_params():,} parameters, {parts.multiply_adds / 1e6:.1f} M multiply-adds an image, "
@@ -53,7 +56,6 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
         f"computing in {parts.precision} ({parts.precision_reason})",
         highlight=False,
     )
-    identity = fingerprint.of(values)
     say = functools.partial(screen.print, soft_wrap=True, highlight=False)
     with resume.chosen(experiment.resume, tracker, identity, splits.sha256, folder, say) as choice:
         name = experiment.name or run_name(experiment, overrides)
@@ -72,6 +74,23 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
     return trained.best_value
 
 
+def follow(experiment: config.Experiment) -> None:
+    """Trains beside the chief of a cluster, which alone evaluates, exports and keeps the records.
+
+    Args:
+        experiment: The checked configuration, the same as the chief's.
+
+    Raises:
+        UserError: If something outside the code is wrong.
+    """
+    splits = load(experiment)
+    strategy = assembly.prepare(experiment)
+    workers.check_alike(strategy, f"{fingerprint.of(experiment.model_dump())} {splits.sha256}")
+    parts = assembly.assemble(experiment, splits, strategy)
+    with tempfile.TemporaryDirectory() as folder:
+        training.train(experiment, splits, strategy, parts, Path(folder), "", Console(quiet=True), lambda *_: None)
+
+
 @contextlib.contextmanager
 def _recorded(screen: Console, tracked: Run) -> Iterator[None]:
     """Records what a person saw, however the run ends: the last lines tell most about a failure."""
@@ -79,6 +98,11 @@ def _recorded(screen: Console, tracked: Run) -> Iterator[None]:
         yield
     finally:
         tracked.log_text(screen.export_text(clear=False), "console.txt")
+
+
+def load(experiment: config.Experiment) -> Splits:
+    """Reads the data set and divides it as the experiment asks."""
+    return limit(folds.divide(config.build(experiment.dataset), experiment.folds, experiment.fold), experiment)
 
 
 def limit(splits: Splits, experiment: config.Experiment) -> Splits:

@@ -17,7 +17,7 @@ import tensorflow as tf
 from rich.console import Console
 from rich.progress import track
 
-from fer_exp import averaging, config, continuation, features, snapshot, test_time
+from fer_exp import averaging, config, continuation, features, snapshot, test_time, workers
 from fer_exp.assembly import Assembled
 from fer_exp.callbacks import Keeper, StopAtNaN
 from fer_exp.continuation import Continuation, EpochLog, Place
@@ -181,28 +181,30 @@ def _train_stage(
             ],
         )
         state.put_back_optimizer(feed.model)
+    workers.adapt(feed.model, next(iter(feed.train(begin))))
     few = math.ceil(_STATISTICS_IMAGES / experiment.batch_size)
     progress = TrainingProgress(console, stage.name, begin, experiment.epochs, steps, experiment.batch_size)
     followers = [*schedule.callbacks, *_early_stopping(experiment)]
     state.watch(followers)
     try:
-        feed.model.fit(
-            feed.train(begin),
-            epochs=first + epochs,
-            initial_epoch=begin,
-            steps_per_epoch=steps,
-            validation_data=feed.val,
-            callbacks=[
-                StopAtNaN(),
-                *averaging.callbacks(feed.model, feed.train(first).take(few)),
-                state.keeper,
-                progress,
-                *followers,
-                state,
-            ],
-            shuffle=False,  # the batches come shuffled
-            verbose=0,
-        )
+        with workers.explained():
+            feed.model.fit(
+                feed.train(begin),
+                epochs=first + epochs,
+                initial_epoch=begin,
+                steps_per_epoch=steps,
+                validation_data=feed.val,
+                callbacks=[
+                    StopAtNaN(),
+                    *averaging.callbacks(feed.model, feed.train(first).take(few)),
+                    state.keeper,
+                    progress,
+                    *followers,
+                    state,
+                ],
+                shuffle=False,  # the batches come shuffled
+                verbose=0,
+            )
     finally:
         progress.close()
 
@@ -246,7 +248,8 @@ def _feed(
     views = min(stage.feature_views, last - first)
     if stage.unfreeze or not views:
         return _Feed(parts.model, train, val)
-    trunk, head = features.split_model(parts.model)
+    with strategy.scope():  # a model trains under the strategy that it was made under
+        trunk, head = features.split_model(parts.model)
     steps = views * steps_in(splits.train, batch_size, replicas)
     began = time.perf_counter()
     shown = track(

@@ -49,3 +49,11 @@ def test_the_first_weights_depend_on_the_seed_and_not_on_how_the_precision_was_c
     )
     assert all(np.array_equal(a, b) for a, b in zip(auto, configured, strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(auto, other, strict=True))
+
+
+def test_a_cluster_that_the_strategy_does_not_use_is_warned_about(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("TF_CONFIG", "{}")
+    assembly.prepare(config.check(compose()))
+    assert caplog.messages == ["TF_CONFIG is set, but strategy=cpu trains in this process alone."]

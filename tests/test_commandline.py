@@ -84,6 +84,12 @@ def test_every_value_of_a_sweep_is_checked_before_the_first_job() -> None:
     assert [problem.split("`")[1] for problem in found] == ["lr", "schedule.peak", "model", "epochs"]
 
 
+def test_a_sweep_on_several_machines_is_refused() -> None:
+    assert problems("-m", "strategy=cpu,multi_worker", "resume=never") == [
+        "`strategy` multi_worker is for single runs: give each run its own command, without -m."
+    ]
+
+
 def test_a_sweep_knows_its_keys() -> None:
     jobs = commandline.check(["-m", "model=cnn,mobilenet_v1", "seed=0,1", "epochs=3"])
     assert jobs is not None

@@ -82,6 +82,8 @@ def test_an_added_typo_is_found() -> None:
         ("epochs=0", "`epochs` must be greater than 0. Received: epochs=0."),
         ("epochs=many", "`epochs` must be a valid integer. Received: epochs='many'."),
         ("lr=-1", "`lr` must be greater than 0. Received: lr=-1."),
+        ("folds=1", "`folds` must be greater than or equal to 2. Received: folds=1."),
+        ("fold=-1", "`fold` must be greater than or equal to 0. Received: fold=-1."),
         ("seed=true", "`seed` must be a valid integer. Received: seed=True."),
         ("precision=half", "`precision` must be 'auto', 'float32', 'mixed_bfloat16' or 'mixed_float16'. Received:"),
         ("monitor=val/auc", "`monitor` must be 'train/loss', 'train/accuracy', 'val/loss', 'val/accuracy' or"),
@@ -120,6 +122,11 @@ def test_all_problems_of_all_groups_come_at_once() -> None:
         (["model=mobilenet_v2", "finetune=staged", "epochs=2"], "must give each of the 3 stages one epoch"),
         (["schedule.warmup_epochs=3"], "`schedule.warmup_epochs` must be smaller than epochs=3."),
         (["precision=mixed_float16"], "mixed_float16 needs a GPU"),
+        (
+            ["strategy=multi_worker"],
+            "`resume` must be never with strategy=multi_worker: the state",
+        ),
+        (["fold=5"], "`fold` must be smaller than folds=5: folds are counted from 0. Received: fold=5."),
         (["limit_batches=1", "overfit_batches=1"], "exclude each other"),
     ],
 )

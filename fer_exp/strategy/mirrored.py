@@ -9,16 +9,19 @@ from fer_exp.signature import PositiveInt
 from fer_exp.strategy import configure
 
 
-def build(*, devices: PositiveInt | None) -> tf.distribute.Strategy:
+def build(*, devices: PositiveInt | None, synchronized_batch_norm: bool) -> tf.distribute.Strategy:
     """Mirrors the model over GPUs, or over logical CPUs where there is no GPU.
 
     The batch size is global: each replica gets its even share of every batch, so a result does not depend on the
-    number of devices, except through batch normalisation, whose statistics are per replica, and through the training
-    images that do not divide by the replicas, which are left out, others in each epoch.
+    number of devices, except through three things: batch normalisation, whose statistics are per replica unless
+    synchronized; dropout, whose masks each replica draws for its own share; and the training images that do not divide
+    by the replicas, which are left out, others in each epoch.
 
     Args:
         devices: Number of replicas, >= 1; null takes every GPU. Without a GPU the CPU is divided into that many
             logical devices, which tests the set-up but is not faster.
+        synchronized_batch_norm: Normalise by the statistics of the whole batch instead of each replica's share: equal
+            to one device, but slower; worth it where a share is small. Taken up where the model is built.
 
     Raises:
         ConfigError: If there are fewer GPUs than asked for, or none and `devices` is null.
