@@ -11,7 +11,7 @@ import pandas as pd
 
 from fer_exp import config
 from fer_exp.signature import log_mode
-from fer_exp.tracking import Run, Tracker
+from fer_exp.tracking import Tracker
 
 SWEPT_ENV = "FER_EXP_SWEPT"
 
@@ -27,14 +27,30 @@ def parent(experiment: config.Experiment, swept_keys: Sequence[str], overrides: 
     """
     tracker: Tracker = config.build(experiment.tracking)
     name = experiment.name or "sweep " + " x ".join(swept_keys or ["single"])
-    tags = {"overrides": " ".join(overrides), "sweep": " ".join(swept_keys)}
-    with tracker.parent(name, tags) as tracked:
+    monitor = experiment.checkpoint.monitor
+    tags = {"overrides": " ".join(overrides), "sweep": " ".join(swept_keys), "monitor": monitor}
+    with tracker.parent(name, tags, lambda run_id: finish(tracker, run_id)):
         os.environ[SWEPT_ENV] = " ".join(swept_keys)
         try:
             yield
         finally:
             del os.environ[SWEPT_ENV]
-            _finish(tracker, tracked, experiment.checkpoint.monitor, swept_keys)
+
+
+def finish(tracker: Tracker, parent_id: str) -> None:
+    """Makes the leaderboard of whatever children there are; done again, it replaces the one before.
+
+    Args:
+        tracker: Where the parent is kept.
+        parent_id: Its run; the tags say what ranks the children and which keys were swept.
+
+    Raises:
+        TrackingError: If the server does not answer.
+    """
+    attempt = tracker.attempt(parent_id)
+    tags = attempt.tags if attempt else {}
+    if {"sweep", "monitor"} <= tags.keys():
+        _finish(tracker, parent_id, tags["monitor"], tags["sweep"].split())
 
 
 def leaderboard(children: pd.DataFrame, monitor: str, swept_keys: Sequence[str]) -> pd.DataFrame:
@@ -58,19 +74,19 @@ def leaderboard(children: pd.DataFrame, monitor: str, swept_keys: Sequence[str])
     return table.rename(columns=swept).reset_index(drop=True)
 
 
-def _finish(tracker: Tracker, tracked: Run, monitor: str, swept_keys: Sequence[str]) -> None:
-    children = tracker.children(tracked.run_id)
+def _finish(tracker: Tracker, parent_id: str, monitor: str, swept_keys: Sequence[str]) -> None:
+    children = tracker.children(parent_id)
     if children.empty:
         return
     table = leaderboard(children, monitor, swept_keys)
     best = table.iloc[0]
     note = [f"{len(table)} runs, ranked by {monitor} of the kept epoch.", ""]
     if pd.notna(best[f"best_{monitor}"]):
-        note[0] += f" Best: [{best['name']}](#/experiments/{tracked.experiment_id}/runs/{best['run_id']})."
-        tracked.set_tags({"best_child": best["run_id"], "best_child_name": best["name"]})
-        tracked.log_metrics({f"best_{monitor}": best[f"best_{monitor}"], "test/accuracy": best["test/accuracy"]})
+        note[0] += f" Best: [{best['name']}](#/experiments/{tracker.experiment_id}/runs/{best['run_id']})."
+        of_best = {f"best_{monitor}": best[f"best_{monitor}"], "test/accuracy": best["test/accuracy"]}
+        tracker.log_summary(parent_id, {"best_child": best["run_id"], "best_child_name": best["name"]}, of_best)
     shown = table[["rank", *swept_keys, "status", f"best_{monitor}", "test/accuracy", "test/macro_f1"]].astype(object)
-    tracker.log_table(tracked.run_id, table, "leaderboard", "\n".join([*note, *_markdown(shown)]))
+    tracker.log_table(parent_id, table, "leaderboard", "\n".join([*note, *_markdown(shown)]))
 
 
 def _markdown(table: pd.DataFrame) -> list[str]:
