@@ -4,6 +4,7 @@ Called by `tracking.mlflow` alone. Metrics carry the time they were measured at,
 server's table; files are overwritten; a logged model is looked for before one is made.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,8 @@ from fer_exp.outbox import AwayError, Record, RefusedError, inside
 _PARAMS_OR_TAGS, _METRICS = 100, 500  # in one call; a server takes 100 and 1,000
 _TOO_LATE, _TOO_MANY, _SERVERS_FAULT = 408, 429, 500  # statuses of HTTP
 _MOST_LETTERS = 300  # of a reason
+# As in "[Errno 111] Connection refused", "ConnectionResetError(104, 'Connection reset by peer')" and the like.
+_OF_THE_SYSTEM = re.compile(r"""(?:\[Errno -?\d+\] |Error\(\d+, ['"]|Disconnected\(['"])([^'"()]+)""")
 
 
 class Delivery:
@@ -178,4 +181,9 @@ def _sorted(status: int, error: Exception) -> AwayError | RefusedError:
 
 
 def _brief(error: Exception) -> str:
-    return " ".join(str(error).split())[:_MOST_LETTERS].rstrip(".")
+    """Returns one line: what the system said, where there was no connection, else the beginning of the message."""
+    text = " ".join(str(error).split())
+    if "timed out" in text:
+        return "no answer in time"
+    of_the_system = _OF_THE_SYSTEM.search(text)
+    return of_the_system.group(1).strip() if of_the_system else text[:_MOST_LETTERS].rstrip(".")

@@ -190,7 +190,7 @@ class Sender:
             if self._closed:
                 return
             if self._failures > 1:
-                _log.warning("The tracking server answers again.")
+                _log.info("The tracking server answers again.")
             self._failures = 0
             for _ in batch:
                 self._queue.popleft()

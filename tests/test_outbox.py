@@ -188,7 +188,12 @@ def test_a_path_that_leads_out_of_the_folder_is_refused(tmp_path: Path) -> None:
 
 def test_keeping_a_record_takes_well_under_a_millisecond(tmp_path: Path) -> None:
     box = Outbox(tmp_path, HEADER)
-    record = {"kind": "metrics", "values": {f"metric_{index}": 0.123456789 for index in range(10)}, "step": 1, "time": 1}
+    record = {
+        "kind": "metrics",
+        "values": {f"metric_{index}": 0.123456789 for index in range(10)},
+        "step": 1,
+        "time": 1,
+    }
     took = []
     for _ in range(200):
         began = time.perf_counter()

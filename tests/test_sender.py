@@ -149,7 +149,9 @@ def test_what_is_refused_is_raised_once_and_kept_and_the_rest_arrives(
         made.put(metric(step))
     server.hangs.set()
     made.settle(5)
-    with pytest.raises(TrackingError, match="refused metrics of the run: no such metric. The record is kept: line 3 of"):
+    with pytest.raises(
+        TrackingError, match="refused metrics of the run: no such metric. The record is kept: line 3 of"
+    ):
         made.put(metric(4))
     made.put(metric(5))
     made.settle(5)

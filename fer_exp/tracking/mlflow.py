@@ -262,9 +262,10 @@ class MlflowTracker:
 @contextmanager
 def _ended(run: MlflowRun, sender: Sender, header: Header, must_arrive: bool) -> Iterator[None]:
     """Gives a run its status, however it ends, and what is left of it some time to be delivered."""
-    status = "KILLED"  # whatever is no Exception is an interrupt
+    status, ended = "KILLED", 0  # whatever is no Exception is an interrupt
     try:
         yield
+        ended = get_current_time_millis()
         sender.settle(_PATIENCE_SECONDS)
         sender.raise_error()
         status = "FINISHED"
@@ -276,7 +277,7 @@ def _ended(run: MlflowRun, sender: Sender, header: Header, must_arrive: bool) ->
     finally:
         if must_arrive:
             sender.keep({"kind": "at_end"})
-        sender.keep({"kind": "status", "status": status, "time": get_current_time_millis()})
+        sender.keep({"kind": "status", "status": status, "time": ended or get_current_time_millis()})
         waited = status == "FINISHED" and sender.is_away
         sender.settle(0 if waited else _PATIENCE_SECONDS, _INTERRUPTED_SECONDS if status == "KILLED" else float("inf"))
         sender.close()
