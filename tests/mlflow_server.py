@@ -23,6 +23,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def shut(end: socket.socket) -> None:
+    try:
+        end.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        end.close()  # it was not connected any more
+
+
 class Line:
     """Hands connections on to a port; cut, it refuses them, and those there are break."""
 
@@ -43,7 +50,7 @@ class Line:
         self._listening.close()
         self._listening = None
         for end in self._ends:
-            end.close()
+            shut(end)
         self._ends.clear()
 
     def _accept(self, listening: socket.socket) -> None:
@@ -64,9 +71,10 @@ class Line:
         try:
             while data := source.recv(65536):
                 target.sendall(data)
-            target.shutdown(socket.SHUT_RDWR)
         except OSError:
-            return  # cut, or left by the other end
+            pass  # cut, or the server was killed: the other end has to know
+        finally:
+            shut(target)
 
 
 class Server:
@@ -80,8 +88,8 @@ class Server:
 
     def start(self) -> None:
         command = [
-            sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self._port), "--workers", "1",
-            "--backend-store-uri", f"sqlite:///{self.folder / 'server.db'}",
+            sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self._port),
+            "--workers", "1", "--backend-store-uri", f"sqlite:///{self.folder / 'server.db'}",
             "--artifacts-destination", str(self.folder / "kept"),
         ]  # fmt: skip
         self.process = subprocess.Popen(
