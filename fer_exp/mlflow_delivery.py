@@ -17,7 +17,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.tracking.context.registry import resolve_tags
 
-from fer_exp.outbox import AwayError, Record, RefusedError, inside
+from fer_exp.outbox import NOTHING, AwayError, Record, RefusedError, inside
 
 _PARAMS_OR_TAGS, _METRICS = 100, 500  # in one call; a server takes 100 and 1,000
 _TOO_LATE, _TOO_MANY, _SERVERS_FAULT = 408, 429, 500  # statuses of HTTP
@@ -56,7 +56,7 @@ class Delivery:
             "model": self._model,
             "at_end": self._what_a_sweep_knows,
             "status": self._status,
-            "nothing": lambda record: None,
+            NOTHING: lambda record: None,
         }
 
     def __call__(self, records: Sequence[Record]) -> None:

@@ -30,15 +30,14 @@ class Sender:
     Args:
         box: Where they are kept.
         deliver: Delivers records of one kind; raises AwayError or RefusedError.
-        refused: Numbers of records in the box that were refused before; they stay in it.
     """
 
-    def __init__(self, box: Outbox, deliver: Deliver, refused: int = 0) -> None:
+    def __init__(self, box: Outbox, deliver: Deliver) -> None:
         self._box, self._deliver = box, deliver
         self._queue: deque[tuple[int | None, Record]] = deque()  # None where the disk did not take it
         self._changed = threading.Condition()
         self._failures, self._away_since, self._reason = 0, 0.0, ""
-        self._refused, self._together = refused, TOGETHER
+        self._refused, self._together = 0, TOGETHER
         self._error: Exception | None = None
         self._disk_failed = self._hurry = self._closed = False
         self._thread = threading.Thread(target=self._work, name="outbox", daemon=True)
@@ -64,7 +63,7 @@ class Sender:
         """Keeps a record to be delivered; returns at once.
 
         Raises:
-            TrackingError: If the server refused an earlier record; told once for each.
+            TrackingError: If the server refused an earlier record; told once.
             StorageError: If the disk is full; told once, and from then on records are sent without being kept.
         """
         self.keep(record)
@@ -175,6 +174,7 @@ class Sender:
             if self._closed:
                 return
             self._queue.popleft()
+            self._failures = 0  # a no is an answer
             self._refused += 1
             self._reason = str(error)
             told = TrackingError(
@@ -182,7 +182,7 @@ class Sender:
                 f"of {self._box.folder / outbox.FOLDER}."
             )
             told.__cause__ = error
-            self._error = told
+            self._error = self._error or told
             self._changed.notify_all()
 
     def _delivered(self, batch: Sequence[tuple[int | None, Record]]) -> None:

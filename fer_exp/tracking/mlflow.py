@@ -162,7 +162,10 @@ class MlflowTracker:
             box.close()
         if refused:
             more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
-            raise TrackingError(f"The tracking server refused {refused[0]}{more} (in {folder / outbox.FOLDER}).")
+            raise TrackingError(
+                f"The tracking server refused {refused[0]}{more} (in {folder / outbox.FOLDER}). To do without a "
+                f'record, put {{"kind": "{outbox.NOTHING}"}} in the place of its line.'
+            )
         box.remove()
         return len(kept.records)
 
@@ -263,14 +266,15 @@ class MlflowTracker:
 def _ended(run: MlflowRun, sender: Sender, header: Header, must_arrive: bool) -> Iterator[None]:
     """Gives a run its status, however it ends, and what is left of it some time to be delivered."""
     status, ended = "KILLED", 0  # whatever is no Exception is an interrupt
+    at_most = _INTERRUPTED_SECONDS
     try:
         yield
-        ended = get_current_time_millis()
+        status, ended = "FINISHED", get_current_time_millis()
         sender.settle(_PATIENCE_SECONDS)
         sender.raise_error()
-        status = "FINISHED"
+        at_most = float("inf")
     except Exception:
-        status = "FAILED"
+        status, at_most = "FAILED", float("inf")
         sender.keep({"kind": "text", "name": "traceback.txt", "text": traceback.format_exc()})
         run.log_logs()
         raise
@@ -278,8 +282,8 @@ def _ended(run: MlflowRun, sender: Sender, header: Header, must_arrive: bool) ->
         if must_arrive:
             sender.keep({"kind": "at_end"})
         sender.keep({"kind": "status", "status": status, "time": ended or get_current_time_millis()})
-        waited = status == "FINISHED" and sender.is_away
-        sender.settle(0 if waited else _PATIENCE_SECONDS, _INTERRUPTED_SECONDS if status == "KILLED" else float("inf"))
+        has_waited = status == "FINISHED" and sender.is_away
+        sender.settle(0 if has_waited else _PATIENCE_SECONDS, at_most)
         sender.close()
         if sender.left and not (must_arrive and status == "FINISHED"):
             _log.warning(_what_is_left(sender, header, run))

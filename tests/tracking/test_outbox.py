@@ -18,6 +18,7 @@ import fer_exp.tracking.mlflow as option
 from fer_exp import config, outbox, owner
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import TrackingError
+from fer_exp.sender import Sender
 from fer_exp.sync import sync
 from fer_exp.tracking.mlflow import MlflowTracker
 
@@ -188,6 +189,11 @@ def test_what_the_server_refuses_is_raised_and_the_run_fails_with_its_traceback_
     left, said = deliver_by_hand()
     assert left == 1, "what was refused is kept, and told again"
     assert "The tracking server refused line 2, metrics: " in said
+    assert 'To do without a record, put {"kind": "nothing"} in the place of its line.' in said
+    path = folder / "outbox" / "records.jsonl"
+    header, _, *rest = path.read_text().splitlines()
+    path.write_text("\n".join([header, '{"kind": "nothing"}', *rest]) + "\n")
+    assert deliver_by_hand()[0] == 0
 
 
 def test_a_failure_while_the_server_is_away_is_told_later(server: Server, folder: Path) -> None:
@@ -205,6 +211,25 @@ def test_a_failure_while_the_server_is_away_is_told_later(server: Server, folder
     assert server.run(run.run_id).info.status == "FAILED"
     assert "ValueError: broken" in server.artifact(run.run_id, "traceback.txt").read_text()
     assert server.artifact(run.run_id, "fer_exp.log").read_text() == "a line\n"
+
+
+def test_who_does_not_wait_for_the_delivery_has_a_finished_run_all_the_same(
+    server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle, impatient = Sender.settle, [KeyboardInterrupt]
+
+    def interrupted(self: Sender, *arguments: float) -> None:
+        if impatient:
+            raise impatient.pop()
+        settle(self, *arguments)
+
+    monkeypatch.setattr(Sender, "settle", interrupted)
+    opened = tracker(server).run("name", {}, {}, folder=folder)
+    with pytest.raises(KeyboardInterrupt), opened as run:
+        server.line.cut()
+    server.line.mend()
+    assert deliver_by_hand()[0] == 0
+    assert server.run(run.run_id).info.status == "FINISHED"
 
 
 def test_a_start_without_a_server_is_refused_and_leaves_nothing(server: Server, folder: Path) -> None:
