@@ -35,7 +35,10 @@ def job(cfg: DictConfig) -> float:
 
 
 def main() -> None:
-    """Runs the command line; exits with 0, 1 (a defect), 2 or 3 (a user's error), 130 or 143 (interrupted)."""
+    """Runs the command line; exits with 0, 1 (a defect), 2, 3 or 4 (a user's error), 130 or 143 (interrupted).
+
+    A run whose result waits in its outbox has ended well: 0. A sweep whose leaderboard does has not: 2.
+    """
     # Hydra would print stack traces for a user's mistake and end the process itself; errors are sorted out below.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -10,18 +10,20 @@ Exits with 0 if all is well (or was mended), with 1 if something was found. What
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from fer_exp import owner, store
+from fer_exp import outbox, owner, store
 from fer_exp.errors import UserError
 
 _MEANING = {
     "alive": "its process is at work",
     "gone": "its process is gone",
+    "kept": "its process is gone; how it ended waits in its outbox: python -m fer_exp.sync",
     "elsewhere": "started on another host: ask there",
     "unknown": "does not say who owns it: ended by hand only",
 }
@@ -60,8 +62,9 @@ def runs(overrides: list[str], mark_killed: bool, screen: Console) -> int:
     """
     tracker = store.existing(overrides)
     running = tracker.running()
-    states = [owner.state(tags) for tags in running["tags"]]
+    states = [_state(tags) for tags in running["tags"]]
     orphans = running["run_id"][[state == "gone" for state in states]]
+    waiting = states.count("kept")
     if running.empty:
         screen.print(f"No run says RUNNING in {tracker.uri}.", highlight=False, soft_wrap=True)
         return 0
@@ -71,7 +74,18 @@ def runs(overrides: list[str], mark_killed: bool, screen: Console) -> int:
             tracker.kill(run_id)
     done = "marked as KILLED" if mark_killed else "owned by no process; --mark-killed sets them to KILLED"
     screen.print(f"{len(orphans)} of {len(running)} runs {done}.", highlight=False)
-    return len(orphans)
+    if waiting:
+        screen.print(f"{waiting} ended while the server was away: python -m fer_exp.sync delivers it.", highlight=False)
+    return len(orphans) + waiting
+
+
+def _state(tags: Mapping[str, str]) -> str:
+    """Returns what is known of a run's process; `kept` if its outbox says how it ended."""
+    state, folder = owner.state(tags), Path(tags.get("folder", ""))
+    if state != "gone" or "folder" not in tags or not outbox.exists(folder):
+        return state
+    kept = outbox.read(folder)
+    return "kept" if kept and any(record["kind"] == "status" for _, record in kept.records) else state
 
 
 def _table(running: pd.DataFrame, states: Sequence[str]) -> Table:

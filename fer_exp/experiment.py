@@ -58,10 +58,12 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
     )
     say = functools.partial(screen.print, soft_wrap=True, highlight=False)
     with resume.chosen(experiment.resume, tracker, identity, splits.sha256, folder, say) as choice:
+        if choice.finished:
+            return choice.finished.metrics[f"best_{experiment.checkpoint.monitor}"]
         name = experiment.name or run_name(experiment, overrides)
         tags = {**_tags(overrides, splits, parts), "fingerprint": identity, "folder": choice.folder.absolute()}
-        with tracker.run(name, flatten(values), tags, choice.run_id) as tracked, _recorded(screen, tracked):
-            folder = choice.folder
+        folder = choice.folder
+        with tracker.run(name, flatten(values), tags, choice.run_id, folder) as tracked, _recorded(screen, tracked):
             tracked.log_data(splits)
             _write_config(folder, values, overrides, tracked)
             trained = _train(experiment, splits, strategy, parts, folder, screen, tracked, identity)

@@ -1,15 +1,19 @@
 """Which process a run belongs to: what tells a run that is going on from one whose process is gone.
 
-Called by `tracking`, which marks every run, and by `doctor`. A process that is killed cannot say so itself.
+Called by `tracking`, which marks every run, by `doctor`, and by whoever works in the folder of a run, which one process
+at a time may do. A process that is killed cannot say so itself.
 """
 
 import os
 import socket
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
 
 import psutil
+from filelock import FileLock, Timeout
 
+LOCK = ".lock"
 HOST, PID, STARTED = "owner.host", "owner.pid", "owner.started"
 _CLOCK_SECONDS = 2.0  # the kernel's clock of process starts may be set right while a process lives
 
@@ -40,3 +44,20 @@ def state(tags: Mapping[str, str]) -> Literal["alive", "gone", "elsewhere", "unk
         return "alive" if same and process.status() != psutil.STATUS_ZOMBIE else "gone"
     except psutil.NoSuchProcess:
         return "gone"
+
+
+def lock(folder: Path) -> FileLock | None:
+    """Keeps other processes out of the folder of a run; the system frees the lock when this one ends, however it ends.
+
+    Args:
+        folder: Exists.
+
+    Returns:
+        What is to be released; None if another process is at work there.
+    """
+    taken = FileLock(folder / LOCK)
+    try:
+        taken.acquire(timeout=0)
+    except Timeout:
+        return None
+    return taken

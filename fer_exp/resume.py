@@ -10,13 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
-from fer_exp import owner
+from fer_exp import outbox, owner
 from fer_exp.errors import ConfigError
 from fer_exp.tracking import Attempt, Tracker
 
-_LOCK = ".lock"
 _TAKEN = "another process is at work in its folder"
 
 
@@ -27,10 +26,12 @@ class Choice:
     Attributes:
         run_id: The run to go on with; None for a new one.
         folder: Where its files are.
+        finished: The run, if there is nothing to go on with: it had ended well, and only the server did not know.
     """
 
     run_id: str | None
     folder: Path
+    finished: Attempt | None = None
 
 
 @contextmanager
@@ -39,7 +40,8 @@ def chosen(
 ) -> Iterator[Choice]:
     """Chooses between a new run and an unfinished one, and keeps other processes out of its folder.
 
-    The system frees the lock when the process ends, however it ends.
+    What an unfinished run could not tell the server is delivered first. If that says that it had ended well, it was the
+    delivery that was interrupted, and nothing is left to be trained.
 
     Args:
         how: `auto`, `never` or a run id.
@@ -51,6 +53,7 @@ def chosen(
 
     Raises:
         ConfigError: If the run that `how` names cannot be continued.
+        TrackingError: If what it has recorded cannot be delivered.
     """
     if how in ("auto", "never"):
         found = _first_free(tracker.unfinished(fingerprint) if how == "auto" else [], fingerprint, data_sha256, say)
@@ -58,19 +61,32 @@ def chosen(
         found = _named(how, tracker, fingerprint, data_sha256)
     if found is None:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = _lock(folder)
+        lock = owner.lock(folder)
         if lock is None:
             raise ConfigError([f"`hydra.run.dir` must not be used by two runs at once. Received: {folder}."])
         choice = Choice(None, folder)
     else:
         attempt, lock = found
         choice = Choice(attempt.run_id, Path(attempt.tags["folder"]))
-        say(f"Going on with run {attempt.run_id} ({attempt.name}) in {choice.folder}; resume=never begins anew.")
-        _remove_if_unused(folder, choice.folder)
     try:
+        if found is not None:
+            choice = _brought_up_to_date(choice, found[0], tracker, say)
+            _remove_if_unused(folder, choice.folder)
         yield choice
     finally:
         lock.release()
+
+
+def _brought_up_to_date(choice: Choice, attempt: Attempt, tracker: Tracker, say: Callable[[str], None]) -> Choice:
+    if outbox.exists(choice.folder):
+        count = tracker.deliver(choice.folder)
+        say(f"{count} records that run {attempt.run_id} had kept in {choice.folder} are delivered.")
+        now = tracker.attempt(attempt.run_id)
+        if now is not None and now.status == "FINISHED":
+            say(f"Run {now.run_id} ({now.name}) had finished: nothing is left to do. resume=never begins anew.")
+            return Choice(now.run_id, choice.folder, now)
+    say(f"Going on with run {attempt.run_id} ({attempt.name}) in {choice.folder}; resume=never begins anew.")
+    return choice
 
 
 def _first_free(
@@ -78,7 +94,7 @@ def _first_free(
 ) -> tuple[Attempt, FileLock] | None:
     for attempt in attempts:
         reason = _objection(attempt, fingerprint, data_sha256)
-        lock = None if reason else _lock(Path(attempt.tags["folder"]))
+        lock = None if reason else owner.lock(Path(attempt.tags["folder"]))
         if lock is not None:
             return attempt, lock
         say(f"Run {attempt.run_id} has this configuration too, but {reason or _TAKEN}.")
@@ -88,7 +104,7 @@ def _first_free(
 def _named(run_id: str, tracker: Tracker, fingerprint: str, data_sha256: str) -> tuple[Attempt, FileLock]:
     attempt = tracker.attempt(run_id)
     reason = _objection(attempt, fingerprint, data_sha256) if attempt else "there is no such run"
-    lock = _lock(Path(attempt.tags["folder"])) if attempt and not reason else None
+    lock = owner.lock(Path(attempt.tags["folder"])) if attempt and not reason else None
     if attempt is None or lock is None:
         problem = f"`resume` must name a run that can be continued: {reason or _TAKEN}. Received: resume={run_id}."
         raise ConfigError([problem])
@@ -121,12 +137,3 @@ def _remove_if_unused(folder: Path, old: Path) -> None:
         for handler in logging.getLogger().handlers:
             if isinstance(handler, logging.FileHandler) and Path(handler.baseFilename).parent == folder.absolute():
                 handler.baseFilename = str(old / Path(handler.baseFilename).name)  # it opens its file at the first line
-
-
-def _lock(folder: Path) -> FileLock | None:
-    lock = FileLock(folder / _LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return None
-    return lock

@@ -8,7 +8,6 @@ import getpass
 import hashlib
 import os
 import re
-import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -27,9 +26,10 @@ from fer_exp.commandline import Jobs
 from fer_exp.errors import ConfigError, SweepError
 from fer_exp.process import Outcome
 from fer_exp.signature import log_mode
-from fer_exp.tracking import Attempt, Run, Tracker
+from fer_exp.tracking import Attempt, Tracker
 
 SWEPT_ENV = "FER_EXP_SWEPT"
+_FAILED = "failed_jobs"  # tag of the parent: a line for each job that failed
 _PATIENCE_SECONDS = 90.0  # for jobs of an earlier command, which end by themselves once that command is gone
 _POLL_SECONDS = 1.0
 
@@ -89,21 +89,23 @@ def parent(jobs: Jobs) -> Iterator[None]:
     tracker: Tracker = config.build(experiment.tracking)
     identity = _fingerprint(jobs)
     name = experiment.name or "sweep " + " x ".join(keys or ["single"])
-    tags = {"overrides": " ".join(jobs.overrides), "sweep": " ".join(keys), "fingerprint": identity}
+    monitor = experiment.checkpoint.monitor
+    tags = {"overrides": " ".join(jobs.overrides), "sweep": " ".join(keys), "monitor": monitor, "fingerprint": identity}
     with _alone(identity, tracker.uri) if experiment.resume == "auto" else nullcontext():
         earlier = tracker.sweep(identity) if experiment.resume == "auto" else None
         if earlier is not None:
             _require_nobody_at_work(tracker, earlier)
             print(f"Going on with sweep {earlier.run_id} ({earlier.name}); resume=never begins anew.", flush=True)
-        with tracker.parent(name, tags, earlier.run_id if earlier else None) as tracked, _swept(keys):
-            opened = Sweep(tracker, tracked.run_id, experiment.checkpoint.monitor)
+        known = earlier.run_id if earlier else None
+        with tracker.parent(name, tags, known, lambda run_id: finish(tracker, run_id)) as tracked, _swept(keys):
+            opened = Sweep(tracker, tracked.run_id, monitor)
             token = _current.set(opened)
             try:
                 yield
             finally:
                 _current.reset(token)
-                _finish(tracked, opened, keys)
-            failed = [outcome for outcome in opened.outcomes if outcome.exit_code]
+                failed = [outcome for outcome in opened.outcomes if outcome.exit_code]
+                tracked.set_tags({_FAILED: "\n".join(_in_one_line(outcome) for outcome in failed)})
             if failed:
                 raise failure(failed, len(opened.outcomes))
 
@@ -171,6 +173,21 @@ def _swept(keys: Sequence[str]) -> Iterator[None]:
         del os.environ[SWEPT_ENV]
 
 
+def finish(tracker: Tracker, parent_id: str) -> None:
+    """Makes the leaderboard of whatever children there are; done again, it replaces the one before.
+
+    Args:
+        tracker: Where the parent is kept.
+        parent_id: Its run; the tags say what ranks the children, which keys were swept, and which jobs failed.
+
+    Raises:
+        TrackingError: If the server does not answer.
+    """
+    attempt = tracker.attempt(parent_id)
+    if attempt is not None and {"sweep", "monitor"} <= attempt.tags.keys():
+        _finish(tracker, attempt, attempt.tags["monitor"], attempt.tags["sweep"].split())
+
+
 def leaderboard(children: pd.DataFrame, monitor: str, swept_keys: Sequence[str]) -> pd.DataFrame:
     """Ranks the children of a sweep by the monitored metric, never by the test split.
 
@@ -207,25 +224,29 @@ def failure(outcomes: Sequence[Outcome], of: int) -> SweepError:
     return SweepError([*lines, summary], codes.pop() if len(codes) == 1 and min(codes) > 0 else 1)
 
 
-def _finish(tracked: Run, opened: Sweep, swept_keys: Sequence[str]) -> None:
-    tracker, monitor = opened.tracker, opened.monitor
-    children = tracker.children(tracked.run_id)
-    failed = [f"- job {o.number} ({o.name}): {o.error.splitlines()[0]}" for o in opened.outcomes if o.exit_code]
+def _in_one_line(outcome: Outcome) -> str:
+    return f"job {outcome.number} ({outcome.name}): {outcome.error.splitlines()[0]}"
+
+
+def _finish(tracker: Tracker, parent: Attempt, monitor: str, swept_keys: Sequence[str]) -> None:
+    children = tracker.children(parent.run_id)
+    failed = [f"- {line}" for line in parent.tags.get(_FAILED, "").splitlines()]
     note = ["Failed:", "", *failed, ""] if failed else []
     if children.empty:
-        tracked.set_tags({"mlflow.note.content": "\n".join(note)})
+        tracker.log_summary(parent.run_id, {"mlflow.note.content": "\n".join(note)}, {})
         return
     table = leaderboard(children, monitor, swept_keys)
     best = table.iloc[0]
     summary = f"{len(table)} runs, ranked by {monitor} of the kept epoch."
     if pd.notna(best[f"best_{monitor}"]):
-        summary += f" Best: [{best['name']}](#/experiments/{tracked.experiment_id}/runs/{best['run_id']})."
-        tracked.set_tags({"best_child": best["run_id"], "best_child_name": best["name"]})
-        tracked.log_metrics({f"best_{monitor}": best[f"best_{monitor}"], "test/accuracy": best["test/accuracy"]})
-    shown = table[["rank", *swept_keys, "status", f"best_{monitor}", "test/accuracy", "test/macro_f1"]].astype(object)
-    tracker.log_table(tracked.run_id, table, "leaderboard", "\n".join([summary, "", *note, *_markdown(shown)]))
+        summary += f" Best: [{best['name']}](#/experiments/{tracker.experiment_id}/runs/{best['run_id']})."
+        of_best = {f"best_{monitor}": best[f"best_{monitor}"], "test/accuracy": best["test/accuracy"]}
+        tags = {"best_child": best["run_id"], "best_child_name": best["name"]}
+        tracker.log_summary(parent.run_id, tags, of_best)
     if "dataset" not in " ".join(swept_keys) and children.get("data_sha256", pd.Series()).nunique() > 1:
-        print("warning: the runs of this sweep did not all see the same data (tag data_sha256).", file=sys.stderr)
+        note = ["These runs did not all see the same data (tag data_sha256).", "", *note]
+    shown = table[["rank", *swept_keys, "status", f"best_{monitor}", "test/accuracy", "test/macro_f1"]].astype(object)
+    tracker.log_table(parent.run_id, table, "leaderboard", "\n".join([summary, "", *note, *_markdown(shown)]))
 
 
 def _markdown(table: pd.DataFrame) -> list[str]:

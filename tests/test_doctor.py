@@ -1,5 +1,7 @@
 """Runs whose process is gone are found and, on request, marked."""
 
+import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from conftest import environment_for
 from contracts import node
 
 from fer_exp import config
+from fer_exp.outbox import Header, Outbox
 
 OPEN_AND_WAIT = """
 import time
@@ -64,6 +67,22 @@ def test_a_killed_run_is_found_and_marked_while_the_living_are_left_alone(
     again = doctor(tmp_path)
     assert again.returncode == 0
     assert "No run says RUNNING" in again.stdout
+
+
+def test_a_run_that_ended_while_the_server_was_away_is_not_marked_but_pointed_to(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    config.build(node("tracking", "mlflow", uri=uri))
+    gone = {"owner.host": socket.gethostname(), "owner.pid": str(2**22 + 1), "owner.started": "1"}
+    run = mlflow.MlflowClient(uri).create_run("0", run_name="done", tags={**gone, "folder": str(tmp_path / "run")})
+    box = Outbox(tmp_path / "run", Header(uri, "Default", "0", run.info.run_id, "done", ""))
+    box.append({"kind": "status", "status": "FINISHED", "time": 1_700_000_000_000})
+    done = doctor(tmp_path, "--mark-killed")
+    assert (done.returncode, status(tmp_path, run.info.run_id)) == (0, "RUNNING"), done.stderr
+    assert "its process is gone; how it ended waits in its outbox: python -m fer_exp.sync" in done.stdout
+    assert "1 ended while the server was away: python -m fer_exp.sync delivers it." in done.stdout
+    assert doctor(tmp_path).returncode == 1
+    shutil.rmtree(tmp_path / "run" / "outbox")
+    assert "1 of 1 runs marked as KILLED" in doctor(tmp_path, "--mark-killed").stdout
 
 
 def test_runs_of_other_hosts_and_without_an_owner_are_left_alone(tmp_path: Path) -> None:

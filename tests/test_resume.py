@@ -1,6 +1,8 @@
 """An unfinished run is continued by the command that began it: same run, same folder, same numbers. Real processes."""
 
+import dataclasses
 import logging
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -12,7 +14,8 @@ from test_experiment import TINY, client_of, runs_of, start
 
 from fer_exp import resume
 from fer_exp.errors import ConfigError
-from fer_exp.owner import HOST, mark
+from fer_exp.outbox import Header, Outbox
+from fer_exp.owner import HOST, PID, mark
 from fer_exp.tracking import Attempt
 
 COMMAND = (
@@ -148,6 +151,37 @@ def test_what_cannot_be_continued_is_said_and_a_new_run_begun(
     named = resume.chosen("1" * 32, tracker, "f", "d", tmp_path / "new", said.append)
     with pytest.raises(ConfigError, match=reason), named:
         pass
+
+
+class Delivering(Recorded):
+    """A tracker that learns from the outbox how the run ended."""
+
+    def __init__(self, attempt: Attempt, ended: str) -> None:
+        super().__init__(attempt)
+        self._ended = ended
+
+    def deliver(self, folder: Path) -> int:
+        shutil.rmtree(folder / "outbox")
+        self._attempt = dataclasses.replace(self._attempt, status=self._ended)
+        return 5
+
+
+@pytest.mark.parametrize(("ended", "finished"), [("FINISHED", True), ("FAILED", False)])
+@pytest.mark.parametrize("how", ["auto", "1" * 32])
+def test_what_is_in_its_outbox_decides_whether_a_run_is_gone_on_with(
+    how: str, ended: str, finished: bool, tmp_path: Path
+) -> None:
+    where = tmp_path / "old"
+    Outbox(where, Header("uri", "fer_exp", "1", "1" * 32, "name", "")).append({"kind": "nothing"})
+    tags = {"fingerprint": "f", "data_sha256": "d", "folder": str(where), **mark(), PID: str(2**22 + 1)}
+    tracker = Delivering(Attempt("1" * 32, "name", "RUNNING", tags), ended)
+    said: list[str] = []
+    with resume.chosen(how, tracker, "f", "d", tmp_path / "new", said.append) as choice:
+        assert (choice.run_id, choice.folder) == ("1" * 32, where)
+        assert (choice.finished is not None) == finished
+    assert said[0] == f"5 records that run {'1' * 32} had kept in {where} are delivered."
+    assert ("had finished: nothing is left to do" in said[1]) == finished
+    assert ("Going on with run" in said[1]) != finished
 
 
 def test_a_run_that_does_not_exist_cannot_be_continued(tmp_path: Path) -> None:

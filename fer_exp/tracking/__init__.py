@@ -5,9 +5,9 @@ library; it must not know what a run contains.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -29,12 +29,14 @@ class Attempt:
         name: Its name.
         status: RUNNING, FINISHED, FAILED or KILLED.
         tags: What `experiment` and the tracker wrote beside it.
+        metrics: The last value of each.
     """
 
     run_id: str
     name: str
     status: str
     tags: Mapping[str, str]
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,11 @@ class Record:
 
 
 class Run(Protocol):
-    """A run that is open."""
+    """A run that is open.
+
+    What it is told is kept on disk and delivered in order by and by: no method waits for the server. What the server
+    refuses is raised as a TrackingError by a later call, or when the run ends.
+    """
 
     run_id: str
     experiment_id: str
@@ -91,13 +97,23 @@ class Tracker(Protocol):
     """A place where runs are kept."""
 
     uri: str
+    experiment_id: str
 
     def run(
-        self, name: str, params: Mapping[str, Any], tags: Mapping[str, Any], run_id: str | None = None
+        self,
+        name: str,
+        params: Mapping[str, Any],
+        tags: Mapping[str, Any],
+        run_id: str | None = None,
+        folder: Path | None = None,
     ) -> AbstractContextManager[Run]:
-        """Opens a run that ends as FINISHED, FAILED (with its traceback) or KILLED (when interrupted).
+        """Opens a run that ends as FINISHED, FAILED (with its traceback and log) or KILLED (when interrupted).
 
-        With `run_id` it goes on with that run; its name and params stay, and numbers are not logged twice.
+        With `run_id` it goes on with that run; its name and params stay, and numbers are not logged twice. The outbox
+        lies in `folder`, which the caller has locked (`owner.lock`); without one, in `outputs/<run id>`.
+
+        Raises:
+            TrackingError: If the server does not answer when the run is to begin.
         """
 
     def unfinished(self, fingerprint: str) -> list[Attempt]:
@@ -109,8 +125,31 @@ class Tracker(Protocol):
     def sweep(self, fingerprint: str) -> Attempt | None:
         """Returns the newest parent run with that tag, if there is one."""
 
-    def parent(self, name: str, tags: Mapping[str, Any], run_id: str | None = None) -> AbstractContextManager[Run]:
-        """Opens the run that stands above the children of a sweep; with `run_id` that one again."""
+    def parent(
+        self,
+        name: str,
+        tags: Mapping[str, Any],
+        run_id: str | None = None,
+        at_end: Callable[[str], None] | None = None,
+    ) -> AbstractContextManager[Run]:
+        """Opens the run that stands above the children of a sweep; with `run_id` that one again.
+
+        `at_end` is called with its id when all else of it was delivered; it may be called again, by a later `sync`.
+
+        Raises:
+            TrackingError: If the server does not answer at the beginning, or not when the sweep has ended well.
+        """
+
+    def deliver(self, folder: Path, at_end: Callable[[str], None] | None = None) -> int:
+        """Delivers what is left in the outbox of a folder, which the caller has locked, and removes the outbox.
+
+        Returns:
+            Number of records.
+
+        Raises:
+            TrackingError: If the server does not answer or refuses some; what was delivered is not delivered again.
+            StorageError: If the outbox is damaged.
+        """
 
     def children(self, parent_id: str) -> "pd.DataFrame":
         """Returns one row for each child: run_id, name, status, its tags and its metrics."""
@@ -135,6 +174,9 @@ class Tracker(Protocol):
 
     def add_folder(self, run_id: str, folder: Path, name: str) -> None:
         """Uploads a folder under another name to a run, open or not."""
+
+    def log_summary(self, run_id: str, tags: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
+        """Records tags and numbers of a run that may have ended; the time of the numbers is its start."""
 
 
 def tracking_uri(uri: str | None) -> str:

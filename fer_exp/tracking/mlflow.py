@@ -1,45 +1,50 @@
-"""MLflow: the only module that imports it.
+"""MLflow as the place where runs are kept; what it takes to deliver a record is in `mlflow_delivery`.
 
-Runs are opened through MLflow's fluent interface, which system metrics and models need; everything else goes through
-a client bound to the run, so that no global state decides where a number lands.
+A run is opened by asking the server; from then on all it records goes into an outbox on disk, and from there to the
+server in a thread of its own. Everything goes through a client, so that no global state decides where a number lands.
 """
 
+import contextlib
+import functools
+import json
 import logging
 import os
+import shlex
+import shutil
 import tempfile
 import traceback
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import mlflow
-import numpy as np
 import pandas as pd
 from filelock import FileLock
-from mlflow.data.code_dataset_source import CodeDatasetSource
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Metric, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
-from mlflow.types import Schema, TensorSpec
+from mlflow.tracking.context.registry import resolve_tags
 from mlflow.utils.time import get_current_time_millis
 from sqlalchemy.exc import SQLAlchemyError
 
-from fer_exp import owner
-from fer_exp.dataset import Splits
-from fer_exp.errors import TrackingError
+from fer_exp import outbox, owner
+from fer_exp.errors import StorageError, TrackingError
+from fer_exp.mlflow_delivery import Delivery, answered
+from fer_exp.mlflow_run import MlflowRun
+from fer_exp.outbox import AwayError, Header, Outbox, RefusedError
+from fer_exp.sender import Sender, deliver_all
 from fer_exp.signature import PositiveFloat
 from fer_exp.tracking import Attempt, Record, database, tracking_uri
 
-if TYPE_CHECKING:
-    import keras
-
 PARENT_ENV = "FER_EXP_PARENT_RUN"  # not MLFLOW_RUN_ID, which would make every child log into the parent
-_BATCH = 100  # most params or tags a server takes at once
 _MOST_RUNS = 5000  # a search answers with
 _SYSTEM_METRICS_SECONDS = 5
+_CALL_SECONDS = 20  # a call may take without a sign of life before the server counts as away
+_PATIENCE_SECONDS = 10.0  # at the end of a run, with a server that is away
+_INTERRUPTED_SECONDS = 5.0  # at the end of a run that somebody wants to stop
+_log = logging.getLogger(__name__)
 
 
 def build(*, uri: str | None, experiment: str, system_metrics: bool, timeout_seconds: PositiveFloat) -> "MlflowTracker":
@@ -61,18 +66,17 @@ class MlflowTracker:
     """Opens runs in one MLflow experiment. See `fer_exp.tracking.Tracker`."""
 
     def __init__(self, uri: str | None, experiment: str, system_metrics: bool, timeout_seconds: float) -> None:
-        logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of every table it makes
+        _quieten()
         self.uri = tracking_uri(uri)
-        self._system_metrics = system_metrics
+        self._experiment, self._system_metrics = experiment, system_metrics
         if self.uri.startswith(("http://", "https://")):
             _require_answer(self.uri, timeout_seconds)
         mlflow.set_tracking_uri(self.uri)
-        mlflow.set_system_metrics_sampling_interval(_SYSTEM_METRICS_SECONDS)
         # First use of a database makes its tables, and two processes doing that at once break each other.
         with FileLock(_lock_path(self.uri)):
             try:
                 self._client = mlflow.MlflowClient(self.uri)
-                self._experiment_id = self._open_experiment(experiment)
+                self.experiment_id = self._open_experiment(experiment)
             except (MlflowException, SQLAlchemyError, OSError) as error:
                 reason = " ".join(str(error).split())[:300]
                 raise TrackingError(f"`tracking.uri` cannot be used: {reason} Received: {self.uri}.") from error
@@ -91,98 +95,144 @@ class MlflowTracker:
 
     @contextmanager
     def run(
-        self, name: str, params: Mapping[str, Any], tags: Mapping[str, Any], run_id: str | None = None
-    ) -> Iterator["MlflowRun"]:
+        self,
+        name: str,
+        params: Mapping[str, Any],
+        tags: Mapping[str, Any],
+        run_id: str | None = None,
+        folder: Path | None = None,
+    ) -> Iterator[MlflowRun]:
         """Opens a run, under the sweep's parent if there is one, or goes on with one."""
         parent = os.environ.get(PARENT_ENV)
         if parent:
             tags = {**tags, "mlflow.parentRunId": parent}
-        with self._open(name, tags, run_id) as run:
-            if run_id is None:
-                run.log_params(params)
+        with self._open(name, tags, run_id, folder) as run, contextlib.ExitStack() as stack:
+            run.log_params(params)
+            if self._system_metrics:
+                stack.enter_context(run.sampled(_SYSTEM_METRICS_SECONDS))
             yield run
 
     def unfinished(self, fingerprint: str) -> list[Attempt]:
         """Returns the runs with that tag that are not FINISHED, newest first, under the same parent if there is one."""
-        found = self._client.search_runs(
-            [self._experiment_id],
-            f"tags.fingerprint = '{fingerprint}' and attributes.status != 'FINISHED'",
-            order_by=["attributes.start_time DESC"],
-        )
+        with _asked(self.uri):
+            found = self._client.search_runs(
+                [self.experiment_id],
+                f"tags.fingerprint = '{fingerprint}' and attributes.status != 'FINISHED'",
+                order_by=["attributes.start_time DESC"],
+            )
         parent = os.environ.get(PARENT_ENV)
         return [_as_attempt(run) for run in found if run.data.tags.get("mlflow.parentRunId") == parent]
 
     def attempt(self, run_id: str) -> Attempt | None:
         """Returns a run, if there is one."""
-        try:
-            return _as_attempt(self._client.get_run(run_id))
-        except MlflowException as error:
-            if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
-                return None
-            raise
+        with _asked(self.uri):
+            try:
+                return _as_attempt(self._client.get_run(run_id))
+            except MlflowException as error:
+                if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+                    return None
+                raise
 
     def sweep(self, fingerprint: str) -> Attempt | None:
         """Returns the newest parent run with that tag, if there is one."""
-        found = self._client.search_runs(
-            [self._experiment_id],
-            f"tags.fingerprint = '{fingerprint}'",
-            order_by=["attributes.start_time DESC"],
-            max_results=1,
-        )
+        with _asked(self.uri):
+            found = self._client.search_runs(
+                [self.experiment_id],
+                f"tags.fingerprint = '{fingerprint}'",
+                order_by=["attributes.start_time DESC"],
+                max_results=1,
+            )
         return _as_attempt(found[0]) if found else None
 
     @contextmanager
-    def parent(self, name: str, tags: Mapping[str, Any], run_id: str | None = None) -> Iterator["MlflowRun"]:
+    def parent(
+        self,
+        name: str,
+        tags: Mapping[str, Any],
+        run_id: str | None = None,
+        at_end: Callable[[str], None] | None = None,
+    ) -> Iterator[MlflowRun]:
         """Opens the parent of a sweep; runs opened inside become its children, in this process and below."""
-        tags = {**tags, **owner.mark()}
-        if run_id is None:
-            run_id = self._client.create_run(self._experiment_id, run_name=name, tags=_as_text(tags)).info.run_id
-            open_run = MlflowRun(self._client, run_id, self._experiment_id)
-        else:
-            open_run = MlflowRun(self._client, run_id, self._experiment_id)
-            open_run.set_tags(tags)
-            self._client.update_run(run_id, status="RUNNING")
-        os.environ[PARENT_ENV] = open_run.run_id
-        status = "KILLED"
+        with self._open(name, tags, run_id, at_end=at_end or _nothing) as open_run:
+            os.environ[PARENT_ENV] = open_run.run_id
+            try:
+                yield open_run
+            finally:
+                del os.environ[PARENT_ENV]
+
+    def deliver(self, folder: Path, at_end: Callable[[str], None] | None = None) -> int:
+        """Delivers what is left in the outbox of a folder, and removes the outbox."""
+        kept = outbox.read(folder)
+        if kept is None:
+            shutil.rmtree(folder / outbox.FOLDER)
+            return 0
+        header, box = kept.header, Outbox(folder, kept.header)
+        asked = functools.partial(at_end, header.run_id) if at_end else None
+        delivery = Delivery(self._client, header.run_id, header.experiment_id, folder, asked)
         try:
-            yield open_run
-            status = "FINISHED"
-        except Exception:
-            status = "FAILED"
-            open_run.log_text(traceback.format_exc(), "traceback.txt")
-            raise
+            refused = deliver_all(kept, delivery, box.mark)
+        except AwayError as error:
+            raise TrackingError(f"The tracking server {self.uri} does not answer: {error}.") from error
         finally:
-            del os.environ[PARENT_ENV]
-            self._client.set_terminated(open_run.run_id, status)
+            box.close()
+        if refused:
+            more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
+            raise TrackingError(
+                f"The tracking server refused {refused[0]}{more} (in {folder / outbox.FOLDER}). To do without a "
+                f'record, put {{"kind": "{outbox.NOTHING}"}} in the place of its line.'
+            )
+        box.remove()
+        return len(kept.records)
 
     @contextmanager
-    def _open(self, name: str, tags: Mapping[str, Any], run_id: str | None) -> Iterator["MlflowRun"]:
-        active = mlflow.start_run(
-            run_id=run_id,
-            experiment_id=self._experiment_id,
-            run_name=None if run_id else name,
-            tags=_as_text({**tags, **owner.mark()}),
-            log_system_metrics=self._system_metrics,
+    def _open(
+        self,
+        name: str,
+        tags: Mapping[str, Any],
+        run_id: str | None = None,
+        folder: Path | None = None,
+        at_end: Callable[[str], None] | None = None,
+    ) -> Iterator[MlflowRun]:
+        left = folder or (_room_of(run_id) if run_id else None)
+        if left is not None and outbox.exists(left):
+            self.deliver(left, at_end)
+        resumed = run_id is not None
+        run_id = self._begin(name, tags, run_id)
+        header = Header(
+            self.uri, self._experiment, self.experiment_id, run_id, name, tags.get("mlflow.parentRunId", "")
         )
-        run = MlflowRun(self._client, active.info.run_id, self._experiment_id)
-        status = "KILLED"  # whatever is no Exception is an interrupt
-        try:
-            if run_id:
-                run.read_what_is_logged()
-            yield run
-            status = "FINISHED"
-        except Exception:
-            status = "FAILED"
-            run.log_text(traceback.format_exc(), "traceback.txt")
-            raise
-        finally:
-            mlflow.end_run(status)
+        with _room(run_id, folder) as room:
+            asked = functools.partial(at_end, run_id) if at_end else None
+            delivery = Delivery(self._client, run_id, self.experiment_id, room, asked)
+            try:
+                sender = Sender(Outbox(room, header), delivery)
+            except StorageError:
+                self._client.set_terminated(run_id, "FAILED")  # it could not record anything
+                raise
+            run = MlflowRun(self._client, run_id, self.experiment_id, room, sender.put, sender.keep)
+            with _ended(run, sender, header, asked is not None):
+                if resumed:
+                    with _asked(self.uri):
+                        run.read_what_is_logged()
+                yield run
+
+    def _begin(self, name: str, tags: Mapping[str, Any], run_id: str | None) -> str:
+        """Makes a run with all its tags in one call, so that it is whole or not there; or opens one again."""
+        marked = _as_text({**tags, **owner.mark()})
+        with _asked(self.uri):
+            if run_id is None:
+                made = self._client.create_run(self.experiment_id, run_name=name, tags=resolve_tags(marked))
+                return str(made.info.run_id)
+            self._client.update_run(run_id, "RUNNING")
+            self._client.log_batch(run_id, tags=[RunTag(key, value) for key, value in marked.items()])
+            return run_id
 
     def children(self, parent_id: str) -> pd.DataFrame:
         """Returns one row for each child of a parent run."""
-        runs = self._client.search_runs(
-            [self._experiment_id], f"tags.`mlflow.parentRunId` = '{parent_id}'", max_results=_MOST_RUNS
-        )
+        with _asked(self.uri):
+            runs = self._client.search_runs(
+                [self.experiment_id], f"tags.`mlflow.parentRunId` = '{parent_id}'", max_results=_MOST_RUNS
+            )
         return pd.DataFrame(
             [
                 {
@@ -212,9 +262,20 @@ class MlflowTracker:
 
     def log_table(self, run_id: str, table: pd.DataFrame, name: str, note: str) -> None:
         """Records a table as CSV and JSON (which the UI shows as a table), and a note as the description."""
-        self._client.log_table(run_id, table, f"{name}.json")
-        self._client.log_text(run_id, table.to_csv(index=False), f"{name}.csv")
-        self._client.set_tag(run_id, "mlflow.note.content", note)
+        shown = [{"path": f"{name}.json", "type": "table"}]
+        with _asked(self.uri):  # not by `client.log_table`, which adds the rows to those of an earlier call
+            self._client.log_text(run_id, table.to_json(orient="split", index=False), f"{name}.json")
+            self._client.set_tag(run_id, "mlflow.loggedArtifacts", json.dumps(shown))
+            self._client.log_text(run_id, table.to_csv(index=False), f"{name}.csv")
+            self._client.set_tag(run_id, "mlflow.note.content", note)
+
+    def log_summary(self, run_id: str, tags: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
+        """Records tags and numbers of a run that may have ended; a number that is there already is not repeated."""
+        with _asked(self.uri):
+            known = self._client.get_run(run_id).data.metrics
+            now = get_current_time_millis()
+            entries = [Metric(key, float(value), now, 0) for key, value in metrics.items() if known.get(key) != value]
+            self._client.log_batch(run_id, entries, tags=[RunTag(key, str(value)) for key, value in tags.items()])
 
     def record(self, run_id: str) -> Record | None:
         """Returns a run with its params and metrics, if there is one that is not deleted."""
@@ -249,85 +310,101 @@ class MlflowTracker:
         self._client.log_artifacts(run_id, str(folder), name)
 
 
-class MlflowRun:
-    """A run that is open. See `fer_exp.tracking.Run`."""
-
-    def __init__(self, client: mlflow.MlflowClient, run_id: str, experiment_id: str) -> None:
-        self._client, self.run_id, self.experiment_id = client, run_id, experiment_id
-        self._last_steps: dict[str, int] = {}  # of each metric, where the run had some before it was opened
-        self._has_model = self._has_data = False
-
-    def read_what_is_logged(self) -> None:
-        """Learns what an earlier attempt has logged, so that nothing is logged twice."""
-        run = self._client.get_run(self.run_id)
-        for key in run.data.metrics:
-            if not key.startswith("system/"):
-                self._last_steps[key] = max(entry.step for entry in self._client.get_metric_history(self.run_id, key))
-        self._has_model = bool(run.outputs and run.outputs.model_outputs)
-        self._has_data = bool(run.inputs and run.inputs.dataset_inputs)
-
-    def log_params(self, params: Mapping[str, Any]) -> None:
-        """Records the flattened configuration."""
-        entries = [Param(key, str(value)) for key, value in params.items()]
-        for start in range(0, len(entries), _BATCH):
-            self._client.log_batch(self.run_id, params=entries[start : start + _BATCH])
-
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Records numbers, at an epoch or for the run as a whole."""
-        now, step = get_current_time_millis(), step or 0
-        entries = [
-            Metric(key, float(value), now, step)
-            for key, value in metrics.items()
-            if step > self._last_steps.get(key, -1)
-        ]
-        self._client.log_batch(self.run_id, metrics=entries)
-
-    def set_tags(self, tags: Mapping[str, Any]) -> None:
-        """Records short texts."""
-        self._client.log_batch(self.run_id, tags=[RunTag(key, str(value)) for key, value in tags.items()])
-
-    def log_text(self, text: str, name: str) -> None:
-        """Records a text file."""
-        self._client.log_text(self.run_id, text, name)
-
-    def log_folder(self, folder: Path) -> None:
-        """Uploads a folder under its own name."""
-        self._client.log_artifacts(self.run_id, str(folder), folder.name)
-
-    def log_data(self, splits: Splits) -> None:
-        """Records what the run was trained and tested on."""
-        if self._has_data:
-            return
-        source = CodeDatasetSource({"source": splits.source})
-        for context, split in (("training", splits.train), ("validation", splits.val), ("test", splits.test)):
-            data = mlflow.data.from_numpy(
-                split.images, source=source, targets=split.labels, name=context, digest=splits.sha256[:32]
-            )
-            mlflow.log_input(data, context=context)
-
-    def log_model(self, model: "keras.Model", image_shape: tuple[int, int, int]) -> None:
-        """Records a model that takes uint8 images (n, height, width, channels) and returns class probabilities."""
-        if self._has_model:
-            return
-        import keras
-        import tensorflow as tf
-
-        inputs = keras.Input(image_shape, dtype="uint8", name="image")
-        served = keras.Model(inputs, keras.layers.Softmax(dtype="float32")(model(inputs)), name="served")
-        signature = ModelSignature(
-            inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *image_shape))]),
-            outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, model.output_shape[-1]))]),
+@contextmanager
+def _ended(run: MlflowRun, sender: Sender, header: Header, must_arrive: bool) -> Iterator[None]:
+    """Gives a run its status, however it ends, and what is left of it some time to be delivered."""
+    status, ended = "KILLED", 0  # whatever is no Exception is an interrupt
+    at_most = _INTERRUPTED_SECONDS
+    try:
+        yield
+        status, ended = "FINISHED", get_current_time_millis()
+        sender.settle(_PATIENCE_SECONDS)
+        sender.raise_error()
+        at_most = float("inf")
+    except Exception:
+        status, at_most = "FAILED", float("inf")
+        sender.keep({"kind": "text", "name": "traceback.txt", "text": traceback.format_exc()})
+        run.log_logs()
+        raise
+    finally:
+        if must_arrive:
+            sender.keep({"kind": "at_end"})
+        sender.keep({"kind": "status", "status": status, "time": ended or get_current_time_millis()})
+        has_waited = status == "FINISHED" and sender.is_away
+        sender.settle(0 if has_waited else _PATIENCE_SECONDS, at_most)
+        sender.close()
+        if sender.left and not (must_arrive and status == "FINISHED"):
+            _log.warning(_what_is_left(sender, header, run))
+    if must_arrive and sender.left:
+        raise TrackingError(
+            f"The sweep has ended, but its leaderboard is missing: {_what_is_left(sender, header, run)}"
         )
-        mlflow.keras.log_model(
-            served,
-            name="model",
-            signature=signature,
-            pip_requirements=[f"keras=={keras.__version__}", f"tensorflow=={tf.__version__}"],
-        )
+    sender.raise_error()
+
+
+def _what_is_left(sender: Sender, header: Header, run: MlflowRun) -> str:
+    return (
+        f"{sender.left} records of run {header.run_id} ({header.run_name}) were not delivered to {header.uri}: "
+        f"{sender.reason or 'there was no time'}. They are kept in {run.outbox}; deliver them with: "
+        f"python -m fer_exp.sync {shlex.quote(str(run.outbox.parent))}"
+    )
+
+
+@contextmanager
+def _room(run_id: str, folder: Path | None) -> Iterator[Path]:
+    """Gives a run whose caller has no folder for it one of its own, for as long as its outbox needs it."""
+    if folder is not None:
+        yield folder.absolute()
+        return
+    room = _room_of(run_id)
+    room.mkdir(parents=True, exist_ok=True)
+    lock = owner.lock(room)
+    if lock is None:
+        raise TrackingError(f"Another process is at work in the run's folder {room}.")
+    try:
+        yield room
+    finally:
+        lock.release()
+        if not outbox.exists(room):
+            shutil.rmtree(room)
+
+
+def _room_of(run_id: str) -> Path:
+    return Path("outputs", run_id).absolute()
+
+
+@contextmanager
+def _asked(uri: str) -> Iterator[None]:
+    """Says which server did not answer, or refused, a question that the run cannot go on without.
+
+    Raises:
+        TrackingError: In place of what MLflow raises.
+    """
+    try:
+        with answered():
+            yield
+    except (AwayError, RefusedError) as error:
+        verb = "does not answer" if isinstance(error, AwayError) else "refuses"
+        raise TrackingError(f"The tracking server {verb}: {error}. Received: tracking.uri={uri}.") from error
+
+
+def _nothing(run_id: str) -> None:
+    """What is to be done at the end of a sweep of which nobody wants a leaderboard."""
+
+
+def _quieten() -> None:
+    """Keeps MLflow from telling of every table it makes, from long tracebacks of a locked database, and from waiting.
+
+    It would ask a server that is away eight times, for minutes, before it says so; here delivery is tried again anyway.
+    """
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # the exception says the same in one line
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(_CALL_SECONDS))
 
 
 def _as_attempt(run: mlflow.entities.Run) -> Attempt:
-    return Attempt(run.info.run_id, run.info.run_name, run.info.status, run.data.tags)
+    return Attempt(run.info.run_id, run.info.run_name, run.info.status, run.data.tags, run.data.metrics)
 
 
 def _as_record(run: mlflow.entities.Run) -> Record:
