@@ -144,7 +144,7 @@ def check(values: Mapping[str, Any]) -> Experiment:
     problems: list[str] = []
     for group in GROUPS:
         if isinstance(values.get(group), Mapping):
-            problems += _group_problems(group, values[group])
+            problems += problems_of(group, values[group])
     try:
         experiment = Experiment(**values)
     except ValidationError as error:
@@ -170,7 +170,7 @@ def build(node: Mapping[str, Any], *runtime: Any, **changes: Any) -> Any:
     """
     group = str(node["_target_"]).split(".")[1]
     options = {key: value for key, value in node.items() if key != "_target_"} | changes
-    problems = _group_problems(group, {**node, **changes})
+    problems = problems_of(group, {**node, **changes})
     if problems:
         raise ConfigError(problems)
     target = str(node["_target_"])
@@ -180,21 +180,29 @@ def build(node: Mapping[str, Any], *runtime: Any, **changes: Any) -> Any:
     return builder(*runtime, **{name: getattr(checked, name) for name in options})
 
 
-def _group_problems(group: str, node: Mapping[str, Any]) -> list[str]:
+def problems_of(group: str, node: Mapping[str, Any], key: str | None = None) -> list[str]:
+    """Returns what is wrong with an option, one line for each key.
+
+    Args:
+        group: Package of the builder, for example `model`.
+        node: `_target_` and the options.
+        key: Where the node stands in the configuration, if not at the root under the name of the group.
+    """
+    key = key or group
     target = str(node.get("_target_", "nothing"))
     if not target.startswith(f"fer_exp.{group}."):
-        return [f"`{group}._target_` must be a builder under fer_exp.{group}. Received: {target}."]
+        return [f"`{key}._target_` must be a builder under fer_exp.{group}. Received: {target}."]
     try:
         signature = read(target)
     except LookupError as error:
-        return [f"`{group}._target_` does not lead to a builder: {error}. Received: {target}."]
+        return [f"`{key}._target_` does not lead to a builder: {error}. Received: {target}."]
     # A value that Hydra calls missing is left out, so that the schema finds it missing.
     options = {key: value for key, value in node.items() if key != "_target_" and value != MISSING}
     try:
         signature.schema(**options)
     except ValidationError as error:
-        owner = f"{group}={option_name(node)}"
-        return describe(error, options, f"{group}.", signature.docs, list(signature.options), owner)
+        owner = f"{key.replace('.', '/')}={option_name(node)}"
+        return describe(error, options, f"{key}.", signature.docs, list(signature.options), owner)
     return []
 
 

@@ -47,3 +47,16 @@ class StorageError(UserError):
     """A disk is full or cannot be written."""
 
     exit_code = 4
+
+
+class SweepError(UserError):
+    """Jobs of a sweep failed; the others ran.
+
+    Args:
+        failures: One line for each job that failed, then what to do.
+        exit_code: Of the failed jobs, if they agree.
+    """
+
+    def __init__(self, failures: Sequence[str], exit_code: int) -> None:
+        self.exit_code = exit_code
+        super().__init__("\n".join(failures))

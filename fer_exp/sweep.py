@@ -4,8 +4,11 @@ Called by the command line around Hydra's own multirun. It must not know how a r
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -14,6 +17,7 @@ from fer_exp.signature import log_mode
 from fer_exp.tracking import Run, Tracker
 
 SWEPT_ENV = "FER_EXP_SWEPT"
+_run: ContextVar[Run] = ContextVar("run")
 
 
 @contextmanager
@@ -30,11 +34,24 @@ def parent(experiment: config.Experiment, swept_keys: Sequence[str], overrides: 
     tags = {"overrides": " ".join(overrides), "sweep": " ".join(swept_keys)}
     with tracker.parent(name, tags) as tracked:
         os.environ[SWEPT_ENV] = " ".join(swept_keys)
+        token = _run.set(tracked)
         try:
             yield
         finally:
+            _run.reset(token)
             del os.environ[SWEPT_ENV]
             _finish(tracker, tracked, experiment.checkpoint.monitor, swept_keys)
+
+
+def record(folder: Path, tags: Mapping[str, Any]) -> None:
+    """Records files and tags on the parent run that is open.
+
+    Args:
+        folder: Uploaded under its own name.
+        tags: Short texts.
+    """
+    _run.get().log_folder(folder)
+    _run.get().set_tags(tags)
 
 
 def leaderboard(children: pd.DataFrame, monitor: str, swept_keys: Sequence[str]) -> pd.DataFrame:
@@ -47,9 +64,13 @@ def leaderboard(children: pd.DataFrame, monitor: str, swept_keys: Sequence[str])
 
     Returns:
         Best child first; columns rank, name, status, the swept keys, the monitored metric, the test metrics, run_id.
-        Children that ended without a value stand last.
+        Children that ended without a value stand last; those that a search stopped early say after which epoch.
     """
     value = f"best_{monitor}"
+    if "pruned" in children:
+        children = children.assign(
+            status=children["status"].where(children["pruned"].isna(), "PRUNED " + children["pruned"])
+        )
     swept = {f"sweep.{key}": key for key in swept_keys}
     columns = ["name", "status", *swept, value, "test/accuracy", "test/accuracy_low", "test/accuracy_high"]
     table = children.reindex(columns=[*columns, "test/macro_f1", "run_id"])

@@ -30,16 +30,36 @@ FLOORS = [
         "fused_optimizers",
         "litert",
         "image_files",
+        "search_space",
+        "search_figure",
     },
-    {"config", "pixel_csv", "figure", "mixing", "tables"},
-    {*GROUPS},
-    {"callbacks", "averaging", "pipeline", "console", "progress", "report", "precision"},
-    {"assembly", "features", "continuation", "resume"},
+    {"config", "pixel_csv", "figure", "mixing", "tables", "study"},
+    {*GROUPS, "sweeper", "sampler", "pruner"},
+    {
+        "commandline",
+        "callbacks",
+        "averaging",
+        "pipeline",
+        "console",
+        "progress",
+        "report",
+        "precision",
+        "trial",
+        "search_report",
+    },
+    {"assembly", "features", "continuation", "resume", "search"},
     {"training"},
-    {"experiment", "sweep", "commandline"},
+    {"experiment", "sweep"},
     {"__main__", "doctor"},
 ]
-OPTIONS = sorted(path.relative_to(ROOT / "conf") for g in GROUPS for path in (ROOT / "conf" / g).glob("*.yaml"))
+# Hydra wants sweepers under hydra/; apart from that they are options like all others.
+HOMES = {
+    **{group: ROOT / "conf" / group for group in GROUPS},
+    "sweeper": ROOT / "conf" / "hydra" / "sweeper",
+    "sampler": ROOT / "conf" / "hydra" / "sweeper" / "sampler",
+    "pruner": ROOT / "conf" / "hydra" / "sweeper" / "pruner",
+}
+OPTIONS = sorted(Path(group, path.name) for group, home in HOMES.items() for path in home.glob("*.yaml"))
 
 
 def room_of(path: Path) -> str:
@@ -69,7 +89,7 @@ def test_imports_go_down_only(path: Path) -> None:
     floor = next(index for index, rooms in enumerate(FLOORS) if room in rooms)
     below = set().union(*FLOORS[:floor])
     # A group's contract may be named by others; its options are reached through config.build.
-    allowed = below | {room} | (set(GROUPS) & imported_contracts(path))
+    allowed = below | {room} | (set(HOMES) & imported_contracts(path))
     assert imported_rooms(path) <= allowed
 
 
@@ -80,7 +100,17 @@ def imported_contracts(path: Path) -> set[str]:
     return {m[0] for m in modules if len(m) == 1} - {m[0] for m in modules if len(m) > 1}
 
 
-@pytest.mark.parametrize(("library", "rooms"), [("mlflow", {"tracking/mlflow.py"}), ("ai_edge_litert", {"litert.py"})])
+SEARCHING = {f"{group}/{path.stem}.py" for group in ("sampler", "pruner") for path in HOMES[group].glob("*.yaml")}
+
+
+@pytest.mark.parametrize(
+    ("library", "rooms"),
+    [
+        ("mlflow", {"tracking/mlflow.py"}),
+        ("ai_edge_litert", {"litert.py"}),
+        ("optuna", {"study.py", "trial.py", "search.py", "search_report.py", *SEARCHING}),
+    ],
+)
 def test_a_library_is_imported_in_one_place_only(library: str, rooms: set[str]) -> None:
     found = set()
     for path in PACKAGE.rglob("*.py"):
@@ -101,7 +131,7 @@ def test_an_option_is_one_yaml_one_module_and_one_test(option: Path) -> None:
 
 
 def test_every_module_of_a_group_has_a_yaml() -> None:
-    modules = {path.relative_to(PACKAGE).with_suffix("") for g in GROUPS for path in (PACKAGE / g).glob("*.py")}
+    modules = {path.relative_to(PACKAGE).with_suffix("") for g in HOMES for path in (PACKAGE / g).glob("*.py")}
     assert {m for m in modules if m.name != "__init__"} == {option.with_suffix("") for option in OPTIONS}
 
 
