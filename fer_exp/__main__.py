@@ -17,7 +17,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from fer_exp import commandline, config
+from fer_exp import commandline, config, process
 from fer_exp.errors import UserError
 
 
@@ -28,7 +28,9 @@ def job(cfg: DictConfig) -> float:
     hydra_config = HydraConfig.get()
     from fer_exp.experiment import run
 
-    return run(experiment, list(hydra_config.overrides.task), Path(hydra_config.runtime.output_dir))
+    value = run(experiment, list(hydra_config.overrides.task), Path(hydra_config.runtime.output_dir))
+    process.say(value=value)
+    return value
 
 
 def main() -> None:
@@ -37,6 +39,8 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     signal.signal(signal.SIGTERM, _terminate)
+    if process.is_job():
+        process.end_with_starter()
     try:
         with _sweep(commandline.check(sys.argv[1:])):
             job()
@@ -57,16 +61,18 @@ def _sweep(jobs: commandline.Jobs | None) -> AbstractContextManager[None]:
         study.open_storage(study.url_of(jobs.search.storage))  # one that cannot be used is told before a run is opened
     from fer_exp.sweep import parent
 
-    return parent(jobs.first, jobs.swept_keys, jobs.overrides)
+    return parent(jobs)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    """Turns SIGTERM into an exception, so that the run is closed as KILLED."""
+    """Turns SIGTERM into an exception, so that the run is closed as KILLED; a second one must not break that off."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise SystemExit(128 + number)
 
 
 def _fail(message: str, code: int) -> None:
     print("\n".join(f"error: {line}" for line in message.splitlines()), file=sys.stderr)
+    process.say(error=message)
     sys.exit(code)
 
 

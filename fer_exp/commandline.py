@@ -32,6 +32,7 @@ class Jobs:
         multirun: Whether it is a sweep.
         swept_keys: Keys that take more than one value.
         overrides: The overrides as typed.
+        launcher: `_target_` and options of the launcher of a sweep; None if it is one of Hydra's own.
         search: What the sweeper is told if it searches; None if it runs every combination.
     """
 
@@ -39,6 +40,7 @@ class Jobs:
     multirun: bool
     swept_keys: list[str]
     overrides: list[str]
+    launcher: dict[str, Any] | None
     search: Search | None
 
 
@@ -78,12 +80,12 @@ def check(arguments: Sequence[str]) -> Jobs | None:
     except HydraException as error:
         raise ConfigError([_first_line(error)]) from error
     search_path = [f"hydra.searchpath=[file://{parsed.config_dir}]"] if parsed.config_dir else []
-    problems: dict[str, None] = {}
+    name = parsed.config_name or "config"
     experiments = []
     with initialize_config_dir(version_base="1.3", config_dir=parsed.config_path or str(config.CONF)):
-        name = parsed.config_name or "config"
-        search, space = _search(name, overrides, search_path) if parsed.multirun else (None, None)
-        choices = _choices(overrides, parsed.multirun) if space is None else _probes(space)
+        multirun = _multirun(name, overrides, search_path) if parsed.multirun else _Multirun()
+        problems = dict.fromkeys(multirun.problems)
+        choices = _probes(multirun.space) if multirun.space else _choices(overrides, bool(parsed.multirun))
         first = [values[0] for values in choices.values()]
         jobs = [first]
         for index, values in enumerate(choices.values()):
@@ -93,12 +95,13 @@ def check(arguments: Sequence[str]) -> Jobs | None:
                 experiments.append(config.check(plain(_compose(name, [*job, *search_path]))))
             except ConfigError as error:
                 problems |= dict.fromkeys(error.problems)
-    if search is not None and space is not None and experiments:
-        problems |= dict.fromkeys(sweeper.problems(search, space, experiments[0]))
+    if multirun.search and multirun.space and experiments:
+        problems |= dict.fromkeys(sweeper.problems(multirun.search, multirun.space, experiments[0]))
     if problems:
         raise ConfigError(list(problems))
     swept = [key.lstrip("+~") for key, values in choices.items() if len(values) > 1]
-    return Jobs(experiments[0], bool(parsed.multirun), swept, list(parsed.overrides), search)
+    typed = list(parsed.overrides)
+    return Jobs(experiments[0], bool(parsed.multirun), swept, typed, multirun.launcher, multirun.search)
 
 
 def search_of(cfg: DictConfig) -> Search | None:
@@ -124,15 +127,47 @@ def search_of(cfg: DictConfig) -> Search | None:
     return search
 
 
-def _search(
-    config_name: str, overrides: Sequence[Override], search_path: Sequence[str]
-) -> tuple[Search | None, search_space.Space | None]:
-    """Returns the search that a multirun asks for, and what it searches, if it asks for one."""
+@dataclass(frozen=True)
+class _Multirun:
+    """What the node `hydra` of a multirun says; its problems are told together with those of the jobs."""
+
+    launcher: dict[str, Any] | None = None
+    search: Search | None = None
+    space: search_space.Space | None = None
+    problems: tuple[str, ...] = ()
+
+
+def _multirun(config_name: str, overrides: Sequence[Override], search_path: Sequence[str]) -> _Multirun:
     single = [str(override.input_line) for override in overrides if not override.is_sweep_override()]
-    search = search_of(_compose(config_name, [*single, *search_path], with_hydra=True))
-    if search is None:
-        return None, None
-    return search, search_space.read(search.params, [str(override.input_line) for override in overrides])
+    cfg = _compose(config_name, [*single, *search_path], with_hydra=True)
+    launcher, search, space = None, None, None
+    problems: tuple[str, ...] = ()
+    try:
+        launcher = _launcher(cfg)
+    except ConfigError as error:
+        problems += error.problems
+    try:
+        search = search_of(cfg)
+    except ConfigError as error:
+        problems += error.problems
+    if "builder" in cfg.hydra.sweeper:
+        params = plain(cfg.hydra.sweeper)["params"]
+        typed = [str(override.input_line) for override in overrides if not override.is_hydra_override()]
+        space = search_space.read(params if isinstance(params, dict) else {}, typed)
+    return _Multirun(launcher, search, space, problems)
+
+
+def _launcher(cfg: DictConfig) -> dict[str, Any] | None:
+    """Returns the checked node of the launcher: `_target_` of its builder, and its options."""
+    options = plain(cfg.hydra.launcher)
+    del options["_target_"]  # the door that Hydra opens
+    builder = options.pop("builder", None)
+    if builder is None:
+        return None
+    node = {"_target_": builder, **options}
+    if problems := config.problems_of("launcher", node, "hydra.launcher"):
+        raise ConfigError(problems)
+    return node
 
 
 def _probes(space: search_space.Space) -> dict[str, list[str]]:

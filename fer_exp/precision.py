@@ -10,9 +10,10 @@ import tensorflow as tf
 from fer_exp.cost import MultiplyAdds
 
 # 1x1 convolutions wait for memory, whatever they compute in, and depthwise ones are slower in bfloat16. Measured by
-# scripts/benchmark.py: on a matrix unit separable networks with a large dense layer gain a quarter, MobileNets lose as
-# much and more; with dot products alone, a network must be dense throughout.
-_LEAST_DENSE_SHARE = {"amx_bf16": 0.25, "avx512_bf16": 0.5}
+# `scripts/benchmark.py precision`: separable networks with a large dense layer gain a quarter on a matrix unit and 60 %
+# with dot products, MobileNets lose a quarter and more on both.
+_UNITS = ("amx_bf16", "avx512_bf16")
+_LEAST_DENSE_SHARE = 0.25
 _CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -26,12 +27,12 @@ def choose(cost: MultiplyAdds, cpuinfo: Path = _CPUINFO) -> tuple[str, str]:
     if tf.config.get_visible_devices("GPU"):
         return "mixed_float16", "the GPU multiplies float16 fastest"
     abilities = _abilities(cpuinfo)
-    unit = next((unit for unit in _LEAST_DENSE_SHARE if unit in abilities), None)
+    unit = next((unit for unit in _UNITS if unit in abilities), None)
     if unit is None:
-        return "float32", f"this CPU does not multiply bfloat16 ({', '.join(_LEAST_DENSE_SHARE)})"
+        return "float32", f"this CPU does not multiply bfloat16 ({', '.join(_UNITS)})"
     share = (cost.dense_spatial + cost.fully_connected) / cost.total if cost.total else 0.0
     where = f"of the multiply-adds are in dense layers and dense convolutions, which bfloat16 speeds up ({unit})"
-    if share < _LEAST_DENSE_SHARE[unit]:
+    if share < _LEAST_DENSE_SHARE:
         return "float32", f"only {share:.0%} {where}"
     return "mixed_bfloat16", f"{share:.0%} {where}"
 

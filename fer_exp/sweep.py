@@ -1,57 +1,187 @@
 """A sweep: one parent run in the tracker, with the runs of a multirun as its children.
 
-Called by the command line around Hydra's own multirun. It must not know how a run trains.
+Called by the command line around Hydra's own multirun. The same command again goes on with the same parent: what is
+finished stays, what is half done goes on, what failed is tried again. It must not know how a run trains.
 """
 
+import getpass
+import hashlib
 import os
+import re
+import sys
+import tempfile
+import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from filelock import FileLock, Timeout
 
-from fer_exp import config
+from fer_exp import config, fingerprint, owner
+from fer_exp.commandline import Jobs
+from fer_exp.errors import ConfigError, SweepError
+from fer_exp.process import Outcome
 from fer_exp.signature import log_mode
-from fer_exp.tracking import Run, Tracker
+from fer_exp.tracking import Attempt, Run, Tracker
 
 SWEPT_ENV = "FER_EXP_SWEPT"
-_run: ContextVar[Run] = ContextVar("run")
+_PATIENCE_SECONDS = 90.0  # for jobs of an earlier command, which end by themselves once that command is gone
+_POLL_SECONDS = 1.0
 
 
-@contextmanager
-def parent(experiment: config.Experiment, swept_keys: Sequence[str], overrides: Sequence[str]) -> Iterator[None]:
-    """Opens the parent run; a leaderboard is made of whatever children there are when the sweep ends, however it ends.
+@dataclass
+class Sweep:
+    """The sweep that is open.
 
-    Args:
-        experiment: Configuration of the first job, which says where runs are tracked and what ranks them.
-        swept_keys: Keys that take more than one value.
-        overrides: The command line, for the record.
+    Attributes:
+        tracker: Where its runs are.
+        run: The parent run.
+        monitor: Metric that ranks the children.
+        outcomes: Of the jobs so far, for the launcher to fill.
     """
-    tracker: Tracker = config.build(experiment.tracking)
-    name = experiment.name or "sweep " + " x ".join(swept_keys or ["single"])
-    tags = {"overrides": " ".join(overrides), "sweep": " ".join(swept_keys)}
-    with tracker.parent(name, tags) as tracked:
-        os.environ[SWEPT_ENV] = " ".join(swept_keys)
-        token = _run.set(tracked)
-        try:
-            yield
-        finally:
-            _run.reset(token)
-            del os.environ[SWEPT_ENV]
-            _finish(tracker, tracked, experiment.checkpoint.monitor, swept_keys)
+
+    tracker: Tracker
+    run: Run
+    monitor: str
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def finished(self) -> dict[str, list[tuple[str, float]]]:
+        """Returns the id and value of the finished children by the fingerprint of their configuration."""
+        children = self.tracker.children(self.run.run_id)
+        found: dict[str, list[tuple[str, float]]] = defaultdict(list)
+        if not children.empty:
+            done = children[children["status"] == "FINISHED"]
+            values = done.get(f"best_{self.monitor}", pd.Series(np.nan, done.index))
+            for identity, run_id, value in zip(done["fingerprint"], done["run_id"], values, strict=True):
+                found[identity].append((run_id, float(value)))
+        return found
+
+
+_current: ContextVar[Sweep] = ContextVar("sweep")
+
+
+def current() -> Sweep:
+    """Returns the sweep that is open."""
+    return _current.get()
 
 
 def record(folder: Path, tags: Mapping[str, Any]) -> None:
-    """Records files and tags on the parent run that is open.
+    """Records files and tags on the parent run of the sweep that is open.
 
     Args:
         folder: Uploaded under its own name.
         tags: Short texts.
     """
-    _run.get().log_folder(folder)
-    _run.get().set_tags(tags)
+    current().run.log_folder(folder)
+    current().run.set_tags(tags)
+
+
+@contextmanager
+def parent(jobs: Jobs) -> Iterator[None]:
+    """Opens the parent run, or that of an earlier command for the same sweep; ends it with a leaderboard.
+
+    Args:
+        jobs: What the command line asks for.
+
+    Raises:
+        ConfigError: If an earlier command for the same sweep is still at work.
+        SweepError: After all jobs, if one or more of them failed; a search knows itself how many may.
+    """
+    experiment, keys = jobs.first, jobs.swept_keys
+    if experiment.resume not in ("auto", "never"):
+        raise ConfigError([f"`resume` of a sweep must be auto or never. Received: resume={experiment.resume}."])
+    if jobs.launcher is not None:
+        config.build(jobs.launcher)  # what it needs must be there before anything is opened
+    tracker: Tracker = config.build(experiment.tracking)
+    identity = _fingerprint(jobs)
+    name = experiment.name or "sweep " + " x ".join(keys or ["single"])
+    tags = {"overrides": " ".join(jobs.overrides), "sweep": " ".join(keys), "fingerprint": identity}
+    with _alone(identity, tracker.uri) if experiment.resume == "auto" else nullcontext():
+        earlier = tracker.sweep(identity) if experiment.resume == "auto" else None
+        if earlier is not None:
+            _require_nobody_at_work(tracker, earlier)
+            print(f"Going on with sweep {earlier.run_id} ({earlier.name}); resume=never begins anew.", flush=True)
+        with tracker.parent(name, tags, earlier.run_id if earlier else None) as tracked, _swept(keys):
+            opened = Sweep(tracker, tracked, experiment.checkpoint.monitor)
+            token = _current.set(opened)
+            try:
+                yield
+            finally:
+                _current.reset(token)
+                _finish(tracked, opened, keys)
+            failed = [outcome for outcome in opened.outcomes if outcome.exit_code]
+            if failed and jobs.search is None:
+                raise failure(failed, len(opened.outcomes))
+
+
+def _fingerprint(jobs: Jobs) -> str:
+    """Returns what two commands share if they ask for the same jobs, in whatever order they name them."""
+    lasting = [
+        o for o in jobs.overrides if re.split(r"[=./@]", o.lstrip("+~"))[0] not in (*fingerprint.VOLATILE, "hydra")
+    ]
+    searched = [] if jobs.search is None else [jobs.search.study_name, jobs.search.storage, dict(jobs.search.params)]
+    return fingerprint.of({**jobs.first.model_dump(), "sweep": sorted(lasting), "search": searched})
+
+
+@contextmanager
+def _alone(identity: str, uri: str) -> Iterator[None]:
+    """Keeps a second command for the same sweep out; the system frees the lock however the process ends."""
+    key = hashlib.sha256(f"{identity} {uri}".encode()).hexdigest()[:16]
+    lock = FileLock(Path(tempfile.gettempdir()) / f"fer_exp-{getpass.getuser()}-sweep-{key}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        message = (
+            "The same sweep is at work in another process on this host. Wait for it, or begin anew with resume=never."
+        )
+        raise ConfigError([message]) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _require_nobody_at_work(tracker: Tracker, earlier: Attempt) -> None:
+    """Waits for jobs that an earlier command left behind: they are about to end, and a second one must not begin."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while at_work := _at_work(tracker, earlier.run_id):
+        elsewhere = sorted({tags[owner.HOST] for tags in at_work if owner.state(tags) == "elsewhere"})
+        where = f"on {', '.join(elsewhere)}" if elsewhere else f"as process {', '.join(t[owner.PID] for t in at_work)}"
+        if elsewhere or time.monotonic() > deadline:
+            raise ConfigError(
+                [
+                    f"Sweep {earlier.run_id} says that it is at work {where}. Wait for it, or begin anew with "
+                    "resume=never. If nothing runs there any more, `python -m fer_exp.doctor runs --mark-killed` on "
+                    "that host sets it right."
+                ]
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def _at_work(tracker: Tracker, run_id: str) -> list[Mapping[str, str]]:
+    """Returns the tags of the sweep's runs, the parent among them, that are running for all one can see from here."""
+    running = tracker.running()
+    return [
+        tags
+        for found, tags in zip(running["run_id"], running["tags"], strict=True)
+        if run_id in (found, tags.get("mlflow.parentRunId")) and owner.state(tags) in ("alive", "elsewhere")
+    ]
+
+
+@contextmanager
+def _swept(keys: Sequence[str]) -> Iterator[None]:
+    """Tells the jobs which keys are swept."""
+    os.environ[SWEPT_ENV] = " ".join(keys)
+    try:
+        yield
+    finally:
+        del os.environ[SWEPT_ENV]
 
 
 def leaderboard(children: pd.DataFrame, monitor: str, swept_keys: Sequence[str]) -> pd.DataFrame:
@@ -68,9 +198,8 @@ def leaderboard(children: pd.DataFrame, monitor: str, swept_keys: Sequence[str])
     """
     value = f"best_{monitor}"
     if "pruned" in children:
-        children = children.assign(
-            status=children["status"].where(children["pruned"].isna(), "PRUNED " + children["pruned"])
-        )
+        status = children["status"].where(children["pruned"].isna(), "PRUNED " + children["pruned"])
+        children = children.assign(status=status)
     swept = {f"sweep.{key}": key for key in swept_keys}
     columns = ["name", "status", *swept, value, "test/accuracy", "test/accuracy_low", "test/accuracy_high"]
     table = children.reindex(columns=[*columns, "test/macro_f1", "run_id"])
@@ -79,19 +208,40 @@ def leaderboard(children: pd.DataFrame, monitor: str, swept_keys: Sequence[str])
     return table.rename(columns=swept).reset_index(drop=True)
 
 
-def _finish(tracker: Tracker, tracked: Run, monitor: str, swept_keys: Sequence[str]) -> None:
+def failure(outcomes: Sequence[Outcome], of: int) -> SweepError:
+    """Returns the error that tells of failed jobs.
+
+    Args:
+        outcomes: Of the jobs that failed, at least one.
+        of: How many jobs there were.
+    """
+    codes = {outcome.exit_code for outcome in outcomes}
+    lines = [f"job {o.number} ({o.name}): {o.error}" for o in outcomes]
+    summary = (
+        f"{len(outcomes)} of {of} jobs failed; the same command again runs them once more and leaves the others out."
+    )
+    return SweepError([*lines, summary], codes.pop() if len(codes) == 1 and min(codes) > 0 else 1)
+
+
+def _finish(tracked: Run, opened: Sweep, swept_keys: Sequence[str]) -> None:
+    tracker, monitor = opened.tracker, opened.monitor
     children = tracker.children(tracked.run_id)
+    failed = [f"- job {o.number} ({o.name}): {o.error.splitlines()[0]}" for o in opened.outcomes if o.exit_code]
+    note = ["Failed:", "", *failed, ""] if failed else []
     if children.empty:
+        tracked.set_tags({"mlflow.note.content": "\n".join(note)})
         return
     table = leaderboard(children, monitor, swept_keys)
     best = table.iloc[0]
-    note = [f"{len(table)} runs, ranked by {monitor} of the kept epoch.", ""]
+    summary = f"{len(table)} runs, ranked by {monitor} of the kept epoch."
     if pd.notna(best[f"best_{monitor}"]):
-        note[0] += f" Best: [{best['name']}](#/experiments/{tracked.experiment_id}/runs/{best['run_id']})."
+        summary += f" Best: [{best['name']}](#/experiments/{tracked.experiment_id}/runs/{best['run_id']})."
         tracked.set_tags({"best_child": best["run_id"], "best_child_name": best["name"]})
         tracked.log_metrics({f"best_{monitor}": best[f"best_{monitor}"], "test/accuracy": best["test/accuracy"]})
     shown = table[["rank", *swept_keys, "status", f"best_{monitor}", "test/accuracy", "test/macro_f1"]].astype(object)
-    tracker.log_table(tracked.run_id, table, "leaderboard", "\n".join([*note, *_markdown(shown)]))
+    tracker.log_table(tracked.run_id, table, "leaderboard", "\n".join([summary, "", *note, *_markdown(shown)]))
+    if "dataset" not in " ".join(swept_keys) and children.get("data_sha256", pd.Series()).nunique() > 1:
+        print("warning: the runs of this sweep did not all see the same data (tag data_sha256).", file=sys.stderr)
 
 
 def _markdown(table: pd.DataFrame) -> list[str]:

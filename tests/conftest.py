@@ -1,6 +1,7 @@
 """What every test may use: a private working folder, a private cache, and the command line as a real process."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -54,3 +55,33 @@ def _tiny_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
         return keras.Model(inputs, keras.layers.BatchNormalization()(x), name=name)
 
     monkeypatch.setattr(keras.applications, "MobileNet", build)
+
+
+SLEEPER = """
+import signal, sys, time
+from pathlib import Path
+from fer_exp import process
+
+def close(number, frame):
+    Path("closed").touch()
+    raise SystemExit(143)
+
+signal.signal(signal.SIGTERM, close)
+if len(sys.argv) > 1:
+    sys.exit()
+process.end_with_starter()
+Path("ready").touch()
+time.sleep(300)
+"""
+
+
+@pytest.fixture
+def sleeper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a stand-in for `python -m fer_exp` that waits, and closes itself when told to."""
+    package = tmp_path / "stand_in" / "fer_exp"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("__version__ = '0'\n")
+    shutil.copy(ROOT / "fer_exp" / "process.py", package)
+    (package / "__main__.py").write_text(SLEEPER)
+    monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    return tmp_path

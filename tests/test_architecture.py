@@ -12,7 +12,7 @@ from fer_exp.config import GROUPS
 
 PACKAGE = ROOT / "fer_exp"
 FLOORS = [
-    {"errors", "emotions", "signature", "owner", "fingerprint"},
+    {"errors", "emotions", "signature", "owner", "fingerprint", "process"},
     {
         "explain",
         "metrics",
@@ -30,11 +30,12 @@ FLOORS = [
         "fused_optimizers",
         "litert",
         "image_files",
+        "submission",
         "search_space",
         "search_figure",
     },
     {"config", "pixel_csv", "figure", "mixing", "tables", "study"},
-    {*GROUPS, "sweeper", "sampler", "pruner"},
+    {*GROUPS, "launcher", "sweeper", "sampler", "pruner"},
     {
         "commandline",
         "callbacks",
@@ -50,11 +51,12 @@ FLOORS = [
     {"assembly", "features", "continuation", "resume", "search"},
     {"training"},
     {"experiment", "sweep"},
-    {"__main__", "doctor"},
+    {"__main__", "doctor", "dispatch"},
 ]
-# Hydra wants sweepers under hydra/; apart from that they are options like all others.
+# Hydra wants launchers and sweepers under hydra/; apart from that they are options like all others.
 HOMES = {
     **{group: ROOT / "conf" / group for group in GROUPS},
+    "launcher": ROOT / "conf" / "hydra" / "launcher",
     "sweeper": ROOT / "conf" / "hydra" / "sweeper",
     "sampler": ROOT / "conf" / "hydra" / "sweeper" / "sampler",
     "pruner": ROOT / "conf" / "hydra" / "sweeper" / "pruner",
@@ -108,6 +110,8 @@ SEARCHING = {f"{group}/{path.stem}.py" for group in ("sampler", "pruner") for pa
     [
         ("mlflow", {"tracking/mlflow.py"}),
         ("ai_edge_litert", {"litert.py"}),
+        ("joblib", {"launcher/joblib.py"}),
+        ("ray", {"launcher/ray.py"}),
         ("optuna", {"study.py", "trial.py", "search.py", "search_report.py", *SEARCHING}),
     ],
 )

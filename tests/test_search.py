@@ -280,9 +280,9 @@ def test_a_storage_that_cannot_be_used_is_refused_before_a_run_is_opened(
 
 TINY = (
     "hydra/sweeper=optuna", "hydra/sweeper/pruner=successive_halving", "hydra.sweeper.pruner.reduction_factor=2",
-    "lr=tag(log,interval(1e-4,1.0))", "model.widths=[4,4]", "model.head_units=8", "dataset.train_size=70",
-    "dataset.val_size=70", "dataset.test_size=70", "epochs=3", "monitor=val/loss", "early_stopping=null", "export=none",
-    "deterministic=true", "tracking.system_metrics=false",
+    "hydra.sweeper.pruner.min_resource=2", "lr=tag(log,interval(1e-4,1.0))", "model.widths=[4,4]", "model.head_units=8",
+    "dataset.train_size=280", "dataset.val_size=70", "dataset.test_size=70", "epochs=4", "monitor=val/loss",
+    "early_stopping=null", "export=none", "deterministic=true", "tracking.system_metrics=false",
 )  # fmt: skip
 
 
@@ -303,7 +303,7 @@ def killed_and_repeated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
         if line.startswith("trial 0:"):
             break
     for line in process.stdout:
-        if line.startswith("epoch   1/3"):
+        if line.startswith("epoch   1/4"):
             break
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -314,7 +314,7 @@ def killed_and_repeated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
 
 
 def parent_of(folder: Path) -> mlflow.entities.Run:
-    return [run for run in runs_of(folder) if "mlflow.parentRunId" not in run.data.tags][-1]
+    return next(run for run in runs_of(folder) if "sweep" in run.data.tags)
 
 
 def test_a_killed_search_goes_on_with_the_values_it_was_trying(killed_and_repeated: tuple[Path, str]) -> None:
@@ -327,6 +327,7 @@ def test_a_killed_search_goes_on_with_the_values_it_was_trying(killed_and_repeat
     assert len(states) == 6
     assert states.count("FAIL") == 1
     assert "PRUNED" in states
+    assert printed.count("Going on with run") == 1
 
 
 def test_each_trial_is_a_run_under_the_parent_and_a_pruned_one_says_so(killed_and_repeated: tuple[Path, str]) -> None:
@@ -335,6 +336,8 @@ def test_each_trial_is_a_run_under_the_parent_and_a_pruned_one_says_so(killed_an
     trials = last_study(f"sqlite:///{folder / 'optuna.db'}").trials
     children = [run for run in runs_of(folder) if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
     assert {run.info.status for run in [parent, *children]} == {"FINISHED"}
+    assert len(children) == 5, "what was half trained went on in its own run"
+    assert parent.data.tags["study"] == children[0].data.tags["study"]
     for run in children:
         found = trials[int(run.data.tags["trial"])]
         assert float(run.data.tags["sweep.lr"]) == found.params["lr"]
@@ -342,7 +345,7 @@ def test_each_trial_is_a_run_under_the_parent_and_a_pruned_one_says_so(killed_an
         assert history == pytest.approx(found.intermediate_values)
         if found.state.name == "PRUNED":
             assert run.data.tags["pruned"] == f"after epoch {max(history)}"
-            assert max(history) < 3
+            assert max(history) == 2
             assert "test/accuracy" not in run.data.metrics
             assert not (Path(run.data.tags["folder"]) / "snapshots").exists()
         else:

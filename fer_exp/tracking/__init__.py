@@ -81,8 +81,11 @@ class Tracker(Protocol):
     def attempt(self, run_id: str) -> Attempt | None:
         """Returns a run, if there is one."""
 
-    def parent(self, name: str, tags: Mapping[str, Any]) -> AbstractContextManager[Run]:
-        """Opens the run that stands above the children of a sweep."""
+    def sweep(self, fingerprint: str) -> Attempt | None:
+        """Returns the newest parent run with that tag, if there is one."""
+
+    def parent(self, name: str, tags: Mapping[str, Any], run_id: str | None = None) -> AbstractContextManager[Run]:
+        """Opens the run that stands above the children of a sweep; with `run_id` that one again."""
 
     def children(self, parent_id: str) -> "pd.DataFrame":
         """Returns one row for each child: run_id, name, status, its tags and its metrics."""

@@ -121,11 +121,27 @@ class MlflowTracker:
                 return None
             raise
 
+    def sweep(self, fingerprint: str) -> Attempt | None:
+        """Returns the newest parent run with that tag, if there is one."""
+        found = self._client.search_runs(
+            [self._experiment_id],
+            f"tags.fingerprint = '{fingerprint}'",
+            order_by=["attributes.start_time DESC"],
+            max_results=1,
+        )
+        return _as_attempt(found[0]) if found else None
+
     @contextmanager
-    def parent(self, name: str, tags: Mapping[str, Any]) -> Iterator["MlflowRun"]:
+    def parent(self, name: str, tags: Mapping[str, Any], run_id: str | None = None) -> Iterator["MlflowRun"]:
         """Opens the parent of a sweep; runs opened inside become its children, in this process and below."""
-        run = self._client.create_run(self._experiment_id, run_name=name, tags=_as_text({**tags, **owner.mark()}))
-        open_run = MlflowRun(self._client, run.info.run_id, self._experiment_id)
+        tags = {**tags, **owner.mark()}
+        if run_id is None:
+            run_id = self._client.create_run(self._experiment_id, run_name=name, tags=_as_text(tags)).info.run_id
+            open_run = MlflowRun(self._client, run_id, self._experiment_id)
+        else:
+            open_run = MlflowRun(self._client, run_id, self._experiment_id)
+            open_run.set_tags(tags)
+            self._client.update_run(run_id, status="RUNNING")
         os.environ[PARENT_ENV] = open_run.run_id
         status = "KILLED"
         try:

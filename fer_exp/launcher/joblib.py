@@ -1,0 +1,56 @@
+"""Several jobs at once on this machine, each in a process of its own, threads divided among them."""
+
+import os
+import queue
+import threading
+from collections.abc import Generator, Sequence
+from typing import Literal
+
+from fer_exp.launcher import Launch, share_cores
+from fer_exp.process import Job, Outcome, run
+from fer_exp.signature import PositiveInt
+
+
+def build(*, n_jobs: PositiveInt | Literal[-1]) -> Launch:
+    """Builds the launcher.
+
+    Args:
+        n_jobs: Jobs at once, >= 1; -1 as many as there are cores.
+    """
+
+    def launch(jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
+        at_once = min(len(jobs), n_jobs if n_jobs > 0 else os.cpu_count() or 1)
+        stop = threading.Event()
+        ended: queue.SimpleQueue[Outcome | BaseException | None] = queue.SimpleQueue()
+        dispatcher = threading.Thread(target=_dispatch, args=(jobs, at_once, stop, ended), name="launcher")
+        dispatcher.start()
+        try:
+            while (outcome := ended.get()) is not None:
+                if isinstance(outcome, BaseException):
+                    raise outcome
+                yield outcome
+        finally:
+            stop.set()
+            dispatcher.join()
+
+    return launch
+
+
+def _dispatch(
+    jobs: Sequence[Job],
+    at_once: int,
+    stop: threading.Event,
+    ended: "queue.SimpleQueue[Outcome | BaseException | None]",
+) -> None:
+    """Works the jobs off; a thread of its own, so that a signal finds the main thread ready to stop them."""
+    from joblib import Parallel, delayed
+
+    def one(job: Job) -> None:
+        if not stop.is_set():
+            ended.put(run(share_cores(job, at_once), stop))
+
+    try:
+        Parallel(n_jobs=at_once, backend="threading")(delayed(one)(job) for job in jobs)
+    except BaseException as error:  # raised again where the outcomes are read
+        ended.put(error)
+    ended.put(None)

@@ -1,0 +1,41 @@
+"""Several jobs at once on this machine."""
+
+import os
+from pathlib import Path
+
+import launcher_contract
+import pytest
+from contracts import launcher_node
+
+from fer_exp import config
+from fer_exp.errors import ConfigError
+from fer_exp.process import Job
+
+
+def test_the_outcomes_of_all_jobs_come_back_and_each_has_its_share_of_the_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    printed = launcher_contract.check_outcomes("joblib", tmp_path, n_jobs=2)
+    assert "cache_dir: '2'" in printed[0]
+
+
+def test_minus_one_is_a_job_for_every_core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    assert "cache_dir: '1'" in launcher_contract.check_outcomes("joblib", tmp_path, n_jobs=-1)[2]
+
+
+def test_closing_ends_the_jobs(sleeper: Path) -> None:
+    launcher_contract.check_that_closing_ends_the_jobs("joblib", sleeper, n_jobs=2)
+
+
+def test_a_job_that_cannot_be_started_is_an_error_and_not_a_hang(tmp_path: Path) -> None:
+    launch = config.build(launcher_node("joblib", n_jobs=2))
+    jobs = [Job(number, "", [], tmp_path / "missing", tmp_path / "log") for number in range(2)]
+    with pytest.raises(FileNotFoundError):
+        list(launch(jobs))
+
+
+def test_zero_jobs_at_once_are_refused() -> None:
+    with pytest.raises(ConfigError, match="launcher.n_jobs` must be greater than 0 or -1. Received: launcher.n_jobs=0"):
+        config.build(launcher_node("joblib", n_jobs=0))

@@ -1,0 +1,77 @@
+"""Many processes write at once, from the first use of the store on, and nothing is lost or there twice."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+import pytest
+from conftest import environment_for
+from servers import mlflow_server, postgresql
+from test_experiment import start
+
+WRITERS, RUNS_OF_EACH, STEPS = 4, 6, 10
+WRITE = """
+import sys
+from contracts import node
+from fer_exp import config
+tracker = config.build(node("tracking", "mlflow", system_metrics=False, uri=sys.argv[1]))
+for number in sys.argv[2:]:
+    with tracker.run(f"run {number}", {"number": number}, {}) as run:
+        for step in range(1, 11):
+            run.log_metrics({"value": float(step)}, step)
+        run.log_text("text", "text.txt")
+"""
+
+
+@pytest.fixture(scope="module")
+def server_on_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with postgresql() as database, mlflow_server(tmp_path_factory.mktemp("server"), database) as server:
+        yield server.uri
+
+
+def check_every_run_is_there_once(uri: str, folder: Path) -> None:
+    environment = environment_for(folder, PYTHONPATH=str(Path(__file__).parent))
+    numbers = [[str(RUNS_OF_EACH * writer + run) for run in range(RUNS_OF_EACH)] for writer in range(WRITERS)]
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITE, uri, *own], cwd=folder, env=environment) for own in numbers
+    ]
+    assert [writer.wait(240) for writer in writers] == [0] * WRITERS
+    client = mlflow.MlflowClient(uri)
+    runs = client.search_runs([client.get_experiment_by_name("fer_exp").experiment_id])
+    assert sorted(int(run.data.params["number"]) for run in runs) == list(range(WRITERS * RUNS_OF_EACH))
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    for run in runs:
+        steps = [entry.step for entry in client.get_metric_history(run.info.run_id, "value")]
+        assert sorted(steps) == list(range(1, STEPS + 1))
+        assert [entry.path for entry in client.list_artifacts(run.info.run_id)] == ["text.txt"]
+
+
+def test_four_writers_into_a_new_sqlite_file(tmp_path: Path) -> None:
+    check_every_run_is_there_once(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path)
+
+
+def test_four_writers_into_a_server_on_postgresql(server_on_postgresql: str, tmp_path: Path) -> None:
+    check_every_run_is_there_once(server_on_postgresql, tmp_path)
+
+
+def test_a_sweep_on_ray_into_a_server_on_postgresql(server_on_postgresql: str, tmp_path: Path) -> None:
+    """The set-up of docs/sweeps.md for more than one machine, on one."""
+    process = start(
+        tmp_path, "-m", "hydra/launcher=ray", "hydra.launcher.num_cpus=2", "seed=0,1,2", "model.widths=[4,4]",
+        "model.head_units=8", "dataset.train_size=70", "dataset.val_size=70", "dataset.test_size=70", "epochs=2",
+        "export=none", "tracking.system_metrics=false", "tracking.experiment=ray",
+        f"tracking.uri={server_on_postgresql}",
+    )  # fmt: skip
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    client = mlflow.MlflowClient(server_on_postgresql)
+    runs = client.search_runs([client.get_experiment_by_name("ray").experiment_id])
+    (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    assert [run.info.status for run in runs] == ["FINISHED"] * 4
+    assert sorted(run.data.tags["sweep.seed"] for run in children) == ["0", "1", "2"]
+    for run in children:
+        assert client.list_artifacts(run.info.run_id, "figures")  # which the server has stored
+    assert "leaderboard.csv" in {entry.path for entry in client.list_artifacts(parent.info.run_id)}
