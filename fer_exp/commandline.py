@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from fer_exp import config, search_space, sweeper
 from fer_exp.errors import ConfigError
+from fer_exp.explain import without_password
 from fer_exp.sweeper import Search
 
 
@@ -31,7 +32,7 @@ class Jobs:
         first: Configuration of the first job.
         multirun: Whether it is a sweep.
         swept_keys: Keys that take more than one value.
-        overrides: The overrides as typed.
+        overrides: The overrides as typed, without passwords.
         launcher: `_target_` and options of the launcher of a sweep; None if it is one of Hydra's own.
         search: What the sweeper is told if it searches; None if it runs every combination.
     """
@@ -100,7 +101,7 @@ def check(arguments: Sequence[str]) -> Jobs | None:
     if problems:
         raise ConfigError(list(problems))
     swept = [key.lstrip("+~") for key, values in choices.items() if len(values) > 1]
-    typed = list(parsed.overrides)
+    typed = [without_password(override) for override in parsed.overrides]
     return Jobs(experiments[0], bool(parsed.multirun), swept, typed, multirun.launcher, multirun.search)
 
 

@@ -22,6 +22,7 @@ from optuna.trial import TrialState
 
 from fer_exp import commandline, config, fingerprint, owner, search_report, search_space, study, sweeper, trial
 from fer_exp.errors import ConfigError, SweepError, UserError
+from fer_exp.explain import without_password
 from fer_exp.search_space import Space
 from fer_exp.sweeper import Search
 
@@ -62,7 +63,7 @@ def run(
     """
     opened = _open(cfg, loader, arguments)
     done = opened.study
-    _say(f"Study {done.study_name} in {study.shown(opened.url)}")
+    _say(f"Study {done.study_name} in {without_password(opened.url)}")
     for sentence in study.settle(done):
         _say(sentence)
     before = study.count(done)
@@ -73,7 +74,7 @@ def run(
     sentences = search_report.write(folder, done, opened.space, opened.metric, _places(cfg))
     for sentence in [*sentences, f"Trials, pictures and the best command are in {folder}"]:
         _say(sentence)
-    record(folder, {"study": done.study_name, "storage": study.shown(opened.url)})
+    record(folder, {"study": done.study_name, "storage": without_password(opened.url)})
     if len(failures) > _failures_allowed(opened.search):
         codes = {getattr(failure, "exit_code", 1) for failure in failures}
         raise SweepError(

@@ -4,7 +4,6 @@ Called by `search`, by `trial` in the process of each trial, and by the command 
 anything runs. It must not know how trials are run.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -19,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fer_exp import owner
 from fer_exp.errors import ConfigError
+from fer_exp.explain import without_password
 from fer_exp.search_space import Choice, Interval
 
 PRUNED_AFTER = "pruned_after_epoch"  # which a trial says of itself before its process ends
@@ -42,11 +42,6 @@ def url_of(storage: str | None) -> str:
     return storage
 
 
-def shown(url: str) -> str:
-    """Returns a URL without its password."""
-    return re.sub(r"(?<=://)([^/@]*):[^/@]*@", r"\1:***@", url)
-
-
 def open_storage(url: str) -> optuna.storages.BaseStorage:
     """Opens a database; makes its tables if it has none.
 
@@ -67,9 +62,8 @@ def open_storage(url: str) -> optuna.storages.BaseStorage:
             return optuna.storages.RDBStorage(url, {"connect_args": _PATIENCE_SECONDS.get(backend, {})})
     except (SQLAlchemyError, optuna.exceptions.OptunaError, ImportError, OSError, RuntimeError) as error:
         reason = " ".join(str(error.__cause__ or error).split())[:300]
-        raise ConfigError(
-            [f"`hydra.sweeper.storage` must be a database that can be used: {reason} Received: {shown(url)}."]
-        ) from error
+        problem = f"`hydra.sweeper.storage` must be a database that can be used: {reason} Received: {url}."
+        raise ConfigError([without_password(problem)]) from error
 
 
 def open_study(

@@ -51,9 +51,14 @@ class Sweep:
     monitor: str
     outcomes: list[Outcome] = field(default_factory=list)
 
+    @property
+    def run_id(self) -> str:
+        """Id of the parent run."""
+        return self.run.run_id
+
     def finished(self) -> dict[str, list[tuple[str, float]]]:
         """Returns the id and value of the finished children by the fingerprint of their configuration."""
-        children = self.tracker.children(self.run.run_id)
+        children = self.tracker.children(self.run_id)
         found: dict[str, list[tuple[str, float]]] = defaultdict(list)
         if not children.empty:
             done = children[children["status"] == "FINISHED"]

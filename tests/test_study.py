@@ -16,10 +16,6 @@ def test_the_default_is_a_file_in_the_working_directory(tmp_path: Path, monkeypa
     assert study.url_of("postgresql://host/optuna") == "postgresql://host/optuna"
 
 
-def test_a_password_is_not_shown() -> None:
-    assert study.shown("postgresql://me:secret@host/optuna") == "postgresql://me:***@host/optuna"
-
-
 @pytest.mark.parametrize(
     ("url", "reason"),
     [

@@ -19,6 +19,15 @@ def test_a_plain_sweep_is_no_search() -> None:
         assert commandline.search_of(compose("config", return_hydra_config=True)) is None
 
 
+def test_the_password_of_a_storage_is_not_recorded() -> None:
+    storage = "hydra.sweeper.storage=postgresql://me:secret@host/optuna"
+    jobs = commandline.check(["-m", "hparams_search=cnn", storage])
+    assert jobs is not None
+    assert jobs.search is not None
+    assert jobs.search.storage == "postgresql://me:secret@host/optuna"
+    assert jobs.overrides[-1] == "hydra.sweeper.storage=postgresql://me:***@host/optuna"
+
+
 def test_a_preset_says_what_is_searched_and_a_command_more() -> None:
     jobs = commandline.check(["-m", "hparams_search=cnn", "lr=1e-3", "seed=0,1", "hydra.sweeper.n_trials=7"])
     assert jobs is not None
