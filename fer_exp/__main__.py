@@ -72,6 +72,10 @@ def _is_follower(jobs: commandline.Jobs | None) -> TypeGuard[commandline.Jobs]:
 def _sweep(jobs: commandline.Jobs | None) -> AbstractContextManager[None]:
     if jobs is None or not jobs.multirun:
         return nullcontext()
+    if jobs.search is not None:
+        from fer_exp import study
+
+        study.open_storage(study.url_of(jobs.search.storage))  # one that cannot be used is told before a run is opened
     from fer_exp.sweep import parent
 
     return parent(jobs)

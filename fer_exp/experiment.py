@@ -6,6 +6,7 @@ Called by the command line with a checked configuration. TensorFlow and MLflow a
 import contextlib
 import dataclasses
 import functools
+import math
 import os
 import platform
 import socket
@@ -21,10 +22,24 @@ import tensorflow as tf
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from fer_exp import assembly, config, console, fingerprint, folds, metrics, report, resume, tables, training, workers
+from fer_exp import (
+    assembly,
+    config,
+    console,
+    fingerprint,
+    folds,
+    metrics,
+    report,
+    resume,
+    tables,
+    training,
+    trial,
+    workers,
+)
 from fer_exp.dataset import Split, Splits
 from fer_exp.export import Exported
 from fer_exp.tracking import Run, Tracker, swept
+from fer_exp.trial import TrialPruned
 
 
 def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -> float:
@@ -36,7 +51,8 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
         folder: Where the run's files go.
 
     Returns:
-        The monitored metric at the kept epoch, which is what a sweep selects by.
+        The monitored metric at the kept epoch, which is what a sweep selects by; of a trial that a search pruned, at
+        the epoch it was stopped after.
 
     Raises:
         UserError: If something outside the code is wrong; nothing is recorded if it is found before the training.
@@ -59,14 +75,20 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
     say = functools.partial(screen.print, soft_wrap=True, highlight=False)
     with resume.chosen(experiment.resume, tracker, identity, splits.sha256, folder, say) as choice:
         if choice.finished:
-            return choice.finished.metrics[f"best_{experiment.checkpoint.monitor}"]
+            return choice.finished.metrics.get(f"best_{experiment.checkpoint.monitor}", math.nan)  # NaN: it was pruned
         name = experiment.name or run_name(experiment, overrides)
         tags = {**_tags(overrides, splits, parts), "fingerprint": identity, "folder": choice.folder.absolute()}
         folder = choice.folder
         with tracker.run(name, flatten(values), tags, choice.run_id, folder) as tracked, _recorded(screen, tracked):
             tracked.log_data(splits)
             _write_config(folder, values, overrides, tracked)
-            trained = _train(experiment, splits, strategy, parts, folder, screen, tracked, identity)
+            try:
+                trained = _train(experiment, splits, strategy, parts, folder, screen, tracked, identity)
+            except TrialPruned as pruned:
+                tracked.set_tags({"pruned": f"after epoch {pruned.epoch}"})
+                screen.print(f"pruned after epoch {pruned.epoch}: other trials of the search were better by then")
+                training.forget(folder)
+                return pruned.value
             evaluation = _evaluate(experiment, splits, trained, folder, tracked)
             exported = _export(experiment, splits, trained, evaluation, folder, tracked)
             tracked.log_model(trained.model, splits.image_shape)
@@ -172,7 +194,7 @@ def _tags(overrides: Sequence[str], splits: Splits, parts: assembly.Assembled) -
         "host": socket.gethostname(),
         "platform": f"Python {platform.python_version()}, TensorFlow {tf.__version__}, Keras {keras.__version__}",
     }
-    tags |= {f"data_{key}": value for key, value in splits.notes.items()}
+    tags |= {f"data_{key}": value for key, value in splits.notes.items()} | trial.tags()
     keys = os.environ.get("FER_EXP_SWEPT", "").split()
     return tags | {f"sweep.{key}": value for key, value in swept(overrides).items() if key in keys}
 
@@ -209,7 +231,8 @@ def _train(
     images, labels = training.augmented_sample(splits.train, parts.augment, len(splits.class_names), experiment.seed)
     report.write_samples(folder, images, labels, splits.class_names)
     key = f"{identity} {splits.sha256}"
-    trained = training.train(experiment, splits, strategy, parts, folder, key, screen, tracked.log_metrics)
+    log_epoch = trial.watched(tracked.log_metrics, experiment.checkpoint.monitor, experiment.epochs)
+    trained = training.train(experiment, splits, strategy, parts, folder, key, screen, log_epoch)
     report.write_history(folder, trained.history, trained.stage_starts, trained.best_epoch)
     tracked.log_metrics({"best_epoch": trained.best_epoch, f"best_{experiment.checkpoint.monitor}": trained.best_value})
     (folder / "model").mkdir(exist_ok=True)

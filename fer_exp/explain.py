@@ -4,6 +4,7 @@ Called by `config` with what pydantic found. It knows how messages read, not wha
 """
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,11 @@ def describe(
             )
             lines.append(f"`{key}` must be {' or '.join(unique)}. Received: {key}={_shown(received)}.{doc}")
     return lines
+
+
+def without_password(text: str) -> str:
+    """Returns a text with the passwords of its URLs left out: `postgresql://me:***@host/db`."""
+    return re.sub(r"(?<=://)([^/@]*):[^/@]*@", r"\1:***@", text)
 
 
 def _hint(prefix: str, path: tuple[Any, ...], known: list[str]) -> str:

@@ -16,6 +16,7 @@ from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,7 @@ from fer_exp.commandline import Jobs
 from fer_exp.errors import ConfigError, SweepError
 from fer_exp.process import Outcome
 from fer_exp.signature import log_mode
-from fer_exp.tracking import Attempt, Tracker
+from fer_exp.tracking import Attempt, Run, Tracker
 
 SWEPT_ENV = "FER_EXP_SWEPT"
 _FAILED = "failed_jobs"  # tag of the parent: a line for each job that failed
@@ -40,15 +41,20 @@ class Sweep:
 
     Attributes:
         tracker: Where its runs are.
-        run_id: Of the parent run.
+        run: The parent run.
         monitor: Metric that ranks the children.
         outcomes: Of the jobs so far, for the launcher to fill.
     """
 
     tracker: Tracker
-    run_id: str
+    run: Run
     monitor: str
     outcomes: list[Outcome] = field(default_factory=list)
+
+    @property
+    def run_id(self) -> str:
+        """Id of the parent run."""
+        return self.run.run_id
 
     def finished(self) -> dict[str, list[tuple[str, float]]]:
         """Returns the id and value of the finished children by the fingerprint of their configuration."""
@@ -70,6 +76,18 @@ def current() -> Sweep:
     return _current.get()
 
 
+def record(folder: Path, tags: Mapping[str, Any]) -> None:
+    """Records files and tags on the parent run of the sweep that is open.
+
+    Args:
+        folder: Uploaded under its own name.
+        tags: Short texts.
+    """
+    opened = current()
+    opened.tracker.add_folder(opened.run_id, folder, folder.name)
+    opened.run.set_tags(tags)
+
+
 @contextmanager
 def parent(jobs: Jobs) -> Iterator[None]:
     """Opens the parent run, or that of an earlier command for the same sweep; ends it with a leaderboard.
@@ -79,7 +97,7 @@ def parent(jobs: Jobs) -> Iterator[None]:
 
     Raises:
         ConfigError: If an earlier command for the same sweep is still at work.
-        SweepError: After all jobs, if one or more of them failed.
+        SweepError: After all jobs, if one or more of them failed; a search knows itself how many may.
     """
     experiment, keys = jobs.first, jobs.swept_keys
     if experiment.resume not in ("auto", "never"):
@@ -98,7 +116,7 @@ def parent(jobs: Jobs) -> Iterator[None]:
             print(f"Going on with sweep {earlier.run_id} ({earlier.name}); resume=never begins anew.", flush=True)
         known = earlier.run_id if earlier else None
         with tracker.parent(name, tags, known, lambda run_id: finish(tracker, run_id)) as tracked, _swept(keys):
-            opened = Sweep(tracker, tracked.run_id, monitor)
+            opened = Sweep(tracker, tracked, monitor)
             token = _current.set(opened)
             try:
                 yield
@@ -106,7 +124,7 @@ def parent(jobs: Jobs) -> Iterator[None]:
                 _current.reset(token)
                 failed = [outcome for outcome in opened.outcomes if outcome.exit_code]
                 tracked.set_tags({_FAILED: "\n".join(_in_one_line(outcome) for outcome in failed)})
-            if failed:
+            if failed and jobs.search is None:
                 raise failure(failed, len(opened.outcomes))
 
 
@@ -115,7 +133,8 @@ def _fingerprint(jobs: Jobs) -> str:
     lasting = [
         o for o in jobs.overrides if re.split(r"[=./@]", o.lstrip("+~"))[0] not in (*fingerprint.VOLATILE, "hydra")
     ]
-    return fingerprint.of({**jobs.first.model_dump(), "sweep": sorted(lasting)})
+    searched = [] if jobs.search is None else [jobs.search.study_name, jobs.search.storage, dict(jobs.search.params)]
+    return fingerprint.of({**jobs.first.model_dump(), "sweep": sorted(lasting), "search": searched})
 
 
 @contextmanager
@@ -198,9 +217,12 @@ def leaderboard(children: pd.DataFrame, monitor: str, swept_keys: Sequence[str])
 
     Returns:
         Best child first; columns rank, name, status, the swept keys, the monitored metric, the test metrics, run_id.
-        Children that ended without a value stand last.
+        Children that ended without a value stand last; those that a search stopped early say after which epoch.
     """
     value = f"best_{monitor}"
+    if "pruned" in children:
+        status = children["status"].where(children["pruned"].isna(), "PRUNED " + children["pruned"])
+        children = children.assign(status=status)
     swept = {f"sweep.{key}": key for key in swept_keys}
     columns = ["name", "status", *swept, value, "test/accuracy", "test/accuracy_low", "test/accuracy_high"]
     table = children.reindex(columns=[*columns, "test/macro_f1", "run_id"])

@@ -34,19 +34,50 @@ FLOORS = [
         "image_files",
         "submission",
         "figure_style",
+        "search_space",
+        "search_figure",
         "outbox",
         "mlflow_system",
     },
-    {"config", "pixel_csv", "figure", "image_sheets", "mixing", "tables", "sender", "mlflow_delivery", "mlflow_run"},
-    {*GROUPS, "launcher"},
-    {"commandline", "callbacks", "averaging", "folds", "pipeline", "console", "progress", "report", "precision"},
-    {"assembly", "features", "continuation", "resume", "store"},
+    {
+        "config",
+        "pixel_csv",
+        "figure",
+        "image_sheets",
+        "mixing",
+        "tables",
+        "sender",
+        "mlflow_delivery",
+        "mlflow_run",
+        "study",
+    },
+    {*GROUPS, "launcher", "sweeper", "sampler", "pruner"},
+    {
+        "commandline",
+        "callbacks",
+        "averaging",
+        "folds",
+        "pipeline",
+        "console",
+        "progress",
+        "report",
+        "precision",
+        "trial",
+        "search_report",
+    },
+    {"assembly", "features", "continuation", "resume", "store", "search"},
     {"training"},
     {"experiment", "sweep"},
     {"__main__", "doctor", "dispatch", "compare", "sync"},
 ]
-# Hydra wants the launchers under hydra/; apart from that they are options like all others.
-HOMES = {**{group: ROOT / "conf" / group for group in GROUPS}, "launcher": ROOT / "conf" / "hydra" / "launcher"}
+# Hydra wants launchers and sweepers under hydra/; apart from that they are options like all others.
+HOMES = {
+    **{group: ROOT / "conf" / group for group in GROUPS},
+    "launcher": ROOT / "conf" / "hydra" / "launcher",
+    "sweeper": ROOT / "conf" / "hydra" / "sweeper",
+    "sampler": ROOT / "conf" / "hydra" / "sweeper" / "sampler",
+    "pruner": ROOT / "conf" / "hydra" / "sweeper" / "pruner",
+}
 OPTIONS = sorted(Path(group, path.name) for group, home in HOMES.items() for path in home.glob("*.yaml"))
 
 
@@ -97,6 +128,9 @@ def test_the_rooms_of_mlflow_are_entered_through_its_option_only() -> None:
     assert entered <= OF_MLFLOW
 
 
+SEARCHING = {f"{group}/{path.stem}.py" for group in ("sampler", "pruner") for path in HOMES[group].glob("*.yaml")}
+
+
 @pytest.mark.parametrize(
     ("library", "rooms"),
     [
@@ -105,6 +139,7 @@ def test_the_rooms_of_mlflow_are_entered_through_its_option_only() -> None:
         ("jinja2", {"compare/page.py"}),
         ("joblib", {"launcher/joblib.py"}),
         ("ray", {"launcher/ray.py"}),
+        ("optuna", {"study.py", "trial.py", "search.py", "search_report.py", *SEARCHING}),
     ],
 )
 def test_a_library_is_imported_in_its_own_rooms_only(library: str, rooms: set[str]) -> None:

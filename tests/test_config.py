@@ -16,7 +16,9 @@ from fer_exp.signature import read
 
 YAMLS = sorted(path for group in GROUPS for path in (ROOT / "conf" / group).rglob("*.yaml"))
 PRESETS = [
-    f"{path.parent.name}={path.stem}" for kind in ("experiment", "debug") for path in (ROOT / "conf" / kind).glob("*")
+    f"{path.parent.name}={path.stem}"
+    for kind in ("experiment", "debug", "hparams_search")
+    for path in (ROOT / "conf" / kind).glob("*")
 ]
 
 
