@@ -30,43 +30,44 @@ class Server:
 
     def __init__(self, folder: Path, database: str | None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
+        self.folder = folder
         self._database = database or f"sqlite:///{folder / 'mlflow.db'}"
-        self._port = free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def uri(self) -> str:
         """Its address."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
         """Starts it if it does not run, and waits until it answers."""
         if self._process is None:
-            places = ["--backend-store-uri", self._database, "--artifacts-destination", str(self._folder / "artifacts")]
-            where = ["--host", "127.0.0.1", "--port", str(self._port), "--workers", "1"]
-            with (self._folder / "server.log").open("ab") as log:
+            places = ["--backend-store-uri", self._database, "--artifacts-destination", str(self.folder / "artifacts")]
+            where = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
+            with (self.folder / "server.log").open("ab") as log:
                 self._process = subprocess.Popen(
                     [sys.executable, "-m", "mlflow", "server", *where, *places],
                     stdout=log, stderr=log, start_new_session=True,
                 )  # fmt: skip
-        _wait_for_answer(f"{self.uri}/health")
+        _wait_for_answer(f"http://127.0.0.1:{self.port}/health")
 
     def kill(self) -> None:
         """Kills it and its workers with SIGKILL."""
-        self._signal(signal.SIGKILL)
+        self.signal(signal.SIGKILL)
         if self._process is not None:
             self._process.wait()
             self._process = None
 
     def stop(self) -> None:
         """Ends it in order."""
-        self._signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
         if self._process is not None:
             self._process.wait(_PATIENCE_SECONDS)
             self._process = None
 
-    def _signal(self, number: signal.Signals) -> None:
+    def signal(self, number: signal.Signals) -> None:
+        """Sends a signal to it and its workers."""
         if self._process is not None:
             os.killpg(self._process.pid, number)
 
@@ -95,6 +96,8 @@ def postgresql() -> Iterator[str]:
         FileNotFoundError: If it is not installed.
     """
     programs = postgresql_programs()
+    if programs is None:
+        raise FileNotFoundError("PostgreSQL is not installed: apt-get install postgresql")
     # It refuses to run as root, and its folder must be its user's.
     as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     with tempfile.TemporaryDirectory(prefix="fer_exp-postgresql-") as name:
@@ -120,17 +123,13 @@ def postgresql() -> Iterator[str]:
             call("pg_ctl", "-D", data, "-m", "fast", "-w", "stop")
 
 
-def postgresql_programs() -> Path:
-    """Returns the folder of PostgreSQL's programs.
-
-    Raises:
-        FileNotFoundError: If it is not installed.
-    """
+def postgresql_programs() -> Path | None:
+    """Returns the folder of PostgreSQL's programs, if it is installed."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))  # Debian keeps them off the PATH
     on_path = shutil.which("initdb")
-    if on_path is None and not found:
-        raise FileNotFoundError("PostgreSQL is not installed: apt-get install postgresql")
-    return found[-1].parent if found else Path(str(on_path)).parent
+    if found:
+        return found[-1].parent
+    return Path(on_path).parent if on_path else None
 
 
 def free_port() -> int:

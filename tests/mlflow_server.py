@@ -3,24 +3,15 @@
 Starting one takes seconds: where it does not matter how it is away, its line is cut, which is mended at once.
 """
 
-import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import mlflow
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+import servers
+from servers import free_port
 
 
 def shut(end: socket.socket) -> None:
@@ -77,47 +68,16 @@ class Line:
             shut(target)
 
 
-class Server:
-    """On the loopback, with a SQLite store; the same port and the same store after every start."""
+class Server(servers.Server):
+    """One that is reached through a line, with what it was told at hand."""
 
     def __init__(self, folder: Path) -> None:
-        self._port = free_port()
-        self.line = Line(self._port)
-        self.folder, self.uri = folder, f"http://127.0.0.1:{self.line.port}"
-        self.process: subprocess.Popen[bytes] | None = None
+        super().__init__(folder, None)
+        self.line = Line(self.port)
 
-    def start(self) -> None:
-        command = [
-            sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self._port),
-            "--workers", "1", "--backend-store-uri", f"sqlite:///{self.folder / 'server.db'}",
-            "--artifacts-destination", str(self.folder / "kept"),
-        ]  # fmt: skip
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
-        for _ in range(240):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{self._port}/health", timeout=1)
-                return
-            except OSError:
-                time.sleep(0.25)
-        raise TimeoutError(self.uri)
-
-    def signal(self, number: signal.Signals) -> None:
-        assert self.process is not None
-        os.killpg(self.process.pid, number)
-
-    def kill(self) -> None:
-        """Ends it, as a power cut would."""
-        assert self.process is not None
-        self.signal(signal.SIGKILL)
-        self.process.wait()
-        self.process = None
-
-    def restart(self) -> None:
-        """Starts it if it is not there."""
-        if self.process is None:
-            self.start()
+    @property
+    def uri(self) -> str:
+        return f"http://127.0.0.1:{self.line.port}"
 
     def run(self, run_id: str) -> mlflow.entities.Run:
         return mlflow.MlflowClient(self.uri).get_run(run_id)
@@ -134,6 +94,5 @@ def serving(folder: Path) -> Iterator[Server]:
     made = Server(folder)
     made.start()
     yield made
-    if made.process is not None:
-        made.signal(signal.SIGCONT)
-        made.kill()
+    made.signal(signal.SIGCONT)
+    made.kill()

@@ -8,9 +8,12 @@ from pathlib import Path
 import mlflow
 import pytest
 from conftest import environment_for
-from servers import mlflow_server, postgresql
+from servers import mlflow_server, postgresql, postgresql_programs
 from test_experiment import start
 
+needs_postgresql = pytest.mark.skipif(
+    postgresql_programs() is None, reason="PostgreSQL is not installed: apt-get install postgresql"
+)
 WRITERS, RUNS_OF_EACH, STEPS = 4, 6, 10
 WRITE = """
 import sys
@@ -52,10 +55,12 @@ def test_four_writers_into_a_new_sqlite_file(tmp_path: Path) -> None:
     check_every_run_is_there_once(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path)
 
 
+@needs_postgresql
 def test_four_writers_into_a_server_on_postgresql(server_on_postgresql: str, tmp_path: Path) -> None:
     check_every_run_is_there_once(server_on_postgresql, tmp_path)
 
 
+@needs_postgresql
 def test_a_sweep_on_ray_into_a_server_on_postgresql(server_on_postgresql: str, tmp_path: Path) -> None:
     """The set-up of docs/sweeps.md for more than one machine, on one."""
     process = start(

@@ -12,6 +12,7 @@ import os
 import shlex
 import shutil
 import tempfile
+import time
 import traceback
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -43,6 +44,8 @@ _MOST_RUNS = 5000  # a search answers with
 _SYSTEM_METRICS_SECONDS = 5
 _CALL_SECONDS = 20  # a call may take without a sign of life before the server counts as away
 _PATIENCE_SECONDS = 10.0  # at the end of a run, with a server that is away
+_JOB_PATIENCE_SECONDS = 120.0  # at the beginning of a job of a sweep
+_JOB_PAUSE_SECONDS = 2.0
 _INTERRUPTED_SECONDS = 5.0  # at the end of a run that somebody wants to stop
 _log = logging.getLogger(__name__)
 
@@ -435,11 +438,23 @@ def _lock_path(uri: str) -> Path:
 
 
 def _require_answer(uri: str, timeout_seconds: float) -> None:
-    """Asks the server for its health once, because MLflow itself would go on asking for minutes."""
+    """Asks the server for its health, because MLflow itself would go on asking for minutes.
+
+    A person wants to know of a wrong address at once. A job of a sweep whose server was there a moment ago waits for it.
+    """
+    patience = _JOB_PATIENCE_SECONDS if PARENT_ENV in os.environ else 0.0
+    deadline = time.monotonic() + patience
+    while not _answers(uri, timeout_seconds, last=time.monotonic() >= deadline):
+        time.sleep(_JOB_PAUSE_SECONDS)
+
+
+def _answers(uri: str, timeout_seconds: float, last: bool) -> bool:
     try:
         with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=timeout_seconds):  # noqa: S310 (checked)
-            return
+            return True
     except OSError as error:
+        if not last:
+            return False
         raise TrackingError(
             f"`tracking.uri` must be a server that answers within {timeout_seconds:g} seconds: {error}. "
             f"Received: {uri}. Start it with `mlflow server`, or unset MLFLOW_TRACKING_URI to log into mlflow.db here."

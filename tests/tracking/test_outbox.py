@@ -41,7 +41,7 @@ def folder(
     """The folder of a run, a server that answers, and little patience."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(option, "_PATIENCE_SECONDS", 1.5)
-    server.restart()
+    server.start()
     server.line.mend()
     run = tmp_path / "outputs" / "run"
     run.mkdir(parents=True)
@@ -82,7 +82,7 @@ def test_a_run_whose_server_dies_goes_on_and_all_arrives_when_it_is_back(
         run.set_tags({"later": 1})
         run.log_text("seen", "console.txt")
         run.log_folder(folder / "tables")
-        server.restart()
+        server.start()
     found = server.run(run.run_id)
     assert (found.info.status, found.data.params["lr"], found.data.tags["later"]) == ("FINISHED", "0.1", "1")
     assert server.steps(run.run_id, "val/loss") == [1, 2, 3, 4]
