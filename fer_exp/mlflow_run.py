@@ -1,11 +1,15 @@
-"""A run that is open: what it is told becomes records, which wait in its outbox.
+"""A run that is open: what it is told becomes records, which wait in its outbox; and how it ends.
 
-Called by `tracking.mlflow`, which opens and ends runs. It asks the server nothing once the run is open.
+Called by `tracking.mlflow`, which opens runs. It asks the server nothing once the run is open.
 """
 
 import contextlib
+import logging
+import shlex
 import shutil
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +22,17 @@ from mlflow.utils.time import get_current_time_millis
 
 from fer_exp import mlflow_system, outbox
 from fer_exp.dataset import Splits
-from fer_exp.outbox import Record
+from fer_exp.errors import TrackingError
+from fer_exp.outbox import Header, Record
+from fer_exp.sender import Sender
 
 if TYPE_CHECKING:
     import keras
 
 Keep = Callable[[Record], None]
+_PATIENCE_SECONDS = 10.0  # at the end of a run, with a server that is away
+_INTERRUPTED_SECONDS = 5.0  # at the end of a run that somebody wants to stop
+_log = logging.getLogger(__name__)
 _LOG_BYTES = 1_000_000  # of a log file, its end
 
 
@@ -149,3 +158,43 @@ class MlflowRun:
             self._keep({"kind": "metrics", "values": dict(values), "step": step, "time": now})
 
         return mlflow_system.sampled(self.run_id, record, self._samples, seconds)
+
+
+@contextmanager
+def ended(run: MlflowRun, sender: Sender, header: Header, must_arrive: bool) -> Iterator[None]:
+    """Gives a run its status, however it ends, and what is left of it some time to be delivered."""
+    status, ended = "KILLED", 0  # whatever is no Exception is an interrupt
+    at_most = _INTERRUPTED_SECONDS
+    try:
+        yield
+        status, ended = "FINISHED", get_current_time_millis()
+        sender.settle(_PATIENCE_SECONDS)
+        sender.raise_error()
+        at_most = float("inf")
+    except Exception:
+        status, at_most = "FAILED", float("inf")
+        sender.keep({"kind": "text", "name": "traceback.txt", "text": traceback.format_exc()})
+        run.log_logs()
+        raise
+    finally:
+        if must_arrive:
+            sender.keep({"kind": "at_end"})
+        sender.keep({"kind": "status", "status": status, "time": ended or get_current_time_millis()})
+        has_waited = status == "FINISHED" and sender.is_away
+        sender.settle(0 if has_waited else _PATIENCE_SECONDS, at_most)
+        sender.close()
+        if sender.left and not (must_arrive and status == "FINISHED"):
+            _log.warning(_what_is_left(sender, header, run))
+    if must_arrive and sender.left:
+        raise TrackingError(
+            f"The sweep has ended, but its leaderboard is missing: {_what_is_left(sender, header, run)}"
+        )
+    sender.raise_error()
+
+
+def _what_is_left(sender: Sender, header: Header, run: MlflowRun) -> str:
+    return (
+        f"{sender.left} records of run {header.run_id} ({header.run_name}) were not delivered to {header.uri}: "
+        f"{sender.reason or 'there was no time'}. They are kept in {run.outbox}; deliver them with: "
+        f"python -m fer_exp.sync {shlex.quote(str(run.outbox.parent))}"
+    )

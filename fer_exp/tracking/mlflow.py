@@ -7,47 +7,34 @@ server in a thread of its own. Everything goes through a client, so that no glob
 import contextlib
 import functools
 import json
-import logging
 import os
-import shlex
 import shutil
-import tempfile
-import time
-import traceback
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import pandas as pd
-from filelock import FileLock
 from mlflow.entities import Metric, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.tracking.context.registry import resolve_tags
 from mlflow.utils.time import get_current_time_millis
-from sqlalchemy.exc import SQLAlchemyError
 
-from fer_exp import outbox, owner
+from fer_exp import mlflow_store, outbox, owner
 from fer_exp.errors import StorageError, TrackingError
-from fer_exp.mlflow_delivery import Delivery, answered
-from fer_exp.mlflow_run import MlflowRun
-from fer_exp.outbox import AwayError, Header, Outbox, RefusedError
+from fer_exp.mlflow_delivery import Delivery
+from fer_exp.mlflow_run import MlflowRun, ended
+from fer_exp.mlflow_store import as_attempt, as_record, asked
+from fer_exp.outbox import AwayError, Header, Outbox
 from fer_exp.sender import Sender, deliver_all
 from fer_exp.signature import PositiveFloat
-from fer_exp.tracking import Attempt, Record, database, tracking_uri
+from fer_exp.tracking import Attempt, Record, tracking_uri
 
 PARENT_ENV = "FER_EXP_PARENT_RUN"  # not MLFLOW_RUN_ID, which would make every child log into the parent
 _MOST_RUNS = 5000  # a search answers with
 _SYSTEM_METRICS_SECONDS = 5
-_CALL_SECONDS = 20  # a call may take without a sign of life before the server counts as away
-_PATIENCE_SECONDS = 10.0  # at the end of a run, with a server that is away
 _JOB_PATIENCE_SECONDS = 120.0  # at the beginning of a job of a sweep
-_JOB_PAUSE_SECONDS = 2.0
-_INTERRUPTED_SECONDS = 5.0  # at the end of a run that somebody wants to stop
-_log = logging.getLogger(__name__)
 
 
 def build(*, uri: str | None, experiment: str, system_metrics: bool, timeout_seconds: PositiveFloat) -> "MlflowTracker":
@@ -69,32 +56,10 @@ class MlflowTracker:
     """Opens runs in one MLflow experiment. See `fer_exp.tracking.Tracker`."""
 
     def __init__(self, uri: str | None, experiment: str, system_metrics: bool, timeout_seconds: float) -> None:
-        _quieten()
         self.uri = tracking_uri(uri)
         self._experiment, self._system_metrics = experiment, system_metrics
-        if self.uri.startswith(("http://", "https://")):
-            _require_answer(self.uri, timeout_seconds)
-        mlflow.set_tracking_uri(self.uri)
-        # First use of a database makes its tables, and two processes doing that at once break each other.
-        with FileLock(_lock_path(self.uri)):
-            try:
-                self._client = mlflow.MlflowClient(self.uri)
-                self.experiment_id = self._open_experiment(experiment)
-            except (MlflowException, SQLAlchemyError, OSError) as error:
-                reason = " ".join(str(error).split())[:300]
-                raise TrackingError(f"`tracking.uri` cannot be used: {reason} Received: {self.uri}.") from error
-
-    def _open_experiment(self, name: str) -> str:
-        found = self._client.get_experiment_by_name(name)
-        if found is not None:
-            if found.lifecycle_stage != "active":
-                raise TrackingError(f"`tracking.experiment` {name} is deleted in {self.uri}: restore it or rename.")
-            return str(found.experiment_id)
-        file = database(self.uri)
-        location = None if file is None else (file.parent / "mlartifacts").as_uri()
-        # The kind makes the UI open on runs, metrics and models instead of traces.
-        tags = {"mlflow.experimentKind": "custom_model_development"}
-        return str(self._client.create_experiment(name, artifact_location=location, tags=tags))
+        patience = _JOB_PATIENCE_SECONDS if PARENT_ENV in os.environ else 0.0
+        self._client, self.experiment_id = mlflow_store.opened(self.uri, experiment, timeout_seconds, patience)
 
     @contextmanager
     def run(
@@ -117,20 +82,20 @@ class MlflowTracker:
 
     def unfinished(self, fingerprint: str) -> list[Attempt]:
         """Returns the runs with that tag that are not FINISHED, newest first, under the same parent if there is one."""
-        with _asked(self.uri):
+        with asked(self.uri):
             found = self._client.search_runs(
                 [self.experiment_id],
                 f"tags.fingerprint = '{fingerprint}' and attributes.status != 'FINISHED'",
                 order_by=["attributes.start_time DESC"],
             )
         parent = os.environ.get(PARENT_ENV)
-        return [_as_attempt(run) for run in found if run.data.tags.get("mlflow.parentRunId") == parent]
+        return [as_attempt(run) for run in found if run.data.tags.get("mlflow.parentRunId") == parent]
 
     def attempt(self, run_id: str) -> Attempt | None:
         """Returns a run, if there is one."""
-        with _asked(self.uri):
+        with asked(self.uri):
             try:
-                return _as_attempt(self._client.get_run(run_id))
+                return as_attempt(self._client.get_run(run_id))
             except MlflowException as error:
                 if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
                     return None
@@ -138,14 +103,14 @@ class MlflowTracker:
 
     def sweep(self, fingerprint: str) -> Attempt | None:
         """Returns the newest parent run with that tag, if there is one."""
-        with _asked(self.uri):
+        with asked(self.uri):
             found = self._client.search_runs(
                 [self.experiment_id],
                 f"tags.fingerprint = '{fingerprint}'",
                 order_by=["attributes.start_time DESC"],
                 max_results=1,
             )
-        return _as_attempt(found[0]) if found else None
+        return as_attempt(found[0]) if found else None
 
     @contextmanager
     def parent(
@@ -170,8 +135,8 @@ class MlflowTracker:
             shutil.rmtree(folder / outbox.FOLDER)
             return 0
         header, box = kept.header, Outbox(folder, kept.header)
-        asked = functools.partial(at_end, header.run_id) if at_end else None
-        delivery = Delivery(self._client, header.run_id, header.experiment_id, folder, asked)
+        at_the_end = functools.partial(at_end, header.run_id) if at_end else None
+        delivery = Delivery(self._client, header.run_id, header.experiment_id, folder, at_the_end)
         try:
             refused = deliver_all(kept, delivery, box.mark)
         except AwayError as error:
@@ -205,24 +170,24 @@ class MlflowTracker:
             self.uri, self._experiment, self.experiment_id, run_id, name, tags.get("mlflow.parentRunId", "")
         )
         with _room(run_id, folder) as room:
-            asked = functools.partial(at_end, run_id) if at_end else None
-            delivery = Delivery(self._client, run_id, self.experiment_id, room, asked)
+            at_the_end = functools.partial(at_end, run_id) if at_end else None
+            delivery = Delivery(self._client, run_id, self.experiment_id, room, at_the_end)
             try:
                 sender = Sender(Outbox(room, header), delivery)
             except StorageError:
                 self._client.set_terminated(run_id, "FAILED")  # it could not record anything
                 raise
             run = MlflowRun(self._client, run_id, self.experiment_id, room, sender.put, sender.keep)
-            with _ended(run, sender, header, asked is not None):
+            with ended(run, sender, header, at_the_end is not None):
                 if resumed:
-                    with _asked(self.uri):
+                    with asked(self.uri):
                         run.read_what_is_logged()
                 yield run
 
     def _begin(self, name: str, tags: Mapping[str, Any], run_id: str | None) -> str:
         """Makes a run with all its tags in one call, so that it is whole or not there; or opens one again."""
         marked = _as_text({**tags, **owner.mark()})
-        with _asked(self.uri):
+        with asked(self.uri):
             if run_id is None:
                 made = self._client.create_run(self.experiment_id, run_name=name, tags=resolve_tags(marked))
                 return str(made.info.run_id)
@@ -232,7 +197,7 @@ class MlflowTracker:
 
     def children(self, parent_id: str) -> pd.DataFrame:
         """Returns one row for each child of a parent run."""
-        with _asked(self.uri):
+        with asked(self.uri):
             runs = self._client.search_runs(
                 [self.experiment_id], f"tags.`mlflow.parentRunId` = '{parent_id}'", max_results=_MOST_RUNS
             )
@@ -266,7 +231,7 @@ class MlflowTracker:
     def log_table(self, run_id: str, table: pd.DataFrame, name: str, note: str) -> None:
         """Records a table as CSV and JSON (which the UI shows as a table), and a note as the description."""
         shown = [{"path": f"{name}.json", "type": "table"}]
-        with _asked(self.uri):  # not by `client.log_table`, which adds the rows to those of an earlier call
+        with asked(self.uri):  # not by `client.log_table`, which adds the rows to those of an earlier call
             self._client.log_text(run_id, table.to_json(orient="split", index=False), f"{name}.json")
             self._client.set_tag(run_id, "mlflow.loggedArtifacts", json.dumps(shown))
             self._client.log_text(run_id, table.to_csv(index=False), f"{name}.csv")
@@ -274,7 +239,7 @@ class MlflowTracker:
 
     def log_summary(self, run_id: str, tags: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
         """Records tags and numbers of a run that may have ended; a number that is there already is not repeated."""
-        with _asked(self.uri):
+        with asked(self.uri):
             known = self._client.get_run(run_id).data.metrics
             now = get_current_time_millis()
             entries = [Metric(key, float(value), now, 0) for key, value in metrics.items() if known.get(key) != value]
@@ -288,7 +253,7 @@ class MlflowTracker:
             if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
                 return None
             raise
-        return _as_record(run) if run.info.lifecycle_stage == "active" else None
+        return as_record(run) if run.info.lifecycle_stage == "active" else None
 
     def child_records(self, parent_id: str) -> list[Record]:
         """Returns the children of a sweep's parent, in whatever experiment it is, the oldest first."""
@@ -299,7 +264,7 @@ class MlflowTracker:
             order_by=["attributes.start_time ASC"],
             max_results=_MOST_RUNS,
         )
-        return [_as_record(run) for run in runs]
+        return [as_record(run) for run in runs]
 
     def download(self, run_id: str, path: str, folder: Path) -> Path | None:
         """Copies a recorded file into a folder and returns where it is now; None if the run has no such file."""
@@ -311,46 +276,6 @@ class MlflowTracker:
     def add_folder(self, run_id: str, folder: Path, name: str) -> None:
         """Uploads a folder under another name to a run, open or not."""
         self._client.log_artifacts(run_id, str(folder), name)
-
-
-@contextmanager
-def _ended(run: MlflowRun, sender: Sender, header: Header, must_arrive: bool) -> Iterator[None]:
-    """Gives a run its status, however it ends, and what is left of it some time to be delivered."""
-    status, ended = "KILLED", 0  # whatever is no Exception is an interrupt
-    at_most = _INTERRUPTED_SECONDS
-    try:
-        yield
-        status, ended = "FINISHED", get_current_time_millis()
-        sender.settle(_PATIENCE_SECONDS)
-        sender.raise_error()
-        at_most = float("inf")
-    except Exception:
-        status, at_most = "FAILED", float("inf")
-        sender.keep({"kind": "text", "name": "traceback.txt", "text": traceback.format_exc()})
-        run.log_logs()
-        raise
-    finally:
-        if must_arrive:
-            sender.keep({"kind": "at_end"})
-        sender.keep({"kind": "status", "status": status, "time": ended or get_current_time_millis()})
-        has_waited = status == "FINISHED" and sender.is_away
-        sender.settle(0 if has_waited else _PATIENCE_SECONDS, at_most)
-        sender.close()
-        if sender.left and not (must_arrive and status == "FINISHED"):
-            _log.warning(_what_is_left(sender, header, run))
-    if must_arrive and sender.left:
-        raise TrackingError(
-            f"The sweep has ended, but its leaderboard is missing: {_what_is_left(sender, header, run)}"
-        )
-    sender.raise_error()
-
-
-def _what_is_left(sender: Sender, header: Header, run: MlflowRun) -> str:
-    return (
-        f"{sender.left} records of run {header.run_id} ({header.run_name}) were not delivered to {header.uri}: "
-        f"{sender.reason or 'there was no time'}. They are kept in {run.outbox}; deliver them with: "
-        f"python -m fer_exp.sync {shlex.quote(str(run.outbox.parent))}"
-    )
 
 
 @contextmanager
@@ -376,86 +301,9 @@ def _room_of(run_id: str) -> Path:
     return Path("outputs", run_id).absolute()
 
 
-@contextmanager
-def _asked(uri: str) -> Iterator[None]:
-    """Says which server did not answer, or refused, a question that the run cannot go on without.
-
-    Raises:
-        TrackingError: In place of what MLflow raises.
-    """
-    try:
-        with answered():
-            yield
-    except (AwayError, RefusedError) as error:
-        verb = "does not answer" if isinstance(error, AwayError) else "refuses"
-        raise TrackingError(f"The tracking server {verb}: {error}. Received: tracking.uri={uri}.") from error
-
-
 def _nothing(run_id: str) -> None:
     """What is to be done at the end of a sweep of which nobody wants a leaderboard."""
 
 
-def _quieten() -> None:
-    """Keeps MLflow from telling of every table it makes, from long tracebacks of a locked database, and from waiting.
-
-    It would ask a server that is away eight times, for minutes, before it says so; here delivery is tried again anyway.
-    """
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # the exception says the same in one line
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(_CALL_SECONDS))
-
-
-def _as_attempt(run: mlflow.entities.Run) -> Attempt:
-    return Attempt(run.info.run_id, run.info.run_name, run.info.status, run.data.tags, run.data.metrics)
-
-
-def _as_record(run: mlflow.entities.Run) -> Record:
-    info, data = run.info, run.data
-    return Record(
-        run_id=info.run_id,
-        name=info.run_name,
-        status=info.status,
-        experiment_id=info.experiment_id,
-        started=info.start_time,
-        params=data.params,
-        tags=data.tags,
-        metrics=data.metrics,
-    )
-
-
 def _as_text(tags: Mapping[str, Any]) -> dict[str, str]:
     return {key: str(value) for key, value in tags.items()}
-
-
-def _lock_path(uri: str) -> Path:
-    file = database(uri)
-    if file is not None:
-        if not file.parent.is_dir():
-            raise TrackingError(f"`tracking.uri` must lie in an existing folder. Received: {uri}.")
-        return file.with_name(f"{file.name}.lock")
-    return Path(tempfile.gettempdir()) / f"fer_exp-{os.getuid()}-tracking.lock"
-
-
-def _require_answer(uri: str, timeout_seconds: float) -> None:
-    """Asks the server for its health, because MLflow itself would go on asking for minutes.
-
-    A person wants to know of a wrong address at once. A job of a sweep whose server was there a moment ago waits for it.
-    """
-    patience = _JOB_PATIENCE_SECONDS if PARENT_ENV in os.environ else 0.0
-    deadline = time.monotonic() + patience
-    while not _answers(uri, timeout_seconds, last=time.monotonic() >= deadline):
-        time.sleep(_JOB_PAUSE_SECONDS)
-
-
-def _answers(uri: str, timeout_seconds: float, last: bool) -> bool:
-    try:
-        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=timeout_seconds):  # noqa: S310 (checked)
-            return True
-    except OSError as error:
-        if not last:
-            return False
-        raise TrackingError(
-            f"`tracking.uri` must be a server that answers within {timeout_seconds:g} seconds: {error}. "
-            f"Received: {uri}. Start it with `mlflow server`, or unset MLFLOW_TRACKING_URI to log into mlflow.db here."
-        ) from error

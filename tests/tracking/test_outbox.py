@@ -15,7 +15,7 @@ from mlflow_server import Server, serving
 from rich.console import Console
 
 import fer_exp.tracking.mlflow as option
-from fer_exp import config, outbox, owner
+from fer_exp import config, mlflow_run, outbox, owner
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import TrackingError
 from fer_exp.sender import Sender
@@ -40,7 +40,7 @@ def folder(
 ) -> Iterator[Path]:
     """The folder of a run, a server that answers, and little patience."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(option, "_PATIENCE_SECONDS", 1.5)
+    monkeypatch.setattr(mlflow_run, "_PATIENCE_SECONDS", 1.5)
     server.start()
     server.line.mend()
     run = tmp_path / "outputs" / "run"
@@ -66,7 +66,7 @@ def test_a_run_whose_server_dies_goes_on_and_all_arrives_when_it_is_back(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(option, "_PATIENCE_SECONDS", 60.0)
+    monkeypatch.setattr(mlflow_run, "_PATIENCE_SECONDS", 60.0)
     (folder / "tables").mkdir()
     (folder / "tables" / "a.csv").write_text("x\n1\n")
     with tracker(server).run("name", {"lr": 0.1}, {"folder": folder}, folder=folder) as run:
