@@ -181,7 +181,7 @@ def _train_stage(
             ],
         )
         state.put_back_optimizer(feed.model)
-    workers.adapt(feed.model, next(iter(feed.train(begin))))
+    workers.adapt(feed.model, feed.train(begin))
     few = math.ceil(_STATISTICS_IMAGES / experiment.batch_size)
     progress = TrainingProgress(console, stage.name, begin, experiment.epochs, steps, experiment.batch_size)
     followers = [*schedule.callbacks, *_early_stopping(experiment)]

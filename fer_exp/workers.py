@@ -6,7 +6,7 @@ the strategy gives for single tensors and without an axis only. Everything else 
 
 import contextlib
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
@@ -35,12 +35,12 @@ def check_alike(strategy: tf.distribute.Strategy, identity: str) -> None:
         raise ClusterError("All processes of a cluster must be given the same command and the same data.")
 
 
-def adapt(model: keras.Model, batch: tuple[tf.Tensor, ...]) -> None:
+def adapt(model: keras.Model, batches: Iterable[tuple[tf.Tensor, ...]]) -> None:
     """Makes a compiled model trainable by `fit` if it was made for several machines; others are left as they are.
 
     Args:
         model: Compiled, built under its strategy.
-        batch: A training batch, whose shapes the metrics are built for.
+        batches: Training batches; the metrics are built for the shapes of the first one.
     """
     strategy = model.distribute_strategy
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
@@ -48,7 +48,7 @@ def adapt(model: keras.Model, batch: tuple[tf.Tensor, ...]) -> None:
     # With the strategy, TensorFlow takes SIGTERM for itself in a thread, and only notes it: Python takes it back.
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
     with strategy.scope():
-        model._symbolic_build(data_batch=batch)
+        model._symbolic_build(data_batch=next(iter(batches)))
     model._maybe_symbolic_build = lambda **ignored: None  # done, and Keras' own fails
     model.train_function = _function(strategy, model.train_step)
     model.test_function = _function(strategy, model.test_step)
