@@ -90,7 +90,7 @@ def disturb(folder: Path, server: Server, options: argparse.Namespace, console: 
     deadline = time.monotonic() + 60 * options.minutes
     launcher = start(folder, server.uri, sweeps - 1, options)
     while time.monotonic() < deadline:
-        time.sleep(choose.uniform(3, 12))
+        time.sleep(choose.uniform(8, 30))  # a job needs ten seconds before its first epoch
         if launcher.poll() is not None:
             record.commands[f"ended with {launcher.returncode}"] += 1
             sweeps += launcher.returncode == 0
