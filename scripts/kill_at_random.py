@@ -2,6 +2,7 @@
 
     python scripts/kill_at_random.py                        ten minutes, SQLite behind the server
     python scripts/kill_at_random.py --backend postgresql   PostgreSQL behind it, started here for the occasion
+    python scripts/kill_at_random.py --minutes 0 --jobs 24 --at-once 4    no killing: are many writers safe?
     python scripts/kill_at_random.py --minutes 1 --no-write
 
 A sweep of small jobs on the built-in data set runs against a real `mlflow server`. Every few seconds something is
@@ -16,6 +17,7 @@ All servers listen on loopback alone, and nothing but the script's own processes
 import argparse
 import os
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -56,7 +58,7 @@ class Record:
 def main() -> None:
     """Runs the trial; exits with 1 if anything was lost, missing or there twice."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=10, help="how long to kill, at most 60")
+    parser.add_argument("--minutes", type=float, default=10, help="how long to kill, 0 to 60")
     parser.add_argument("--jobs", type=int, default=12, help="jobs of a sweep")
     parser.add_argument("--at-once", type=int, default=2, help="jobs at a time")
     parser.add_argument("--backend", choices=["sqlite", "postgresql"], default="sqlite", help="behind the server")
@@ -64,8 +66,8 @@ def main() -> None:
     parser.add_argument("--no-write", action="store_true", help="leave docs/reliability.md as it is")
     parser.add_argument("--document", type=Path, default=DOCUMENT)
     options = parser.parse_args()
-    if not 0 < options.minutes <= 60:
-        parser.error(f"--minutes must be above 0 and at most 60. Received: {options.minutes:g}.")
+    if not 0 <= options.minutes <= 60:
+        parser.error(f"--minutes must be between 0 and 60. Received: {options.minutes:g}.")
     console = Console()
     with tempfile.TemporaryDirectory(prefix="fer_exp-kill-") as name, ExitStack() as stack:
         folder = Path(name)
@@ -78,8 +80,9 @@ def main() -> None:
     for finding in findings:
         console.print(f"lost: {finding}", style="red")
     if not options.no_write:
-        command = f"`python scripts/kill_at_random.py --backend {options.backend}`"
-        replace_section(options.document, f"kill_{options.backend}", f"{markdown(table)}\n\n{command}")
+        command = f"`python scripts/kill_at_random.py {shlex.join(sys.argv[1:])}`".replace(" `", "`")
+        section = f"{'kill' if options.minutes else 'write'}_{options.backend}"
+        replace_section(options.document, section, f"{markdown(table)}\n\n{command}")
     sys.exit(1 if findings else 0)
 
 
