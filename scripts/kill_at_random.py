@@ -208,7 +208,7 @@ def report(options: argparse.Namespace, record: Record, sweeps: int, findings: l
     rows = {
         "minutes of killing": f"{options.minutes:g}",
         "behind the server": options.backend,
-        "killed": f"{record.kills.total()} ({kills})",
+        "killed": f"{record.kills.total()} ({kills})" if kills else "nothing",
         "commands given": f"{record.commands.total()} ({commands})",
         "sweeps, jobs": f"{sweeps}, {jobs}",
         "jobs that are FINISHED once, with every epoch once, test metrics and artifacts": (
