@@ -81,7 +81,7 @@ class Experiment(BaseModel):
         seed: Seed of weights, data order and augmentation, 0 to 2^31 - 1.
         folds: Parts that train and val are divided into together if `fold` is given, >= 2; the same for every seed.
         fold: The part to validate on, from 0, the others being trained on; null takes the data set's own val.
-        deterministic: True makes every operation repeatable bit for bit, at the cost of speed.
+        deterministic: True makes every operation repeatable bit for bit with as many threads, at the cost of speed.
         precision: Number format of the computation; auto chooses for the device.
         monitor: Metric that checkpoint and early stopping follow unless told otherwise.
         early_stopping: null trains every epoch.

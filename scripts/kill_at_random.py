@@ -35,6 +35,10 @@ from document import markdown, replace_section
 from rich.console import Console
 from servers import Server, mlflow_server, postgresql
 
+from fer_exp import process
+from fer_exp.launcher import share_cores
+from fer_exp.process import Job
+
 DOCUMENT = Path(__file__).parents[1] / "docs" / "reliability.md"
 EPOCHS = 6
 JOB = (
@@ -42,7 +46,7 @@ JOB = (
     "dataset.test_size=140", f"epochs={EPOCHS}", "early_stopping=null", "deterministic=true", "optimizer=adamw",
     "optimizer.ema_momentum=0.9", "export=none", "tracking.system_metrics=false",
 )  # fmt: skip
-ARTIFACTS = ("tables/predictions.csv", "figures/confusion_matrix.png", "console.txt", "config/resolved.yaml")
+ARTIFACTS = ("tables/predictions.csv", "figures/confusion_matrix_counts.png", "console.txt", "config/resolved.yaml")
 _ATTEMPTS_AT_THE_END = 5
 _MOST_SECONDS_OF_A_COMMAND = 600
 
@@ -74,11 +78,11 @@ def main() -> None:
         database = None if options.backend == "sqlite" else stack.enter_context(postgresql())
         server = stack.enter_context(mlflow_server(folder / "server", database))
         record, sweeps = disturb(folder, server, options, console)
-        findings = verify(folder, server.uri, sweeps, options.jobs, console)
+        findings = verify(folder, server.uri, sweeps, options.jobs, options.at_once, console)
     table = report(options, record, sweeps, findings)
-    console.print(markdown(table), highlight=False)
+    console.print(markdown(table), highlight=False, soft_wrap=True)
     for finding in findings:
-        console.print(f"lost: {finding}", style="red")
+        console.print(f"lost: {finding}", style="red", soft_wrap=True)
     if not options.no_write:
         command = f"`python scripts/kill_at_random.py {shlex.join(sys.argv[1:])}`".replace(" `", "`")
         section = f"{'kill' if options.minutes else 'write'}_{options.backend}"
@@ -154,7 +158,7 @@ def environment(uri: str) -> dict[str, str]:
     return {**os.environ, "MLFLOW_TRACKING_URI": uri, "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
-def verify(folder: Path, uri: str, sweeps: int, jobs: int, console: Console) -> list[str]:
+def verify(folder: Path, uri: str, sweeps: int, jobs: int, at_once: int, console: Console) -> list[str]:
     """Returns what is missing, there twice or wrong."""
     client = mlflow.MlflowClient(uri)
     experiment = client.get_experiment_by_name("fer_exp")
@@ -173,7 +177,7 @@ def verify(folder: Path, uri: str, sweeps: int, jobs: int, console: Console) -> 
             findings.append(f"run {run.info.run_id}: no test metrics")
         findings += [f"run {run.info.run_id}: no {path}" for path in ARTIFACTS if not exists(client, run, path)]
     console.print(f"{len(children)} runs looked at; now one of them again, undisturbed", highlight=False)
-    return findings + compare_with_undisturbed(folder, client, children[0])
+    return findings + compare_with_undisturbed(folder, client, children[0], at_once)
 
 
 def exists(client: mlflow.MlflowClient, run: mlflow.entities.Run, path: str) -> bool:
@@ -181,11 +185,14 @@ def exists(client: mlflow.MlflowClient, run: mlflow.entities.Run, path: str) -> 
     return path in {entry.path for entry in client.list_artifacts(run.info.run_id, os.path.dirname(path) or None)}
 
 
-def compare_with_undisturbed(folder: Path, client: mlflow.MlflowClient, run: mlflow.entities.Run) -> list[str]:
-    """Trains one configuration in one go and compares every epoch and the test, bit for bit."""
+def compare_with_undisturbed(
+    folder: Path, client: mlflow.MlflowClient, run: mlflow.entities.Run, at_once: int
+) -> list[str]:
+    """Trains one configuration in one go, with as many threads, and compares every epoch and the test bit for bit."""
     uri = f"sqlite:///{folder / 'undisturbed.db'}"
-    command = [sys.executable, "-m", "fer_exp", f"seed={run.data.params['seed']}", *JOB]
-    subprocess.run(command, cwd=folder, env=environment(uri), stdout=subprocess.DEVNULL, check=True)
+    job = Job(0, "", [f"seed={run.data.params['seed']}", *JOB], folder, folder / "undisturbed.log", environment(uri))
+    if process.run(share_cores(job, at_once)).exit_code:
+        return [f"the undisturbed run failed: {(folder / 'undisturbed.log').read_text()}"]
     other = mlflow.MlflowClient(uri)
     (twin,) = other.search_runs([other.get_experiment_by_name("fer_exp").experiment_id])
 
