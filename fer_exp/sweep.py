@@ -126,6 +126,8 @@ def parent(jobs: Jobs) -> Iterator[None]:
                 tracked.set_tags({_FAILED: "\n".join(_in_one_line(outcome) for outcome in failed)})
             if failed and jobs.search is None:
                 raise failure(failed, len(opened.outcomes))
+        if len(opened.outcomes) > 1:
+            print(f"Which is better, and is it more than chance? python -m fer_exp.compare {opened.run_id}", flush=True)
 
 
 def _fingerprint(jobs: Jobs) -> str:

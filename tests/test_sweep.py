@@ -112,6 +112,12 @@ def test_a_sweep_that_is_finished_is_told_to_be_so(killed_and_repeated: tuple[Pa
     assert printed[1].count("left out") == 3
 
 
+def test_it_ends_with_the_command_that_compares(killed_and_repeated: tuple[Path, list[str]]) -> None:
+    folder, printed = killed_and_repeated
+    (parent,) = [run for run in runs_of(folder) if "mlflow.parentRunId" not in run.data.tags]
+    assert f"python -m fer_exp.compare {parent.info.run_id}" in printed[1].splitlines()[-1]
+
+
 def test_several_jobs_at_once_print_into_files_of_their_own(killed_and_repeated: tuple[Path, list[str]]) -> None:
     folder, printed = killed_and_repeated
     assert "epoch   3/3" not in printed[0]
