@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 
 # Before TensorFlow is imported by any test: two workers share the cores of a small machine.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and so would theirs
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # devices are fixed at the first use, and tests share a process
 
 ROOT = Path(__file__).parent.parent
