@@ -73,9 +73,7 @@ def main() -> None:
     if not 0 <= options.minutes <= 60:
         parser.error(f"--minutes must be between 0 and 60. Received: {options.minutes:g}.")
     console = Console()
-    signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # in the background it is ignored, and so it would be below
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background, and below
     with tempfile.TemporaryDirectory(prefix="fer_exp-kill-") as name, ExitStack() as stack:
         folder = Path(name)
         database = None if options.backend == "sqlite" else stack.enter_context(postgresql())
