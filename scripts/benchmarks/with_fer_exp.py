@@ -106,7 +106,7 @@ def _epochs(
     val = evaluation_batches(splits.val, arguments.batch, CLASSES)
     folder = Path(_OPEN.enter_context(tempfile.TemporaryDirectory()))
     tracking = {**experiment.tracking, "uri": f"sqlite:///{folder / 'mlflow.db'}"}
-    run: Run = _OPEN.enter_context(config.build(tracking).run("overhead", {}, {}))
+    run: Run = _OPEN.enter_context(config.build(tracking).run("overhead", {}, {}, folder=folder))
     keeper = Keeper(experiment.checkpoint, model, len(splits.train), folder / "kept")
     state = Continuation(folder, "overhead", Place(0, (0,)), keeper, run.log_metrics, found=None)
     snapshots = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: state.keep(stage_is_over=False))
