@@ -263,7 +263,9 @@ def test_a_sweep_that_ends_without_a_server_says_so_once_and_sync_completes_it(
                     server.line.cut()
                 run.log_metrics({"best_val/loss": loss, "test/accuracy": 0.5})
 
-    sweeping = opened.parent("sweep", {"sweep": "seed", "monitor": "val/loss"}, lambda run: sweep.finish(opened, run))
+    sweeping = opened.parent(
+        "sweep", {"sweep": "seed", "monitor": "val/loss"}, at_end=lambda run: sweep.finish(opened, run)
+    )
     missing = "The sweep has ended, but its leaderboard is missing: .* deliver them with: python -m fer_exp.sync"
     with pytest.raises(TrackingError, match=missing), sweeping as parent:
         swept()
@@ -287,7 +289,7 @@ def test_a_child_that_arrives_after_its_sweep_has_ended_gets_into_the_leaderboar
 
     opened = tracker(server)
     tags = {"sweep": "", "monitor": "val/loss"}
-    with opened.parent("sweep", tags, lambda run_id: sweep.finish(opened, run_id)) as parent:
+    with opened.parent("sweep", tags, at_end=lambda run_id: sweep.finish(opened, run_id)) as parent:
         with opened.run("late", {}, {}, folder=folder) as run:
             server.line.cut()
             run.log_metrics({"best_val/loss": 0.5, "test/accuracy": 0.5})
