@@ -117,7 +117,7 @@ def end_with_starter() -> None:
     def wait() -> None:
         while os.read(sys.stdin.fileno(), 1024):  # not through a buffer: the interpreter would wait for its lock
             pass
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)  # wakes it if it sleeps
 
     threading.Thread(target=wait, daemon=True, name="end-with-starter").start()
 

@@ -48,10 +48,9 @@ FLOORS = [
         "tables",
         "sender",
         "mlflow_delivery",
-        "mlflow_run",
-        "mlflow_store",
         "study",
     },
+    {"mlflow_run", "mlflow_store"},
     {*GROUPS, "launcher", "sweeper", "sampler", "pruner"},
     {
         "commandline",

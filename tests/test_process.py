@@ -15,7 +15,7 @@ from fer_exp import process
 from fer_exp.process import Job
 
 
-def wait_for(path: Path, seconds: float = 20) -> None:
+def wait_for(path: Path, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not path.exists():
         assert time.monotonic() < deadline, f"{path.name} did not come within {seconds} seconds"
@@ -71,5 +71,5 @@ def test_a_job_ends_itself_when_its_starter_is_killed(sleeper: Path) -> None:
     (job,) = psutil.Process(starter.pid).children()
     os.kill(starter.pid, signal.SIGKILL)
     starter.wait()
-    job.wait(20)
+    job.wait(60)
     assert (sleeper / "closed").exists()

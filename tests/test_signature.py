@@ -103,7 +103,9 @@ def test_metrics_have_a_name_in_keras_logs_and_a_direction(metric: str, key: str
 
 def test_reading_every_signature_imports_neither_tensorflow_nor_keras() -> None:
     targets = [
-        f"fer_exp.{path.parent.name}.{path.stem}.build" for path in PACKAGE.glob("*/*.py") if path.stem != "__init__"
+        f"fer_exp.{path.parent.name}.{path.stem}.build"
+        for path in PACKAGE.glob("*/*.py")
+        if "\ndef build(" in path.read_text()
     ]
     assert "fer_exp.model.mobilenet_v2.build" in targets
     program = (
