@@ -49,7 +49,7 @@ def test_a_job_that_is_stopped_may_close_its_run(sleeper: Path) -> None:
 def test_a_job_that_is_killed_says_by_what(sleeper: Path) -> None:
     def kill() -> None:
         wait_for(sleeper / "ready")
-        (child,) = psutil.Process().children()
+        (child,) = [child for child in psutil.Process().children() if child.cwd() == str(sleeper)]
         child.kill()
 
     threading.Thread(target=kill).start()
