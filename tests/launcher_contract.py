@@ -36,7 +36,7 @@ def check_that_closing_ends_the_jobs(option: str, folder: Path, **options: Any) 
     jobs = [Job(0, "", ["end"], folder, folder / "0.log"), Job(1, "", [], folder, folder / "1.log")]
     outcomes = config.build(launcher_node(option, **options))(jobs)
     assert next(outcomes).exit_code == 0
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     if option != "processes":  # which begins a job when its outcome is asked for
         while not (folder / "ready").exists():
             assert time.monotonic() < deadline
