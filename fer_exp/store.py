@@ -1,6 +1,6 @@
 """What the commands beside the main one share: the store of runs that overrides name, and how they speak.
 
-Called by `doctor` and `compare`. It must not know what they do with the runs.
+Called by `doctor`, `compare` and `sync`. It must not know what they do with the runs.
 """
 
 import sys

@@ -18,7 +18,7 @@ from typing import Any
 
 from rich.console import Console
 
-from fer_exp import commandline, config, outbox, owner
+from fer_exp import commandline, config, outbox, owner, store
 from fer_exp.errors import ConfigError, StorageError, TrackingError, UserError
 from fer_exp.sweep import finish
 from fer_exp.tracking import Tracker, database, tracking_uri
@@ -38,8 +38,7 @@ def main() -> None:
     try:
         left = sync(roots, overrides, Console())
     except UserError as error:
-        print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
-        sys.exit(error.exit_code)
+        store.refuse(error)
     sys.exit(1 if left else 0)
 
 

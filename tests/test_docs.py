@@ -7,7 +7,6 @@ import gzip
 import os
 import re
 import shlex
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, environment_for
 from PIL import Image
+from servers import free_port
 
 from fer_exp.emotions import EMOTIONS
 
@@ -87,9 +87,7 @@ def test_a_printed_command_works(command: str, workplace: Path) -> None:
 
 
 def test_make_ui_serves_what_was_logged_here_on_loopback() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     if not (ROOT / ".venv").is_dir():
         pytest.fail("the tests are run by `make test`, which makes .venv")
     process = subprocess.Popen(

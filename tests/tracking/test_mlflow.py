@@ -1,7 +1,6 @@
 """Runs end with a true status, numbers land where they belong, and a server that is not there is named."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ import mlflow
 import pandas as pd
 import pytest
 from contracts import node
+from servers import free_port
 
 from fer_exp import config
 from fer_exp.errors import TrackingError
@@ -134,9 +134,7 @@ def test_several_first_writers_share_a_new_database(folder: Path) -> None:
 
 @pytest.fixture
 def server(folder: Path) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     uri = f"http://127.0.0.1:{port}"
     command = [
         sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
