@@ -15,11 +15,12 @@ def build(*, n_jobs: PositiveInt | Literal[-1]) -> Launch:
     """Builds the launcher.
 
     Args:
-        n_jobs: Jobs at once, >= 1; -1 as many as there are cores.
+        n_jobs: Jobs at once, >= 1; -1 as many as there are cores. Each gets its share of the threads even when fewer
+            jobs are left than that: the number of threads changes the last bits of a training.
     """
 
     def launch(jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
-        at_once = min(len(jobs), n_jobs if n_jobs > 0 else os.cpu_count() or 1)
+        at_once = n_jobs if n_jobs > 0 else os.cpu_count() or 1
         stop = threading.Event()
         ended: queue.SimpleQueue[Outcome | BaseException | None] = queue.SimpleQueue()
         dispatcher = threading.Thread(target=_dispatch, args=(jobs, at_once, stop, ended), name="launcher")

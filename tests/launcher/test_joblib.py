@@ -25,6 +25,17 @@ def test_minus_one_is_a_job_for_every_core(tmp_path: Path, monkeypatch: pytest.M
     assert "cache_dir: '1'" in launcher_contract.check_outcomes("joblib", tmp_path, n_jobs=-1)[2]
 
 
+def test_a_job_that_is_alone_has_no_more_threads_than_its_twin_had_beside_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    shown = ["--cfg", "job", "--resolve", "cache_dir=${oc.env:TF_NUM_INTRAOP_THREADS,unset}"]
+    job = Job(0, "alone", shown, tmp_path, tmp_path / "log")
+    (outcome,) = config.build(launcher_node("joblib", n_jobs=2))([job])
+    assert outcome.exit_code == 0
+    assert "cache_dir: '2'" in (tmp_path / "log").read_text()  # another number would change the last bits of a result
+
+
 def test_closing_ends_the_jobs(sleeper: Path) -> None:
     launcher_contract.check_that_closing_ends_the_jobs("joblib", sleeper, n_jobs=2)
 
