@@ -37,7 +37,7 @@ from fer_exp import (
     workers,
 )
 from fer_exp.dataset import Split, Splits
-from fer_exp.export import Exported
+from fer_exp.export import Exportable, Exported
 from fer_exp.tracking import Run, Tracker, swept
 from fer_exp.trial import TrialPruned
 
@@ -90,7 +90,7 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
                 training.forget(folder)
                 return pruned.value
             evaluation = _evaluate(experiment, splits, trained, folder, tracked)
-            exported = _export(experiment, splits, trained, evaluation, folder, tracked)
+            exported = _export(experiment, splits, parts, trained, evaluation, folder, screen, tracked)
             tracked.log_model(trained.model, splits.image_shape)
             _log_folders(folder, tracked)
             screen.print(console.result_table(_findings(trained, evaluation, exported, folder, tracker)))
@@ -259,14 +259,19 @@ def _evaluate(
 def _export(
     experiment: config.Experiment,
     splits: Splits,
+    parts: assembly.Assembled,
     trained: training.Trained,
     evaluation: metrics.Evaluation,
     folder: Path,
+    screen: Console,
     tracked: Run,
 ) -> list[Exported]:
+    def fine_tune(model: keras.Model, epochs: int, peak: float) -> None:
+        training.fine_tune(experiment, splits, parts, model, epochs, peak, screen)
+
     export = config.build(experiment.export)
     exported: list[Exported] = export(
-        trained.model, splits.test, evaluation.probabilities, splits.class_names, folder / "tflite"
+        Exportable(trained.model, splits, evaluation.probabilities, experiment.seed, fine_tune), folder / "tflite"
     )
     for entry in exported:
         numbers = {key: value for key, value in dataclasses.asdict(entry).items() if isinstance(value, float)}

@@ -16,30 +16,39 @@ import numpy as np
 if TYPE_CHECKING:
     import keras
 
-Kind = Literal["float32", "dynamic"]
+Kind = Literal["float32", "float16", "dynamic", "int8"]
 LABELS = "labels.txt"
 
 
-def convert(model: "keras.Model", kind: Kind, class_names: tuple[str, ...]) -> bytes:
+def convert(
+    model: "keras.Model", kind: Kind, class_names: tuple[str, ...], calibration: np.ndarray | None = None
+) -> bytes:
     """Converts a model to a self-contained `.tflite` file.
 
-    Batch size 1, built-in operations only (a model that needs others fails here, not on the phone), float32 pixels in
-    [0, 255] in, probabilities out, and the class names inside the file.
+    Batch size 1, built-in operations only (a model that needs others fails here, not on the phone), pixels in [0, 255]
+    in, probabilities out, and the class names inside the file. Pixels and probabilities are float32; those of `int8`
+    are uint8, the probabilities with the scale that the file states.
 
     Args:
         model: Keras model (batch, height, width, channels) in [0, 255] -> logits (batch, classes), float32.
-        kind: `float32`, or `dynamic` for int8 weights with float activations.
+        kind: `float32`; `float16` for weights of half the size; `dynamic` for int8 weights with float activations;
+            `int8` for integers alone, weights per channel.
         class_names: Name of each class, in label order.
+        calibration: uint8 (n, height, width, channels), images that the ranges of `int8` are taken from.
 
     Returns:
         The file's content.
 
     Raises:
         ConverterError: TensorFlow's own, if the model needs other operations; its message names them.
+        ValueError: If `int8` is asked for without images to calibrate with.
     """
     import keras
     import tensorflow as tf
 
+    pixels = [] if calibration is None else [image[None].astype(np.float32) for image in calibration]
+    if kind == "int8" and not pixels:
+        raise ValueError("`calibration` must hold images when kind is int8.")
     archive = keras.export.ExportArchive()
     archive.track(model)
     archive.add_endpoint(
@@ -51,8 +60,14 @@ def convert(model: "keras.Model", kind: Kind, class_names: tuple[str, ...]) -> b
         archive.write_out(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        if kind == "dynamic":
+        if kind != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if kind == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if kind == "int8":
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.representative_dataset = lambda: ([image] for image in pixels)
+            converter.inference_input_type = converter.inference_output_type = tf.uint8
         content = converter.convert()
     return with_labels(content, class_names)
 
@@ -106,14 +121,15 @@ class Interpreter:
         """Returns probabilities float32 (n, classes) of uint8 images (n, height, width, channels)."""
         results = np.empty((len(images), self._output["shape"][1]), np.float32)
         for row, image in enumerate(images):
-            self._interpreter.set_tensor(self._input["index"], image[None].astype(np.float32))
+            self._interpreter.set_tensor(self._input["index"], self._tensor(image))
             self._interpreter.invoke()
             results[row] = self._interpreter.get_tensor(self._output["index"])[0]
-        return results
+        scale, zero_point = self._output["quantization"]
+        return (results - zero_point) * scale if scale else results
 
     def latency(self, image: np.ndarray, calls: int, warmup_calls: int = 10) -> Latency:
         """Measures single calls on one uint8 image (height, width, channels), after some to warm up."""
-        tensor = image[None].astype(np.float32)
+        tensor = self._tensor(image)
         milliseconds = []
         for call in range(warmup_calls + calls):
             start = time.perf_counter()
@@ -123,3 +139,6 @@ class Interpreter:
                 milliseconds.append(1e3 * (time.perf_counter() - start))
         p50, p95 = np.percentile(milliseconds, [50, 95])
         return Latency(float(p50), float(p95))
+
+    def _tensor(self, image: np.ndarray) -> np.ndarray:
+        return image[None].astype(self._input["dtype"])

@@ -111,6 +111,64 @@ def train(
     )
 
 
+def fine_tune(
+    experiment: config.Experiment,
+    splits: Splits,
+    parts: Assembled,
+    model: keras.Model,
+    epochs: int,
+    peak: float,
+    console: Console,
+) -> None:
+    """Trains another model of the same input and output some epochs more, on one device, from `peak` by a cosine to 0.
+
+    Args:
+        experiment: The checked configuration; its optimizer, loss and augmentation are used.
+        splits: The data; the test split is not looked at.
+        parts: From `assemble`.
+        model: (batch, height, width, channels) in [0, 255] -> logits; its weights change.
+        epochs: >= 1.
+        peak: Learning rate of the first step.
+        console: Where the progress goes.
+
+    Raises:
+        TrainingDivergedError: If the loss is no longer finite.
+    """
+    steps, num_classes = steps_in(splits.train, experiment.batch_size, 1), len(splits.class_names)
+    model.compile(
+        optimizer=config.build(experiment.optimizer, keras.optimizers.schedules.CosineDecay(peak, epochs * steps)),
+        loss=parts.objective.loss,
+        metrics=[
+            keras.metrics.CategoricalAccuracy(name="accuracy"),
+            keras.metrics.F1Score(average="macro", name="macro_f1"),
+        ],
+    )
+    batches = training_batches(
+        splits.train,
+        experiment.batch_size,
+        seed=experiment.seed,
+        num_classes=num_classes,
+        augment=parts.augment,
+        class_weights=parts.objective.class_weights,
+        epochs=epochs,
+        first_epoch=0,
+        replicas=1,
+    )
+    progress = TrainingProgress(console, "fine-tuning", 0, epochs, steps, experiment.batch_size)
+    try:
+        model.fit(
+            batches,
+            epochs=epochs,
+            steps_per_epoch=steps,
+            validation_data=evaluation_batches(splits.val, experiment.batch_size, num_classes, 1),
+            callbacks=[StopAtNaN(), *averaging.callbacks(model, batches.take(4)), progress],
+            shuffle=False,
+            verbose=0,
+        )
+    finally:
+        progress.close()
+
+
 def forget(folder: Path) -> None:
     """Removes what only serves to continue a training.
 

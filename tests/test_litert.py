@@ -2,6 +2,7 @@
 
 import zipfile
 from pathlib import Path
+from typing import get_args
 
 import keras
 import numpy as np
@@ -10,9 +11,10 @@ import tensorflow as tf
 from contracts import node
 
 from fer_exp import config
-from fer_exp.litert import Interpreter, convert, read_labels, with_labels
+from fer_exp.litert import Interpreter, Kind, convert, read_labels, with_labels
 
 NAMES = ("angry", "happy", "sad")
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +33,11 @@ def images() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def files(model: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def files(model: keras.Model, images: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("tflite")
-    for kind in ("float32", "dynamic"):
-        (folder / kind).write_bytes(convert(model, kind, NAMES))
-    return {kind: folder / kind for kind in ("float32", "dynamic")}
+    for kind in KINDS:
+        (folder / kind).write_bytes(convert(model, kind, NAMES, images))
+    return {kind: folder / kind for kind in KINDS}
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -51,18 +53,39 @@ def test_float32_gives_the_probabilities_of_the_keras_model(
     np.testing.assert_allclose(Interpreter(files["float32"]).predict(images), expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["float32", "dynamic"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_probabilities_add_up_to_one(kind: str, files: dict[str, Path], images: np.ndarray) -> None:
     probabilities = Interpreter(files[kind]).predict(images)
     assert probabilities.shape == (20, 3)
     assert probabilities.dtype == np.float32
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=2 / 256 if kind == "int8" else 1e-5)
 
 
 def test_dynamic_is_near_the_keras_model_and_much_smaller(files: dict[str, Path], images: np.ndarray) -> None:
     exact, rounded = (Interpreter(files[kind]).predict(images) for kind in ("float32", "dynamic"))
     np.testing.assert_allclose(rounded, exact, atol=0.05)
     assert files["dynamic"].stat().st_size < 0.5 * files["float32"].stat().st_size
+
+
+def test_float16_is_nearer_and_half_the_size(files: dict[str, Path], images: np.ndarray) -> None:
+    exact, rounded = (Interpreter(files[kind]).predict(images) for kind in ("float32", "float16"))
+    np.testing.assert_allclose(rounded, exact, atol=0.005)
+    assert files["float16"].stat().st_size < 0.6 * files["float32"].stat().st_size
+
+
+def test_int8_takes_and_gives_bytes_holds_no_float_and_is_near_the_keras_model(
+    files: dict[str, Path], images: np.ndarray
+) -> None:
+    interpreter = Interpreter(files["int8"])
+    assert interpreter._input["dtype"] is interpreter._output["dtype"] is np.uint8
+    held = {detail["dtype"] for detail in interpreter._interpreter.get_tensor_details() if detail["name"]}
+    assert held <= {np.int8, np.uint8, np.int32}
+    np.testing.assert_allclose(interpreter.predict(images), Interpreter(files["float32"]).predict(images), atol=0.05)
+
+
+def test_int8_without_images_to_calibrate_with_is_refused(model: keras.Model) -> None:
+    with pytest.raises(ValueError, match="`calibration` must hold images"):
+        convert(model, "int8", NAMES)
 
 
 def test_the_input_is_one_image_of_float_pixels(files: dict[str, Path]) -> None:

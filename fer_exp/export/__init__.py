@@ -1,8 +1,8 @@
 """Contract of an export: `build(*, ...) -> Export`, a function that writes files and proves them.
 
-Called by `experiment` through `config.build` after the test split was evaluated. It gets the float32 Keras model, the
-test split with Keras' own probabilities, and a folder; it returns one `Exported` for each file. It must not know how
-the model was trained or where the files are logged.
+Called by `experiment` through `config.build` after the test split was evaluated. It gets what is to be exported and a
+folder; it returns one `Exported` for each file. It must not know how the model was trained or where the files are
+logged.
 """
 
 from collections.abc import Callable
@@ -10,11 +10,35 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_exp.dataset import Split
+from fer_exp.dataset import Splits
 
 if TYPE_CHECKING:
     import keras
     import numpy as np
+
+
+# (model, epochs, peak learning rate) -> None: fits a model of the same input and output on the training split as the
+# run itself did (augmentation, loss, class weights, optimizer; cosine to 0), with a line for each epoch.
+FineTune = Callable[["keras.Model", int, float], None]
+
+
+@dataclass(frozen=True)
+class Exportable:
+    """A trained model and what it takes to export it.
+
+    Attributes:
+        model: float32, (batch, height, width, channels) in [0, 255] -> logits (batch, classes).
+        splits: The data; `train` to calibrate with, `val` to choose by, `test` to report.
+        probabilities: float32 (n, classes), Keras' own on the test split.
+        seed: Of whatever is drawn.
+        fine_tune: Trains a variant of the model a little more.
+    """
+
+    model: "keras.Model"
+    splits: Splits
+    probabilities: "np.ndarray"
+    seed: int
+    fine_tune: FineTune
 
 
 @dataclass(frozen=True)
@@ -40,5 +64,5 @@ class Exported:
     latency_ms_p95: float
 
 
-# (model, test split, Keras' probabilities on it, class names, folder) -> one entry for each file
-Export = Callable[["keras.Model", Split, "np.ndarray", tuple[str, ...], Path], list[Exported]]
+# (what to export, folder) -> one entry for each file
+Export = Callable[[Exportable, Path], list[Exported]]

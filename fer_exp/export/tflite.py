@@ -1,18 +1,15 @@
 """`.tflite` files, each evaluated again on the test split with the interpreter that phones use."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from fer_exp.dataset import Split
-from fer_exp.export import Export, Exported
+from fer_exp.export import Export, Exportable, Exported
 from fer_exp.litert import Interpreter, Kind, convert
 from fer_exp.signature import PositiveInt
-
-if TYPE_CHECKING:
-    import keras
 
 
 def build(*, kinds: Annotated[list[Kind], Field(min_length=1)], latency_calls: PositiveInt) -> Export:
@@ -23,15 +20,14 @@ def build(*, kinds: Annotated[list[Kind], Field(min_length=1)], latency_calls: P
         latency_calls: Calls at batch 1 over which the latency is measured, >= 1.
     """
 
-    def export(
-        model: "keras.Model", test: Split, probabilities: np.ndarray, class_names: tuple[str, ...], folder: Path
-    ) -> list[Exported]:
+    def export(exportable: Exportable, folder: Path) -> list[Exported]:
         folder.mkdir(parents=True, exist_ok=True)
+        splits = exportable.splits
         results = []
         for kind in dict.fromkeys(kinds):
             path = folder / f"{kind}.tflite"
-            path.write_bytes(convert(model, kind, class_names))
-            results.append(_measure(path, kind, test, probabilities, latency_calls))
+            path.write_bytes(convert(exportable.model, kind, splits.class_names, splits.train.images[:300]))
+            results.append(_measure(path, kind, splits.test, exportable.probabilities, latency_calls))
         return results
 
     return export

@@ -6,9 +6,9 @@ import pytest
 from contracts import node
 
 from fer_exp import config
-from fer_exp.dataset import Split
+from fer_exp.dataset import Split, Splits
 from fer_exp.errors import ConfigError
-from fer_exp.export import Exported
+from fer_exp.export import Exportable, Exported
 from fer_exp.litert import Interpreter, read_labels
 
 NAMES = ("angry", "happy", "sad")
@@ -30,7 +30,9 @@ def exported(
     model = config.build(node("model", "cnn", widths=[4, 4], head_units=32), (16, 16, 1), 3)
     export = config.build(node("export", "tflite", kinds=["float32", "dynamic", "float32"], latency_calls=5))
     folder = tmp_path_factory.mktemp("run") / "tflite"
-    found: list[Exported] = export(model, Split(IMAGES, labels), probabilities, NAMES, folder)
+    split = Split(IMAGES, labels)
+    splits = Splits(split, split, split, NAMES, "", "made here")
+    found: list[Exported] = export(Exportable(model, splits, probabilities, 0, lambda *_: None), folder)
     return found
 
 
@@ -59,5 +61,7 @@ def test_size_and_latency_have_the_units_of_their_names(exported: list[Exported]
 
 
 def test_a_kind_that_does_not_exist_is_refused_with_those_that_do() -> None:
-    with pytest.raises(ConfigError, match=r"`export.kinds.0` must be 'float32' or 'dynamic'. Received: .*'int4'"):
+    with pytest.raises(
+        ConfigError, match=r"`export.kinds.0` must be 'float32', 'float16', 'dynamic' or 'int8'. Received: .*'int4'"
+    ):
         config.build(node("export", "tflite", kinds=["int4"]))
