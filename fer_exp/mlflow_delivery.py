@@ -4,7 +4,9 @@ Called by `tracking.mlflow` alone. Metrics carry the time they were measured at,
 server's table; files are overwritten; a logged model is looked for before one is made.
 """
 
+import random
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +24,8 @@ from fer_exp.outbox import NOTHING, AwayError, Record, RefusedError, inside
 _PARAMS_OR_TAGS, _METRICS = 100, 500  # in one call; a server takes 100 and 1,000
 _TOO_LATE, _TOO_MANY, _SERVERS_FAULT = 408, 429, 500  # statuses of HTTP
 _MOST_LETTERS = 300  # of a reason
+_COLLISIONS = 8  # tries of one record
+_COLLISION = re.compile("UniqueViolation|UNIQUE constraint failed|Duplicate entry")  # PostgreSQL, SQLite, MySQL
 # As in "[Errno 111] Connection refused", "ConnectionResetError(104, 'Connection reset by peer')" and the like.
 _OF_THE_SYSTEM = re.compile(r"""(?:\[Errno -?\d+\] |Error\(\d+, ['"]|Disconnected\(['"])([^'"()]+)""")
 
@@ -74,7 +78,7 @@ class Delivery:
                 if record["kind"] not in self._kinds:
                     raise RefusedError(f"this version does not know records of kind {record['kind']}")
                 try:
-                    self._kinds[record["kind"]](record)
+                    _despite_collisions(self._kinds[record["kind"]], record)
                 except (KeyError, TypeError, AttributeError) as error:
                     raise RefusedError(f"the record is not what it should be: {error!r}") from error
 
@@ -152,6 +156,23 @@ class Delivery:
 
     def _status(self, record: Record) -> None:
         self._client.set_terminated(self._run_id, record["status"], record["time"])
+
+
+def _despite_collisions(deliver: Callable[[Record], None], record: Record) -> None:
+    """Delivers once more where another writer has made the same row (of a data set, say) between a look and an insert.
+
+    MLflow looks whether a data set is there and inserts it if not, without a lock: jobs of a sweep that begin in the
+    same moment collide, and the database refuses all but one. The next look finds what the other has made.
+    """
+    for attempt in range(1, _COLLISIONS + 1):
+        try:
+            deliver(record)
+        except MlflowException as error:
+            if attempt == _COLLISIONS or not _COLLISION.search(str(error)):
+                raise
+            time.sleep(random.uniform(0, 0.1 * attempt))  # noqa: S311 (apart, or they collide again)
+        else:
+            return
 
 
 @contextmanager

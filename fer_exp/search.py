@@ -61,6 +61,7 @@ def run(
         ConfigError: If the search as a whole breaks a rule; nothing has run then.
         SweepError: If more trials failed than may.
     """
+    folder = Path(str(cfg.hydra.sweep.dir)).absolute() / "search"  # asked for now: later jobs take over its time
     opened = _open(cfg, loader, arguments)
     done = opened.study
     _say(f"Study {done.study_name} in {without_password(opened.url)}")
@@ -70,7 +71,6 @@ def run(
     _say(f"{before} of {opened.search.n_trials} trials were done before, searching {', '.join(opened.space.searched)}")
     with trial.handed_on(opened.url, done.study_name, opened.search.pruner, opened.epochs):
         failures = _work(opened, launcher)
-    folder = Path(str(cfg.hydra.sweep.dir)).absolute() / "search"
     sentences = search_report.write(folder, done, opened.space, opened.metric, _places(cfg))
     for sentence in [*sentences, f"Trials, pictures and the best command are in {folder}"]:
         _say(sentence)

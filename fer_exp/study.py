@@ -13,7 +13,7 @@ import optuna
 from filelock import FileLock
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import make_url
+from sqlalchemy import create_engine, inspect, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from fer_exp import owner
@@ -24,6 +24,7 @@ from fer_exp.search_space import Choice, Interval
 PRUNED_AFTER = "pruned_after_epoch"  # which a trial says of itself before its process ends
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 _METRIC = "metric"
+_TABLE_OF_MLFLOW = "experiments"
 _SQLITE = "sqlite:///"
 # How long a driver waits: for other writers of a file, for a server that does not answer.
 _PATIENCE_SECONDS = {"sqlite": {"timeout": 60}, "postgresql": {"connect_timeout": 10}, "mysql": {"connect_timeout": 10}}
@@ -49,7 +50,7 @@ def open_storage(url: str) -> optuna.storages.BaseStorage:
         url: As from `url_of`.
 
     Raises:
-        ConfigError: If it cannot be reached, or was made by another version of Optuna.
+        ConfigError: If it cannot be reached, holds the runs of MLflow, or was made by another version of Optuna.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     file = Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None
@@ -57,6 +58,16 @@ def open_storage(url: str) -> optuna.storages.BaseStorage:
         raise ConfigError([f"`hydra.sweeper.storage` must lie in an existing folder. Received: {url}."])
     try:
         backend = make_url(url).get_backend_name()
+        engine = create_engine(url, connect_args=_PATIENCE_SECONDS.get(backend, {}))
+        if (file is None or file.is_file()) and inspect(engine).has_table(_TABLE_OF_MLFLOW):
+            # Both keep the version of their tables in a table of the same name.
+            raise ConfigError(
+                [
+                    "`hydra.sweeper.storage` must be a database of its own, not the one that MLflow keeps runs in: "
+                    f"make another beside it. Received: {without_password(url)}."
+                ]
+            )
+        engine.dispose()
         # First use of a file makes its tables, and two processes doing that at once break each other.
         with FileLock(f"{file}.lock") if file else nullcontext():
             return optuna.storages.RDBStorage(url, {"connect_args": _PATIENCE_SECONDS.get(backend, {})})

@@ -90,7 +90,9 @@ def mlflow_server(folder: Path, database: str | None = None) -> Iterator[Server]
 
 @contextmanager
 def postgresql() -> Iterator[str]:
-    """Runs a PostgreSQL of its own on loopback and gives the URI of an empty database with its password.
+    """Runs a PostgreSQL of its own on loopback and gives the URI of an empty database `mlflow` with its password.
+
+    Another empty database beside it is called `optuna`.
 
     Raises:
         FileNotFoundError: If it is not installed.
@@ -117,7 +119,8 @@ def postgresql() -> Iterator[str]:
         options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
         call("pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "start")
         try:
-            call("createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "fer_exp", "mlflow")
+            for database in ("mlflow", "optuna"):
+                call("createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "fer_exp", database)
             yield f"postgresql+psycopg2://fer_exp:{password}@127.0.0.1:{port}/mlflow"
         finally:
             call("pg_ctl", "-D", data, "-m", "fast", "-w", "stop")

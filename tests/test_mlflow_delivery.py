@@ -1,13 +1,21 @@
 """What goes wrong in a call to MLflow is either the server's affair, and tried again, or told."""
 
 import sqlite3
+from pathlib import Path
+from typing import cast
 
+import mlflow
 import pytest
 import requests
 from mlflow.exceptions import MlflowException, RestException
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, PERMISSION_DENIED, TEMPORARILY_UNAVAILABLE
+from mlflow.protos.databricks_pb2 import (
+    BAD_REQUEST,
+    INVALID_PARAMETER_VALUE,
+    PERMISSION_DENIED,
+    TEMPORARILY_UNAVAILABLE,
+)
 
-from fer_exp.mlflow_delivery import answered
+from fer_exp.mlflow_delivery import Delivery, answered
 from fer_exp.outbox import AwayError, RefusedError
 
 
@@ -67,3 +75,39 @@ def test_a_no_is_told(error: Exception) -> None:
 def test_a_defect_stays_one() -> None:
     with pytest.raises(sqlite3.ProgrammingError), answered():
         raise sqlite3.ProgrammingError("ours")
+
+
+class Colliding:
+    """A client whose first calls are refused because another writer was faster."""
+
+    def __init__(self, message: str, collisions: int) -> None:
+        self.message, self.collisions, self.calls = message, collisions, 0
+
+    def log_inputs(self, run_id: str, datasets: object) -> None:
+        self.calls += 1
+        if self.calls <= self.collisions:
+            raise MlflowException(self.message, BAD_REQUEST)
+
+
+DATA = {"kind": "data", "sets": {}}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        '(psycopg2.errors.UniqueViolation) duplicate key value violates unique constraint "dataset_pk"',
+        "(sqlite3.IntegrityError) UNIQUE constraint failed: datasets.experiment_id",
+    ],
+)
+def test_two_writers_of_the_same_data_set_do_not_fail_each_other(message: str, tmp_path: Path) -> None:
+    client = Colliding(message, collisions=2)
+    Delivery(cast(mlflow.MlflowClient, client), "run", "1", tmp_path)([DATA])
+    assert client.calls == 3
+
+
+def test_what_collides_again_and_again_and_what_is_wrong_otherwise_is_told(tmp_path: Path) -> None:
+    for message, calls in (("UNIQUE constraint failed: datasets", 8), ("no such run", 1)):
+        client = Colliding(message, collisions=100)
+        with pytest.raises(RefusedError, match=message):
+            Delivery(cast(mlflow.MlflowClient, client), "run", "1", tmp_path)([DATA])
+        assert client.calls == calls

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
 from fer_exp import study
 from fer_exp.errors import ConfigError
@@ -45,6 +46,15 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "optuna.db").write_text("something else " * 100)
     with pytest.raises(ConfigError, match="file is not a database"):
         study.open_storage(f"sqlite:///{tmp_path}/optuna.db")
+
+
+def test_the_database_of_the_runs_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path}/mlflow.db")
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text("CREATE TABLE experiments (name TEXT)"))
+    with pytest.raises(ConfigError, match="must be a database of its own, not the one that MLflow keeps runs in"):
+        study.open_storage(f"sqlite:///{tmp_path}/mlflow.db")
+    assert sqlalchemy.inspect(engine).get_table_names() == ["experiments"]
 
 
 def test_values_are_drawn_from_what_was_given() -> None:
