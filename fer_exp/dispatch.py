@@ -50,7 +50,24 @@ def launch(
     """
     run_all: Launch = config.build(node)
     plain_sweep = str(cfg.hydra.sweeper["_target_"]).endswith(".BasicSweeper")
-    outcomes: dict[int, Outcome] = {}
+    outcomes, jobs, problems = _sorted(loader, cfg, job_overrides, first_number)
+    if problems and plain_sweep:
+        raise ConfigError(problems)
+    if jobs:
+        with closing(run_all(jobs)) as ended:  # whatever happens here, no job is left running
+            outcomes += _told(ended, len(jobs))
+    in_order = sorted(outcomes, key=lambda outcome: outcome.number)
+    sweep.current().outcomes += in_order
+    return [
+        _as_return(outcome, overrides, plain_sweep) for outcome, overrides in zip(in_order, job_overrides, strict=True)
+    ]
+
+
+def _sorted(
+    loader: ConfigLoader, cfg: DictConfig, job_overrides: Sequence[Sequence[str]], first_number: int
+) -> tuple[list[Outcome], list[Job], list[str]]:
+    """Returns the outcomes that are known without running anything, the jobs that are to run, and what is wrong."""
+    outcomes: list[Outcome] = []
     jobs: list[Job] = []
     problems: dict[str, None] = {}
     finished = sweep.current().finished()
@@ -61,25 +78,15 @@ def launch(
             identity = fingerprint.of(_checked(job_cfg).model_dump())
         except ConfigError as error:
             problems |= dict.fromkeys(f"{problem} (job {number}: {name})" for problem in error.problems)
-            outcomes[number] = Outcome(number, name, error.exit_code, math.nan, str(error), 0.0)
+            outcomes.append(Outcome(number, name, error.exit_code, math.nan, str(error), 0.0))
             continue
         if finished.get(identity):
             run_id, value = finished[identity].pop()
             print(f"job {number}: {name}: finished before as run {run_id}, left out", flush=True)
-            outcomes[number] = Outcome(number, name, 0, value, "", 0.0)
+            outcomes.append(Outcome(number, name, 0, value, "", 0.0))
         else:
             jobs.append(_job(cfg, overrides, number, name, _folder_of(job_cfg)))
-    if problems and plain_sweep:
-        raise ConfigError(list(problems))
-    if jobs:
-        with closing(run_all(jobs)) as ended:  # whatever happens here, no job is left running
-            for outcome in _told(ended, len(jobs)):
-                outcomes[outcome.number] = outcome
-    in_order = [outcomes[number] for number in sorted(outcomes)]
-    sweep.current().outcomes += in_order
-    return [
-        _as_return(outcome, overrides, plain_sweep) for outcome, overrides in zip(in_order, job_overrides, strict=True)
-    ]
+    return outcomes, jobs, list(problems)
 
 
 def _name(overrides: Sequence[str]) -> str:
