@@ -3,21 +3,23 @@
 Called by the export options and the tests. It must not know experiments, data sets or tracking.
 """
 
-import io
+import re
 import tempfile
 import time
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from fer_exp.errors import ExportError
+from fer_exp.model_file import with_labels
+
 if TYPE_CHECKING:
     import keras
+    import tensorflow as tf
 
 Kind = Literal["float32", "float16", "dynamic", "int8"]
-LABELS = "labels.txt"
 
 
 def convert(
@@ -40,7 +42,7 @@ def convert(
         The file's content.
 
     Raises:
-        ConverterError: TensorFlow's own, if the model needs other operations; its message names them.
+        ExportError: If the model needs other operations; the message names them.
         ValueError: If `int8` is asked for without images to calibrate with.
     """
     import keras
@@ -68,29 +70,53 @@ def convert(
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             converter.representative_dataset = lambda: ([image] for image in pixels)
             converter.inference_input_type = converter.inference_output_type = tf.uint8
-        content = converter.convert()
-    return with_labels(content, class_names)
+        return with_labels(_converted(converter), class_names)
 
 
-def with_labels(content: bytes, class_names: tuple[str, ...]) -> bytes:
-    """Appends `labels.txt`, one name a line, as a zip, which interpreters ignore and Android's readers find.
+def _converted(converter: "tf.lite.TFLiteConverter") -> bytes:
+    from tensorflow.lite.python.convert_phase import ConverterError
 
-    Source:
-        https://ai.google.dev/edge/litert/models/metadata (associated files).
+    try:
+        content: bytes = converter.convert()
+    except ConverterError as error:
+        missing = re.search(r"^(?:TF Select|Custom) ops: (.+)$", str(error), re.MULTILINE)
+        if missing is None:
+            raise  # a defect of the converter or ours, whose whole text is needed
+        raise ExportError(
+            "A `.tflite` file must do with the built-in operations of LiteRT. "
+            f"Received: a model that needs {missing.group(1)}. Build the model without it, or use export=none."
+        ) from error
+    return content
+
+
+def require_full_integer(path: Path) -> None:
+    """Looks into a written file and refuses one that computes with floats anywhere.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ExportError: If a tensor is float; the message names the operations that use it.
     """
-    # Appending to the flatbuffer keeps the offsets inside the zip relative to the start of the whole file.
-    buffer = io.BytesIO(content)
-    buffer.seek(0, io.SEEK_END)
-    with zipfile.ZipFile(buffer, "a", compression=zipfile.ZIP_STORED) as archive:
-        # A fixed date makes equal models equal files.
-        archive.writestr(zipfile.ZipInfo(LABELS, date_time=(1980, 1, 1, 0, 0, 0)), "\n".join(class_names) + "\n")
-    return buffer.getvalue()
+    from ai_edge_litert.interpreter import Interpreter as LiteRT
+    from ai_edge_litert.interpreter import OpResolverType
 
-
-def read_labels(path: Path) -> tuple[str, ...]:
-    """Returns the class names inside a `.tflite` file."""
-    with zipfile.ZipFile(path) as archive:
-        return tuple(archive.read(LABELS).decode("utf-8").splitlines())
+    # Without delegates, which put operations of their own in the place of those in the file.
+    interpreter = LiteRT(
+        model_path=str(path), experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    )
+    floats = {d["index"] for d in interpreter.get_tensor_details() if np.issubdtype(d["dtype"], np.floating)}
+    if floats:
+        used_by = {
+            operation["op_name"]
+            for operation in interpreter._get_ops_details()  # there is no public list of operations
+            if floats & {*operation["inputs"], *operation["outputs"]}
+        }
+        named = ", ".join(sorted(used_by - {"QUANTIZE", "DEQUANTIZE"} or used_by))
+        raise ExportError(
+            f"A full-integer file must hold no float tensor. Received: {len(floats)} of them, in {named}, which "
+            "LiteRT has no integer version of. Build the model without it, or export float32, float16 or dynamic."
+        )
 
 
 @dataclass(frozen=True)

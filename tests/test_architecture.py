@@ -12,7 +12,7 @@ from fer_exp.config import GROUPS
 
 PACKAGE = ROOT / "fer_exp"
 FLOORS = [
-    {"errors", "emotions", "signature", "owner", "fingerprint", "process"},
+    {"errors", "emotions", "signature", "owner", "fingerprint", "process", "model_file"},
     {
         "explain",
         "metrics",
@@ -31,6 +31,7 @@ FLOORS = [
         "workers",
         "cluster",
         "litert",
+        "calibration",
         "image_files",
         "submission",
         "figure_style",

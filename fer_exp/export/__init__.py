@@ -8,7 +8,7 @@ logged.
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from fer_exp.dataset import Splits
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
+
+Kind = Literal["float32", "float16", "dynamic", "int8"]
 
 # (model, epochs, peak learning rate) -> None: fits a model of the same input and output on the training split as the
 # run itself did (augmentation, loss, class weights, optimizer; cosine to 0), with a line for each epoch.

@@ -9,7 +9,8 @@ from fer_exp import config
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import ConfigError
 from fer_exp.export import Exportable, Exported
-from fer_exp.litert import Interpreter, read_labels
+from fer_exp.litert import Interpreter
+from fer_exp.model_file import read_labels
 
 NAMES = ("angry", "happy", "sad")
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 16, 16, 1), dtype=np.uint8)
