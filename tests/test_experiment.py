@@ -92,7 +92,7 @@ def test_the_run_is_finished_and_named_after_what_differs(finished: Finished) ->
 
 def test_everything_lands_in_the_working_directory(finished: Finished) -> None:
     assert finished.run.info.artifact_uri.startswith((finished.folder / "mlartifacts").as_uri())
-    assert len(list((finished.folder / "outputs").glob("*/*/figures/*.png"))) == 5
+    assert len(list((finished.folder / "outputs").glob("*/*/figures/*.png"))) == 6
 
 
 def test_each_epoch_is_measured_once(finished: Finished) -> None:
@@ -155,6 +155,9 @@ def test_the_tflite_files_prove_themselves(finished: Finished) -> None:
     assert metrics["tflite/float32/agreement"] == 1.0
     assert metrics["tflite/float32/accuracy"] == pytest.approx(metrics["test/accuracy"])
     assert metrics["tflite/dynamic/agreement"] > 0.8
+    table = pd.read_csv(finished.artifact("tables/exports.csv"))
+    assert table["kind"].tolist() == ["float32", "dynamic"]
+    assert finished.run.info.run_id in finished.artifact("tflite/model_card.md").read_text()
 
 
 def test_the_whole_resolved_configuration_is_recorded(finished: Finished) -> None:
