@@ -132,6 +132,7 @@ def test_the_pictures_can_be_opened_and_the_tables_read(finished: Finished) -> N
             "confidently_wrong",
             "confusion_matrix_counts",
             "confusion_matrix_normalized",
+            "exports",
             "training_curves",
             "training_samples",
         )
