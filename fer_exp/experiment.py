@@ -91,9 +91,9 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
                 training.forget(folder)
                 return pruned.value
             evaluation = _evaluate(experiment, splits, trained, folder, tracked)
+            tracked.log_model(trained.model, splits.image_shape)  # first: some models cannot be exported
             facts = publication.facts(experiment, name, tracked.run_id, tags)
             _export(experiment, splits, parts, trained, evaluation, facts, folder, screen, tracked)
-            tracked.log_model(trained.model, splits.image_shape)
             _log_folders(folder, tracked)
             screen.print(console.result_table(_findings(trained, evaluation, folder, tracker)))
         training.forget(choice.folder)  # what is FINISHED is not continued, and a sweep's snapshots would fill the disk

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -218,7 +218,12 @@ class Interpreter:
         return Latency(float(p50), float(p95))
 
     def _tensor(self, image: np.ndarray) -> np.ndarray:
-        return image[None].astype(self._input["dtype"])
+        dtype, scale = self._input["dtype"], self.input.scale
+        if not scale or self.input == replace(self.input, dtype="uint8", scale=1.0, zero_point=0):
+            return image[None].astype(dtype)
+        limits = np.iinfo(dtype)  # of a file that somebody else made
+        steps = np.rint(image[None] / np.float32(scale)) + self.input.zero_point
+        return np.clip(steps, limits.min, limits.max).astype(dtype)
 
 
 def predict(

@@ -206,3 +206,15 @@ def test_weights_of_int8_have_a_scale_for_each_channel(files: dict[str, Path]) -
 def test_the_bytes_of_the_input_and_the_scale_of_the_output_are_told(files: dict[str, Path]) -> None:
     assert Interpreter(files["int8"]).output == Port((1, 3), "uint8", 1 / 256, 0)
     assert Interpreter(files["float16"]).input == Port((1, 16, 16, 1), "float32", 0.0, 0)
+
+
+def test_a_file_of_somebody_else_gets_the_steps_its_scale_asks_for(
+    model: keras.Model, images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calibrated on images up to 63, a byte is worth a quarter; what lies beyond cannot be told from 63."""
+    monkeypatch.setattr(litert, "_of_full_range", lambda images: images)
+    (tmp_path / "a.tflite").write_bytes(convert(model, "int8", NAMES, np.minimum(images, 63)))
+    interpreter = Interpreter(tmp_path / "a.tflite")
+    assert interpreter.input.scale == pytest.approx(63 / 255)
+    assert interpreter._tensor(np.full((16, 16, 1), 42, np.uint8))[0, 0, 0, 0] == 170  # 42 / (63 / 255)
+    assert interpreter._tensor(np.full((16, 16, 1), 200, np.uint8))[0, 0, 0, 0] == 255

@@ -111,7 +111,7 @@ def test_a_file_that_falls_short_on_validation_is_not_published_whatever_the_tes
     drop = 1 - entry.val.accuracy
     assert entry.val_gap.accuracy == pytest.approx(drop)
     assert entry.withheld == (
-        f"validation accuracy is {100 * drop:.2f} points below Keras', and export.max_accuracy_drop=0.02 allows 2"
+        f"validation accuracy is {100 * drop:.2f} points below Keras', and export.max_accuracy_drop=0.01 allows 1"
     )
     assert entry.numbers()["published"] == 0
     assert not (tmp_path / "tflite").exists()
