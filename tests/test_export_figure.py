@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from PIL import Image
 
 from fer_exp.export_figure import front, trade_offs
@@ -26,15 +27,18 @@ def test_the_front_is_what_no_other_beats() -> None:
     assert front(cost, worth).tolist() == [True, True, False, False, True]
 
 
-def lines_and_names(figure: object, panel: int) -> tuple[list[float], list[str]]:
-    axes = figure.axes[panel]  # type: ignore[attr-defined]
-    return axes.lines[0].get_xdata().tolist(), [text.get_text() for text in axes.texts]
+def line_and_names(figure: Figure, panel: int) -> tuple[list[float], list[str]]:
+    axes = figure.axes[panel]
+    return axes.lines[0].get_xdata().tolist(), axes.get_xlabel().splitlines()[1:]
 
 
-def test_the_line_runs_along_the_published_front_of_each_cost() -> None:
+def test_the_line_runs_along_the_published_front_of_each_cost_and_says_who_is_on_it() -> None:
     figure = trade_offs(FILES, "Files")
-    assert lines_and_names(figure, 0) == ([1.0, 1.2, 4.1], ["seed=0", "seed=1", "seed=1"])
-    assert lines_and_names(figure, 1) == ([0.3, 1.0, 1.1], ["seed=0", "seed=0", "seed=1"])
+    by_size = ["1  seed=0, int8", "2  seed=1, dynamic", "3  seed=1, float32"]
+    assert line_and_names(figure, 0) == ([1.0, 1.2, 4.1], by_size)
+    by_latency = ["1  seed=0, int8", "2  seed=0, float32", "3  seed=1, float32"]
+    assert line_and_names(figure, 1) == ([0.3, 1.0, 1.1], by_latency)
+    assert [text.get_text() for text in figure.axes[0].texts] == ["1", "2", "3"]
     assert figure.axes[1].get_xscale() == "log"  # 0.29 to 5 is more than a decade
     assert figure.axes[0].get_xscale() == "linear"
     assert "1 withheld (hollow)" in figure.texts[1].get_text()
@@ -50,3 +54,23 @@ def test_one_file_that_is_withheld_can_be_drawn(tmp_path: Path) -> None:
     save(trade_offs(FILES.iloc[[3]], "Files"), tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as picture:
         assert min(picture.size) > 300
+
+
+def test_files_of_one_run_are_told_apart_by_colour_alone() -> None:
+    assert line_and_names(trade_offs(FILES.assign(name=""), "Files"), 0)[1] == []
+
+
+def test_a_long_front_is_listed_in_part() -> None:
+    steps = np.arange(15)
+    many = pd.DataFrame(
+        {
+            "name": [f"seed={n}" for n in steps],
+            "kind": "a kind of another version",
+            "val_accuracy": 0.5 + steps / 100,
+            "size_mb": 1.0 + steps,
+            "latency_ms_p50": 1.0 + steps,
+            "published": 1.0,
+        }
+    )
+    names = line_and_names(trade_offs(many, "Files"), 0)[1]
+    assert (len(names), names[-1]) == (13, "and 3 more")
