@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from exportables import small
 
 from fer_exp import litert, usage
+from fer_exp.emotions import EMOTIONS
 from fer_exp.usage import Call
 
 NAMES = ("angry", 'the "$happy"', "sad")
@@ -136,3 +138,8 @@ def test_the_cpp_lines_compile_without_a_warning_and_read_bytes_without_a_sign(
     numbers, error = re.match(r"((?:\S+ ){3})(.*)", said).groups()  # type: ignore[union-attr]
     assert [float(number) for number in numbers.split()] == pytest.approx(expected)
     assert error == "the model cannot be read"
+
+
+def test_the_guide_to_devices_prints_the_same_lines() -> None:
+    call = Call("int8.tflite", (48, 48, 1), EMOTIONS, True, 1 / 256, 0)
+    assert f"```kotlin\n{usage.kotlin(call)}```" in (ROOT / "docs" / "on_device.md").read_text()
