@@ -37,6 +37,10 @@ class TrackingError(UserError):
     """The tracking server cannot be reached or refuses the run."""
 
 
+class ExportError(UserError):
+    """The model cannot be exported as it was asked for."""
+
+
 class ComparisonError(UserError):
     """The runs that were named cannot be compared."""
 

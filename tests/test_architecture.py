@@ -12,7 +12,7 @@ from fer_exp.config import GROUPS
 
 PACKAGE = ROOT / "fer_exp"
 FLOORS = [
-    {"errors", "emotions", "signature", "owner", "fingerprint", "process"},
+    {"errors", "emotions", "signature", "owner", "fingerprint", "process", "model_file"},
     {
         "explain",
         "metrics",
@@ -31,6 +31,8 @@ FLOORS = [
         "workers",
         "cluster",
         "litert",
+        "calibration",
+        "usage",
         "image_files",
         "submission",
         "figure_style",
@@ -40,6 +42,8 @@ FLOORS = [
         "mlflow_system",
     },
     {
+        "benchmark",
+        "export_figure",
         "config",
         "pixel_csv",
         "figure",
@@ -50,7 +54,7 @@ FLOORS = [
         "mlflow_delivery",
         "study",
     },
-    {"mlflow_run", "mlflow_store"},
+    {"mlflow_run", "mlflow_store", "proof"},
     {*GROUPS, "launcher", "sweeper", "sampler", "pruner"},
     {
         "commandline",
@@ -64,9 +68,11 @@ FLOORS = [
         "precision",
         "trial",
         "search_report",
+        "export_table",
+        "sweep_exports",
     },
-    {"assembly", "features", "continuation", "resume", "store", "search"},
-    {"training"},
+    {"assembly", "features", "continuation", "resume", "store", "search", "model_card"},
+    {"training", "publication"},
     {"experiment", "sweep"},
     {"__main__", "doctor", "dispatch", "compare", "sync"},
 ]

@@ -1,6 +1,7 @@
 """A `.tflite` file answers as the Keras model does, carries its labels, and needs nothing but built-in operations."""
 
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
@@ -10,8 +11,10 @@ import pytest
 import tensorflow as tf
 from contracts import node
 
-from fer_exp import config
-from fer_exp.litert import Interpreter, Kind, convert, read_labels, with_labels
+from fer_exp import config, litert
+from fer_exp.errors import ExportError
+from fer_exp.litert import Interpreter, Kind, Port, convert, predict, require_full_integer
+from fer_exp.model_file import read_labels
 
 NAMES = ("angry", "happy", "sad")
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -111,30 +114,107 @@ def test_labels_are_read_from_the_file_by_us_and_by_any_zip_reader(files: dict[s
         assert archive.read("labels.txt") == b"angry\nhappy\nsad\n"
 
 
-def test_labels_outside_ascii_survive(tmp_path: Path) -> None:
-    path = tmp_path / "a.tflite"
-    path.write_bytes(with_labels(b"any content", ("wütend", "幸せ")))
-    assert read_labels(path) == ("wütend", "幸せ")
-    assert path.read_bytes().startswith(b"any content")
-
-
 def test_the_same_model_gives_the_same_file(model: keras.Model, files: dict[str, Path]) -> None:
     assert convert(model, "float32", NAMES) == files["float32"].read_bytes()
 
 
-def test_a_model_that_needs_other_operations_fails_and_names_them() -> None:
-    class Inverse(keras.layers.Layer):
-        def call(self, x: tf.Tensor) -> tf.Tensor:
-            return tf.linalg.inv(x)
+class Apply(keras.layers.Layer):
+    """A layer of one TensorFlow function."""
 
-    inputs = keras.Input((3, 3, 1))
-    x = Inverse()(keras.layers.Reshape((3, 3))(inputs))
-    model = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(x)))
-    with pytest.raises(Exception, match="MatrixInverse") as caught:
-        convert(model, "float32", NAMES)
-    assert type(caught.value).__name__ == "ConverterError"
+    def __init__(self, function: Callable[[tf.Tensor], tf.Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        return self.function(x)
+
+
+def model_of(function: Callable[[tf.Tensor], tf.Tensor]) -> keras.Model:
+    inputs = keras.Input((4, 4, 1))
+    return keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(Apply(function)(inputs / 255.0))))
+
+
+@pytest.mark.parametrize("kind", ["float32", "int8"])
+def test_a_model_that_needs_other_operations_is_refused_and_they_are_named(kind: Kind) -> None:
+    message = r"must do with the built-in operations.*Received: a model that needs Atan\. Build the model without it"
+    with pytest.raises(ExportError, match=message):
+        convert(model_of(tf.atan), kind, NAMES, np.zeros((4, 4, 4, 1), np.uint8))
+
+
+def test_an_operation_without_an_integer_version_is_found_in_the_written_file_and_named(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (8, 4, 4, 1), np.uint8)
+    (tmp_path / "a.tflite").write_bytes(convert(model_of(tf.sin), "int8", NAMES, images))
+    message = r"must hold no float tensor. Received: 2 of them, in SIN, .* export float32, float16 or dynamic"
+    with pytest.raises(ExportError, match=message):
+        require_full_integer(tmp_path / "a.tflite")
+
+
+def test_a_file_of_integers_alone_passes(files: dict[str, Path]) -> None:
+    require_full_integer(files["int8"])
+    with pytest.raises(ExportError, match="no float tensor"):
+        require_full_integer(files["dynamic"])
 
 
 def test_latency_is_measured_in_milliseconds(files: dict[str, Path], images: np.ndarray) -> None:
     latency = Interpreter(files["float32"]).latency(images[0], calls=20)
     assert 0 < latency.p50 <= latency.p95
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_several_interpreters_give_the_bytes_of_one(kind: str, files: dict[str, Path]) -> None:
+    images = np.random.default_rng(2).integers(0, 256, (150, 16, 16, 1), dtype=np.uint8)
+    done: list[int] = []
+    together = predict(files[kind], images, 3, done.append)
+    np.testing.assert_array_equal(together, Interpreter(files[kind]).predict(images))
+    assert done == [64, 64, 22]
+
+
+def test_an_interrupt_of_many_answers_is_not_swallowed(files: dict[str, Path], images: np.ndarray) -> None:
+    def interrupt(count: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        predict(files["float32"], images, 2, interrupt)
+
+
+def test_bytes_go_into_int8_as_they_are_even_if_calibration_saw_dark_images_only(
+    model: keras.Model, images: np.ndarray, tmp_path: Path
+) -> None:
+    dark = images // 4
+    (tmp_path / "a.tflite").write_bytes(convert(model, "int8", NAMES, dark))
+    require_full_integer(tmp_path / "a.tflite")
+    assert Interpreter(tmp_path / "a.tflite").input == Port((1, 16, 16, 1), "uint8", 1.0, 0)
+    assert dark.max() < 64  # the caller's images are left alone
+
+
+def test_a_file_that_would_not_take_bytes_as_they_are_does_not_pass(
+    model: keras.Model, images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(litert, "_of_full_range", lambda images: images)
+    (tmp_path / "a.tflite").write_bytes(convert(model, "int8", NAMES, images // 4))
+    with pytest.raises(ValueError, match="must take bytes as they are"):
+        require_full_integer(tmp_path / "a.tflite")
+
+
+def test_weights_of_int8_have_a_scale_for_each_channel(files: dict[str, Path]) -> None:
+    details = Interpreter(files["int8"])._interpreter.get_tensor_details()
+    # The first depthwise kernel has 1 channel, the first pointwise one 8, the second depthwise one 8 ...
+    scales = [len(d["quantization_parameters"]["scales"]) for d in details if len(d["shape"]) == 4]
+    assert scales.count(8) >= 3
+
+
+def test_the_bytes_of_the_input_and_the_scale_of_the_output_are_told(files: dict[str, Path]) -> None:
+    assert Interpreter(files["int8"]).output == Port((1, 3), "uint8", 1 / 256, 0)
+    assert Interpreter(files["float16"]).input == Port((1, 16, 16, 1), "float32", 0.0, 0)
+
+
+def test_a_file_of_somebody_else_gets_the_steps_its_scale_asks_for(
+    model: keras.Model, images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calibrated on images up to 63, a byte is worth a quarter; what lies beyond cannot be told from 63."""
+    monkeypatch.setattr(litert, "_of_full_range", lambda images: images)
+    (tmp_path / "a.tflite").write_bytes(convert(model, "int8", NAMES, np.minimum(images, 63)))
+    interpreter = Interpreter(tmp_path / "a.tflite")
+    assert interpreter.input.scale == pytest.approx(63 / 255)
+    assert interpreter._tensor(np.full((16, 16, 1), 42, np.uint8))[0, 0, 0, 0] == 170  # 42 / (63 / 255)
+    assert interpreter._tensor(np.full((16, 16, 1), 200, np.uint8))[0, 0, 0, 0] == 255
