@@ -36,8 +36,7 @@ def front(cost: np.ndarray, worth: np.ndarray) -> np.ndarray:
     """
     as_good = (cost[None] <= cost[:, None]) & (worth[None] >= worth[:, None])
     better = (cost[None] < cost[:, None]) | (worth[None] > worth[:, None])
-    beaten: np.ndarray = (as_good & better).any(axis=1)
-    return np.logical_not(beaten)
+    return ~np.asarray((as_good & better).any(axis=1))
 
 
 def trade_offs(files: pd.DataFrame, title: str) -> Figure:

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import mlflow
 import pandas as pd
 import pytest
+from contracts import node
 
-from fer_exp import sweep_exports
+from fer_exp import config, sweep, sweep_exports
+from fer_exp.tracking import Tracker
 
 CHILDREN = pd.DataFrame(
     {
@@ -65,3 +68,22 @@ def test_where_nothing_was_exported_or_less_was_measured_nothing_is_recorded(
     recorder = Recorder(tmp_path)
     sweep_exports.record(recorder, "parent", CHILDREN[columns])  # type: ignore[arg-type]
     assert recorder.calls == 0
+
+
+def test_a_sweep_that_ends_has_them_among_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    tracker: Tracker = config.build(node("tracking", "mlflow", uri=uri, system_metrics=False))
+    tags = {"sweep": "seed", "monitor": "val/accuracy"}
+    with tracker.parent("sweep seed", tags, at_end=lambda run_id: sweep.finish(tracker, run_id)) as parent:
+        for seed, accuracy in ((0, 0.6), (1, 0.7)):
+            with tracker.run(f"seed={seed}", {}, {"sweep.seed": seed}) as child:
+                numbers = {"val_accuracy": accuracy, "size_mb": 1.0, "latency_ms_p50": 0.5, "published": 1.0}
+                child.log_metrics({f"tflite/int8/{name}": value for name, value in numbers.items()})
+    client = mlflow.MlflowClient(uri)
+    assert {entry.path for entry in client.list_artifacts(parent.run_id, "exports")} == {
+        "exports/exports.csv",
+        "exports/exports.png",
+    }
+    table = pd.read_csv(client.download_artifacts(parent.run_id, "exports/exports.csv", str(tmp_path)))
+    assert table["name"].tolist() == ["seed=1", "seed=0"]

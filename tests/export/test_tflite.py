@@ -1,6 +1,7 @@
 """Every file is written, answers again, and is published only if it keeps the accuracy."""
 
 import dataclasses
+import io
 import json
 import zipfile
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from contracts import node
 from exportables import FACTS, NAMES, small
+from rich.console import Console
 
 from fer_exp import __version__, config
 from fer_exp.errors import ConfigError
@@ -104,7 +106,8 @@ def test_a_file_that_falls_short_on_validation_is_not_published_whatever_the_tes
         assert images is val.images  # the gate has no business with other images
         return 0.1 + 0.7 * np.eye(3)[val.labels]
 
-    strict = dataclasses.replace(exportable, predict=perfect)
+    screen = Console(file=io.StringIO(), force_terminal=True, width=100)
+    strict = dataclasses.replace(exportable, predict=perfect, console=screen)
     export = config.build(node("export", "tflite", kinds=["float32"], latency_calls=2, threads=[1]))
     (entry,) = export(strict, tmp_path / "tflite")
     assert entry.test_gap.accuracy == 0.0  # on the test split it is as good as Keras
@@ -117,6 +120,7 @@ def test_a_file_that_falls_short_on_validation_is_not_published_whatever_the_tes
     assert not (tmp_path / "tflite").exists()
     assert entry.path == tmp_path / "withheld" / "float32.tflite"
     assert entry.path.is_file()
+    assert "float32.tflite answers" in screen.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_a_kind_that_does_not_exist_is_refused_with_those_that_do() -> None:
