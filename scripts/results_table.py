@@ -23,7 +23,7 @@ COLUMNS = [
     "minutes",
     "test accuracy (95 %)",
     "test macro-F1 (95 %)",
-    "`.tflite`, MB: float32 / dynamic",
+    "`.tflite`, MB: float32 / dynamic / int8",
     "agreement with Keras",
     "p50, ms",
 ]
@@ -39,8 +39,8 @@ def row(run: Run) -> list[str]:
         value, low, high = (100 * metrics[f"test/{name}{end}"] for end in ("", "_low", "_high"))
         return f"{value:.1f} % ({low:.1f}-{high:.1f})"
 
-    def pair(name: str, scale: float, digits: int) -> str:
-        kinds = [metrics.get(f"tflite/{kind}/{name}") for kind in ("float32", "dynamic")]
+    def files(name: str, scale: float, digits: int) -> str:
+        kinds = [metrics.get(f"tflite/{kind}/{name}") for kind in ("float32", "dynamic", "int8")]
         return " / ".join("-" if value is None else f"{value * scale:.{digits}f}" for value in kinds)
 
     target = run.data.params.get("model._target_")
@@ -52,9 +52,9 @@ def row(run: Run) -> list[str]:
         f"{(run.info.end_time - run.info.start_time) / 60_000:.0f}",
         percent("accuracy"),
         percent("macro_f1"),
-        pair("size_mb", 1, 2),
-        pair("agreement", 1, 4),
-        pair("latency_ms_p50", 1, 2),
+        files("size_mb", 1, 2),
+        files("agreement", 1, 4),
+        files("latency_ms_p50", 1, 2),
     ]
 
 

@@ -40,7 +40,7 @@ def test_the_results_table_shows_each_finished_run_with_its_command(tmp_path: Pa
     assert page.read_text() == f"before\n<!-- results -->\n{written.stdout}<!-- end of results -->\nafter\n"
     (line,) = [line for line in done.stdout.splitlines() if "lr=" in line]
     assert line.startswith(
-        "| cnn | `lr=1e-4` | 1,234 | 5.6 M | 0 | 50.0 % (50.0-50.0) | 50.0 % (50.0-50.0) | 2.00 / - |"
+        "| cnn | `lr=1e-4` | 1,234 | 5.6 M | 0 | 50.0 % (50.0-50.0) | 50.0 % (50.0-50.0) | 2.00 / - / - |"
     )
 
 
