@@ -31,6 +31,8 @@ FLOORS = [
         "workers",
         "cluster",
         "litert",
+        "distilling",
+        "folding",
         "calibration",
         "image_files",
         "submission",
@@ -43,6 +45,7 @@ FLOORS = [
     {
         "config",
         "pixel_csv",
+        "quantization_aware",
         "figure",
         "image_sheets",
         "mixing",
@@ -55,6 +58,7 @@ FLOORS = [
     {*GROUPS, "launcher", "sweeper", "sampler", "pruner"},
     {
         "commandline",
+        "teacher",
         "callbacks",
         "averaging",
         "folds",
