@@ -246,7 +246,7 @@ def _cross_field_problems(experiment: Experiment) -> Iterator[str]:
         )
     if e.option("strategy") == "multi_worker" and e.option("distillation") != "none":
         yield (
-            "`distillation` must be none with strategy=multi_worker: the other processes do not read the tracking store. "
+            "`distillation` must be none with strategy=multi_worker: its other processes read no tracking store. "
             f"Received: distillation={e.option('distillation')}."
         )
     if e.fold is not None and e.fold >= e.folds:

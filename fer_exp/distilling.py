@@ -50,8 +50,8 @@ class Teacher:
 class Student(keras.Model):
     """A model of the layers of another one, which asks a teacher in each training step.
 
-    Made as `Student(inputs, outputs)`; it is given its teacher afterwards, whom Keras does not look into: what Keras sees
-    of a model it trains, counts and saves.
+    Made as `Student(inputs, outputs)`; it is given its teacher afterwards, whom Keras does not look into: what Keras
+    sees of a model it trains, counts and saves.
     """
 
     teacher: Teacher

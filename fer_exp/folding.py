@@ -124,7 +124,8 @@ def folded(network: Network) -> Network:
     """Returns a network that computes the same in inference, of fewer kinds of layers.
 
     Separable convolutions and scalings of pixels become two layers, activations layers of their own, and batch
-    normalisation goes into the layer before it. Penalties on weights are left out: the weights have other magnitudes now.
+    normalisation goes into the layer before it. Penalties on weights are left out: the weights have other
+    magnitudes now.
 
     Args:
         network: From `read`.

@@ -1,7 +1,7 @@
 """Quantisation-aware training: a network that computes as its int8 file will, and learns to do it well.
 
-Called by the `int8_qat` export. Batch normalisation is folded first. Then every kernel is rounded to the int8 grid of its
-output channel, and every activation to the uint8 grid of its tensor, in exactly those places where the converter puts
+Called by the `int8_qat` export. Batch normalisation is folded first. Then every kernel is rounded to the int8 grid of
+its output channel, and every activation to the grid of its tensor, in exactly those places where the converter puts
 integers. Gradients pass through the rounding. It must not know data sets, losses or files.
 
 Source:

@@ -1,7 +1,7 @@
 """From ids of finished runs to a teacher: its models are fetched, and refused if they do not fit the data.
 
-Called by `experiment` before a run is recorded. Files of a store are data: they are loaded without code. It must not know
-how a student learns.
+Called by `experiment` before a run is recorded. Files of a store are data: they are loaded without code. It must not
+know how a student learns.
 """
 
 import logging
