@@ -29,6 +29,7 @@ from fer_exp import (
     fingerprint,
     folds,
     metrics,
+    publication,
     report,
     resume,
     tables,
@@ -39,7 +40,7 @@ from fer_exp import (
 )
 from fer_exp.dataset import Split, Splits
 from fer_exp.distillation import Distillation
-from fer_exp.export import Exportable, Exported
+from fer_exp.export import Exportable
 from fer_exp.tracking import Run, Tracker, swept
 from fer_exp.trial import TrialPruned
 
@@ -93,10 +94,11 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
                 training.forget(folder)
                 return pruned.value
             evaluation = _evaluate(experiment, splits, trained, folder, tracked)
-            exported = _export(experiment, splits, parts, trained, evaluation, folder, screen, tracked)
-            tracked.log_model(trained.model, splits.image_shape)
+            tracked.log_model(trained.model, splits.image_shape)  # first: some models cannot be exported
+            facts = publication.facts(experiment, name, tracked.run_id, tags)
+            _export(experiment, splits, parts, trained, evaluation, facts, folder, screen, tracked)
             _log_folders(folder, tracked)
-            screen.print(console.result_table(_findings(trained, evaluation, exported, folder, tracker)))
+            screen.print(console.result_table(_findings(trained, evaluation, folder, tracker)))
         training.forget(choice.folder)  # what is FINISHED is not continued, and a sweep's snapshots would fill the disk
     return trained.best_value
 
@@ -290,21 +292,24 @@ def _export(
     parts: assembly.Assembled,
     trained: training.Trained,
     evaluation: metrics.Evaluation,
+    facts: Mapping[str, Any],
     folder: Path,
     screen: Console,
     tracked: Run,
-) -> list[Exported]:
-    def fine_tune(model: keras.Model, epochs: int, peak: float) -> None:
-        training.fine_tune(experiment, splits, parts, model, epochs, peak, screen)
-
-    export = config.build(experiment.export)
-    exported: list[Exported] = export(
-        Exportable(trained.model, splits, evaluation.probabilities, experiment.seed, fine_tune), folder / "tflite"
+) -> None:
+    exportable = Exportable(
+        model=trained.model,
+        splits=splits,
+        evaluation=evaluation,
+        predict=lambda images: training.predict(trained.model, images, experiment.batch_size),
+        seed=experiment.seed,
+        fine_tune=lambda model, epochs, peak: training.fine_tune(
+            experiment, splits, parts, model, epochs, peak, screen
+        ),
+        facts=facts,
+        console=screen,
     )
-    for entry in exported:
-        numbers = {key: value for key, value in dataclasses.asdict(entry).items() if isinstance(value, float)}
-        tracked.log_metrics({f"tflite/{entry.kind}/{key}": value for key, value in numbers.items()})
-    return exported
+    publication.publish(experiment.export, exportable, folder, tracked)
 
 
 def _log_folders(folder: Path, tracked: Run) -> None:
@@ -314,11 +319,7 @@ def _log_folders(folder: Path, tracked: Run) -> None:
 
 
 def _findings(
-    trained: training.Trained,
-    evaluation: metrics.Evaluation,
-    exported: Sequence[Exported],
-    folder: Path,
-    tracker: Tracker,
+    trained: training.Trained, evaluation: metrics.Evaluation, folder: Path, tracker: Tracker
 ) -> list[tuple[str, str]]:
     low, high = evaluation.accuracy_interval
     f1_low, f1_high = evaluation.macro_f1_interval
@@ -328,12 +329,4 @@ def _findings(
         ("test macro-F1", f"{evaluation.macro_f1:.4f}  (95 % interval {f1_low:.4f} - {f1_high:.4f})"),
     ]
     rows += [("confusion", sentence) for sentence in tables.describe_confusions(evaluation, most=3)]
-    rows += [
-        (
-            f"{entry.kind}.tflite",
-            f"accuracy {entry.accuracy:.4f}, agrees with Keras on {entry.agreement:.2%}, {entry.size_mb:.2f} MB, "
-            f"p50 {entry.latency_ms_p50:.2f} ms, p95 {entry.latency_ms_p95:.2f} ms",
-        )
-        for entry in exported
-    ]
     return [*rows, ("files", str(folder)), ("tracked in", tracker.uri)]

@@ -8,12 +8,13 @@ import io
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 LABELS, METADATA = "labels.txt", "metadata.json"
-_MOST_BYTES = 1_000_000  # of an entry that is read: a file may come from anywhere
+_MOST_BYTES = 1 << 16  # of an entry that is read: a file may come from anywhere
 _DATE = (1980, 1, 1, 0, 0, 0)  # a fixed one makes equal models equal files
 
 
@@ -37,13 +38,23 @@ def with_metadata(content: bytes, metadata: Mapping[str, Any]) -> bytes:
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
-    """Returns the class names inside a `.tflite` file."""
+    """Returns the class names inside a `.tflite` file.
+
+    Raises:
+        ValueError: If there are none that can be read; the message says why.
+    """
     return tuple(_read(path, LABELS).splitlines())
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """Returns the metadata inside a `.tflite` file."""
-    metadata: dict[str, Any] = json.loads(_read(path, METADATA))
+    """Returns the metadata inside a `.tflite` file.
+
+    Raises:
+        ValueError: If there are none that can be read; the message says why.
+    """
+    metadata = json.loads(_read(path, METADATA))
+    if not isinstance(metadata, dict):
+        raise ValueError(f"{METADATA} in it must hold names and values")
     return metadata
 
 
@@ -73,8 +84,14 @@ def _with_entry(content: bytes, name: str, text: str) -> bytes:
 
 
 def _read(path: Path, name: str) -> str:
-    with zipfile.ZipFile(path) as archive, archive.open(name) as entry:
-        read = entry.read(_MOST_BYTES + 1)
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(name) as entry:
+            read = entry.read(_MOST_BYTES + 1)
+        text = read.decode("utf-8")
+    except KeyError:
+        raise ValueError(f"there is no {name} in it") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError) as error:
+        raise ValueError(f"no {name} can be read from it: {error}") from error
     if len(read) > _MOST_BYTES:
-        raise ValueError(f"`{name}` in {path} must not be larger than {_MOST_BYTES:,} bytes.")
-    return read.decode("utf-8")
+        raise ValueError(f"{name} in it must have at most {_MOST_BYTES:,} bytes")
+    return text

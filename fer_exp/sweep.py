@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from fer_exp import config, fingerprint, owner
+from fer_exp import config, fingerprint, owner, sweep_exports
 from fer_exp.commandline import Jobs
 from fer_exp.errors import ConfigError, SweepError
 from fer_exp.process import Outcome
@@ -271,6 +271,7 @@ def _finish(tracker: Tracker, parent: Attempt, monitor: str, swept_keys: Sequenc
         note = ["These runs did not all see the same data (tag data_sha256).", "", *note]
     shown = table[["rank", *swept_keys, "status", f"best_{monitor}", "test/accuracy", "test/macro_f1"]].astype(object)
     tracker.log_table(parent.run_id, table, "leaderboard", "\n".join([summary, "", *note, *_markdown(shown)]))
+    sweep_exports.record(tracker, parent.run_id, children)
 
 
 def _markdown(table: pd.DataFrame) -> list[str]:

@@ -11,9 +11,9 @@ import pytest
 import tensorflow as tf
 from contracts import node
 
-from fer_exp import config
+from fer_exp import config, litert
 from fer_exp.errors import ExportError
-from fer_exp.litert import Interpreter, Kind, convert, require_full_integer
+from fer_exp.litert import Interpreter, Kind, Port, convert, predict, require_full_integer
 from fer_exp.model_file import read_labels
 
 NAMES = ("angry", "happy", "sad")
@@ -158,3 +158,63 @@ def test_a_file_of_integers_alone_passes(files: dict[str, Path]) -> None:
 def test_latency_is_measured_in_milliseconds(files: dict[str, Path], images: np.ndarray) -> None:
     latency = Interpreter(files["float32"]).latency(images[0], calls=20)
     assert 0 < latency.p50 <= latency.p95
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_several_interpreters_give_the_bytes_of_one(kind: str, files: dict[str, Path]) -> None:
+    images = np.random.default_rng(2).integers(0, 256, (150, 16, 16, 1), dtype=np.uint8)
+    done: list[int] = []
+    together = predict(files[kind], images, 3, done.append)
+    np.testing.assert_array_equal(together, Interpreter(files[kind]).predict(images))
+    assert done == [64, 64, 22]
+
+
+def test_an_interrupt_of_many_answers_is_not_swallowed(files: dict[str, Path], images: np.ndarray) -> None:
+    def interrupt(count: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        predict(files["float32"], images, 2, interrupt)
+
+
+def test_bytes_go_into_int8_as_they_are_even_if_calibration_saw_dark_images_only(
+    model: keras.Model, images: np.ndarray, tmp_path: Path
+) -> None:
+    dark = images // 4
+    (tmp_path / "a.tflite").write_bytes(convert(model, "int8", NAMES, dark))
+    require_full_integer(tmp_path / "a.tflite")
+    assert Interpreter(tmp_path / "a.tflite").input == Port((1, 16, 16, 1), "uint8", 1.0, 0)
+    assert dark.max() < 64  # the caller's images are left alone
+
+
+def test_a_file_that_would_not_take_bytes_as_they_are_does_not_pass(
+    model: keras.Model, images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(litert, "_of_full_range", lambda images: images)
+    (tmp_path / "a.tflite").write_bytes(convert(model, "int8", NAMES, images // 4))
+    with pytest.raises(ValueError, match="must take bytes as they are"):
+        require_full_integer(tmp_path / "a.tflite")
+
+
+def test_weights_of_int8_have_a_scale_for_each_channel(files: dict[str, Path]) -> None:
+    details = Interpreter(files["int8"])._interpreter.get_tensor_details()
+    # The first depthwise kernel has 1 channel, the first pointwise one 8, the second depthwise one 8 ...
+    scales = [len(d["quantization_parameters"]["scales"]) for d in details if len(d["shape"]) == 4]
+    assert scales.count(8) >= 3
+
+
+def test_the_bytes_of_the_input_and_the_scale_of_the_output_are_told(files: dict[str, Path]) -> None:
+    assert Interpreter(files["int8"]).output == Port((1, 3), "uint8", 1 / 256, 0)
+    assert Interpreter(files["float16"]).input == Port((1, 16, 16, 1), "float32", 0.0, 0)
+
+
+def test_a_file_of_somebody_else_gets_the_steps_its_scale_asks_for(
+    model: keras.Model, images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calibrated on images up to 63, a byte is worth a quarter; what lies beyond cannot be told from 63."""
+    monkeypatch.setattr(litert, "_of_full_range", lambda images: images)
+    (tmp_path / "a.tflite").write_bytes(convert(model, "int8", NAMES, np.minimum(images, 63)))
+    interpreter = Interpreter(tmp_path / "a.tflite")
+    assert interpreter.input.scale == pytest.approx(63 / 255)
+    assert interpreter._tensor(np.full((16, 16, 1), 42, np.uint8))[0, 0, 0, 0] == 170  # 42 / (63 / 255)
+    assert interpreter._tensor(np.full((16, 16, 1), 200, np.uint8))[0, 0, 0, 0] == 255

@@ -34,11 +34,27 @@ def test_metadata_that_json_does_not_know_are_refused() -> None:
         model_file.with_metadata(b"", {"accuracy": float("nan")})
 
 
-def test_an_entry_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (model_file.with_labels(b"", ("x" * 65_536,)), "labels.txt in it must have at most 65,536 bytes"),
+        (model_file.with_metadata(b"", {}), "there is no labels.txt in it"),
+        (b"a network alone", "no labels.txt can be read from it: File is not a zip file"),
+        (model_file.with_labels(b"", ("wütend",)).replace("ü".encode(), b"\xff\xff"), "no labels.txt can be read"),
+    ],
+    ids=["too large", "missing", "no zip", "damaged"],
+)
+def test_labels_that_cannot_be_read_are_told(content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "a.tflite").write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        model_file.read_labels(tmp_path / "a.tflite")
+
+
+def test_metadata_that_are_a_list_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.tflite"
-    path.write_bytes(model_file.with_labels(b"", ("x" * 1_000_001,)))
-    with pytest.raises(ValueError, match=r"`labels.txt` in .* must not be larger than 1,000,000 bytes"):
-        model_file.read_labels(path)
+    path.write_bytes(model_file.with_metadata(b"", []))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="must hold names and values"):
+        model_file.read_metadata(path)
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
-"""`.tflite` files, each evaluated again on the test split with the interpreter that phones use."""
+"""`.tflite` files, each proven with the interpreter that phones use before it is published."""
 
+import dataclasses
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
@@ -7,33 +9,58 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from fer_exp import calibration, litert, model_file
-from fer_exp.dataset import Split
+from fer_exp import calibration, litert, model_file, proof, qat_file
 from fer_exp.export import Export, Exportable, Exported, Kind
-from fer_exp.signature import PositiveInt
+from fer_exp.metrics import evaluate
+from fer_exp.signature import Fraction, PositiveFloat, PositiveInt
 
 
 def build(
-    *, kinds: Annotated[list[Kind], Field(min_length=1)], calibration_images: PositiveInt, latency_calls: PositiveInt
+    *,
+    kinds: Annotated[list[Kind], Field(min_length=1)],
+    calibration_images: PositiveInt,
+    qat_epochs: PositiveInt,
+    qat_lr: PositiveFloat,
+    max_accuracy_drop: Fraction | None,
+    threads: Annotated[list[PositiveInt], Field(min_length=1)],
+    latency_calls: PositiveInt,
 ) -> Export:
     """Builds the export.
 
     Args:
-        kinds: Any of float32, float16 (weights of half the size), dynamic (int8 weights, float activations) and int8
-            (integers alone, uint8 pixels in).
+        kinds: Any of float32, float16 (weights of half the size), dynamic (int8 weights, float activations), int8
+            (integers alone, uint8 pixels in) and int8_qat (the same after training with the rounding).
         calibration_images: Training images, drawn with each class's share, that the ranges of int8 are taken from,
             >= 1.
+        qat_epochs: Epochs of the training with rounding, >= 1.
+        qat_lr: Peak learning rate of that training, for the run's own optimizer, > 0; about a tenth of what Adam
+            trained with, a hundredth of SGD's.
+        max_accuracy_drop: Share of the validation images (0.01 is one point) that a file may get wrong beyond what
+            Keras does; one that falls short is not published; null publishes every file.
+        threads: Numbers of threads to measure the latency with; 1 is measured in any case.
         latency_calls: Calls at batch 1 over which the latency is measured, >= 1.
     """
 
     def export(exportable: Exportable, folder: Path) -> list[Exported]:
-        splits = exportable.splits
+        """Writes into `withheld` beside the folder, from where a file that passes goes into the folder."""
+        withheld, splits = folder.with_name("withheld"), exportable.splits
+        for earlier in (folder, withheld):
+            shutil.rmtree(earlier, ignore_errors=True)  # of an attempt that was cut off
         images = calibration.sample(splits.train, calibration_images, exportable.seed)
+        keras_val = evaluate(exportable.predict(splits.val.images), splits.val.labels, splits.class_names)
         results = []
         for kind in dict.fromkeys(kinds):
-            path = folder / f"{kind}.tflite"
-            _WRITE[kind](exportable, images, path)
-            results.append(_measure(path, kind, splits.test, exportable.probabilities, latency_calls))
+            path = withheld / f"{kind}.tflite"
+            more: Mapping[str, float] = {}
+            if kind == "int8_qat":
+                more = qat_file.write(exportable, images, path, qat_epochs, qat_lr)
+            else:
+                _WRITE[kind](exportable, images, path)
+            proven = proof.prove(path, kind, exportable, keras_val, threads, latency_calls, max_accuracy_drop)
+            proven = dataclasses.replace(proven, more=more)
+            results.append(proven if proven.withheld else proof.publish(proven, exportable, folder))
+        if not any(withheld.iterdir()):
+            withheld.rmdir()
         return results
 
     return export
@@ -63,18 +90,3 @@ _WRITE: Mapping[Kind, Callable[[Exportable, np.ndarray, Path], None]] = {
     "int8": _int8,
 }
 """What writes a file of each kind: (what to export, images to calibrate with, target)."""
-
-
-def _measure(path: Path, kind: Kind, test: Split, probabilities: np.ndarray, calls: int) -> Exported:
-    interpreter = litert.Interpreter(path)
-    predictions = interpreter.predict(test.images).argmax(axis=1)
-    latency = interpreter.latency(test.images[0], calls)
-    return Exported(
-        kind=kind,
-        path=path,
-        accuracy=float(np.mean(predictions == test.labels)),
-        agreement=float(np.mean(predictions == probabilities.argmax(axis=1))),
-        size_mb=path.stat().st_size / 1e6,
-        latency_ms_p50=latency.p50,
-        latency_ms_p95=latency.p95,
-    )

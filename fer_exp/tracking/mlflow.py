@@ -275,7 +275,8 @@ class MlflowTracker:
 
     def add_folder(self, run_id: str, folder: Path, name: str) -> None:
         """Uploads a folder under another name to a run, open or not."""
-        self._client.log_artifacts(run_id, str(folder), name)
+        with asked(self.uri):
+            self._client.log_artifacts(run_id, str(folder), name)
 
 
 @contextmanager

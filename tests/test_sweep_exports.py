@@ -1,0 +1,67 @@
+"""The files of all children of a sweep come together in one table and one picture."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from fer_exp import sweep_exports
+
+CHILDREN = pd.DataFrame(
+    {
+        "run_id": ["a", "b", "c", "d"],
+        "name": ["first", "second", "third", "fourth"],
+        "status": ["FINISHED", "FINISHED", "FAILED", "FINISHED"],
+        "sweep.seed": ["0", "1", "2", "3"],
+        "tflite/float32/val_accuracy": [0.6, 0.7, 0.9, None],
+        "tflite/float32/size_mb": [4.0, 4.0, 4.0, 4.0],
+        "tflite/float32/latency_ms_p50": [1.0, 1.1, 1.0, 1.0],
+        "tflite/float32/published": [1.0, 1.0, 1.0, 1.0],
+        "tflite/int8/val_accuracy": [0.65, None, None, None],
+        "tflite/int8/size_mb": [1.0, None, None, None],
+        "tflite/int8/latency_ms_p50": [0.4, None, None, None],
+        "tflite/int8/published": [0.0, None, None, None],
+    }
+)
+
+
+class Recorder:
+    """A tracker that keeps the folders it is given."""
+
+    def __init__(self, target: Path) -> None:
+        self.target, self.calls = target, 0
+
+    def add_folder(self, run_id: str, folder: Path, name: str) -> None:
+        self.calls += 1
+        (self.target / run_id / name).mkdir(parents=True)
+        for file in folder.iterdir():
+            (self.target / run_id / name / file.name).write_bytes(file.read_bytes())
+
+
+def test_every_file_of_the_finished_children_is_a_row_the_most_accurate_first() -> None:
+    found = sweep_exports.files(CHILDREN)
+    assert found[["run_id", "name", "kind", "val_accuracy", "published"]].to_numpy().tolist() == [
+        ["b", "seed=1", "float32", 0.7, 1.0],
+        ["a", "seed=0", "int8", 0.65, 0.0],
+        ["a", "seed=0", "float32", 0.6, 1.0],
+    ]
+
+
+def test_children_of_a_search_are_told_apart_by_their_names() -> None:
+    assert sweep_exports.files(CHILDREN.drop(columns="sweep.seed"))["name"].tolist()[0] == "second"
+
+
+def test_table_and_picture_are_recorded_on_the_parent(tmp_path: Path) -> None:
+    sweep_exports.record(Recorder(tmp_path), "parent", CHILDREN)  # type: ignore[arg-type]
+    folder = tmp_path / "parent" / "exports"
+    assert sorted(file.name for file in folder.iterdir()) == ["exports.csv", "exports.png"]
+    assert pd.read_csv(folder / "exports.csv")["run_id"].tolist() == ["b", "a", "a"]
+
+
+@pytest.mark.parametrize("columns", [["run_id", "name", "status"], ["run_id", "name", "status", "tflite/int8/size_mb"]])
+def test_where_nothing_was_exported_or_less_was_measured_nothing_is_recorded(
+    columns: list[str], tmp_path: Path
+) -> None:
+    recorder = Recorder(tmp_path)
+    sweep_exports.record(recorder, "parent", CHILDREN[columns])  # type: ignore[arg-type]
+    assert recorder.calls == 0
