@@ -1,4 +1,4 @@
-"""The file of the kind `int8_qat`: trained with the rounding, and kept only if that is no worse than rounding afterwards.
+"""The file of the kind `int8_qat`: trained with the rounding, and kept only if that is no worse than rounding later.
 
 Called by the `tflite` export. Both files answer the validation images themselves, and the better one gets the name. It
 must not know how a run trains: the export is given a function that does.

@@ -198,9 +198,9 @@ def _places(network: Network) -> dict[int, int]:
     places, owners = {0: 0}, {0: 0}
     for step in network.steps:
         tensor, from_owners = step.output, {owners.get(number) for number in step.inputs}
-        if _is_fused(network, step):
+        if _is_fused(network, step) and not _is_bent(step):
             continue
-        if step.is_a(*_NEW_VALUES) and step.config.get("activation", "linear") == "linear":
+        if step.is_a(*_NEW_VALUES) and not _is_bent(step):
             places[tensor] = owners[tensor] = tensor
         elif step.is_a(*_SAME_RANGE, *_SAME_VALUES) and len(from_owners) == 1:
             (owners[tensor],) = from_owners
@@ -215,6 +215,12 @@ def _is_fused(network: Network, step: Step) -> bool:
     """Returns whether a layer becomes one operation with the rectifier behind it, whose output alone is rounded."""
     readers = network.readers(step.output)
     return step.is_a(*AFFINE, layers.Add) and len(readers) == 1 and readers[0].is_a(layers.ReLU)
+
+
+def _is_bent(step: Step) -> bool:
+    """Returns whether a layer ends in an activation that is no plain rectifier."""
+    bent = step.config.get("negative_slope") or step.config.get("threshold")
+    return bool(bent) or step.config.get("activation", "linear") != "linear"
 
 
 def _not_understood(step: Step) -> str:
