@@ -4,6 +4,7 @@ Called by `experiment` before the run is recorded, so that everything a user's m
 not train.
 """
 
+import dataclasses
 import logging
 import os
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from fer_exp import batch_norm, config, cost, precision
+from fer_exp import batch_norm, config, cost, distilling, precision
 from fer_exp.dataset import Splits
 from fer_exp.errors import ConfigError
 from fer_exp.finetune import Stage
@@ -35,6 +36,7 @@ class Assembled:
         precision: Number format it computes in.
         precision_reason: Why that one.
         multiply_adds: What one image costs in a forward pass.
+        teacher: Whom it learns from beside the labels; the loss takes both.
     """
 
     model: keras.Model
@@ -45,6 +47,13 @@ class Assembled:
     precision: str
     precision_reason: str
     multiply_adds: int
+    teacher: distilling.Teacher | None = None
+
+    def taught_by(self, teacher: distilling.Teacher) -> "Assembled":
+        """Returns the same with a teacher, and with the loss that listens to it."""
+        loss = distilling.DistillationLoss(self.objective.loss, teacher.temperature, teacher.weight)
+        objective = dataclasses.replace(self.objective, loss=loss)
+        return dataclasses.replace(self, teacher=teacher, objective=objective)
 
 
 def prepare(experiment: config.Experiment) -> tf.distribute.Strategy:

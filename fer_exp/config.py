@@ -34,6 +34,7 @@ GROUPS = (
     "schedule",
     "loss",
     "finetune",
+    "distillation",
     "strategy",
     "export",
     "tracking",
@@ -120,6 +121,7 @@ class Experiment(BaseModel):
     schedule: dict[str, Any]
     loss: dict[str, Any]
     finetune: dict[str, Any]
+    distillation: dict[str, Any]
     strategy: dict[str, Any]
     export: dict[str, Any]
     tracking: dict[str, Any]
@@ -241,6 +243,11 @@ def _cross_field_problems(experiment: Experiment) -> Iterator[str]:
         yield (
             "`resume` must be never with strategy=multi_worker: the state of a training is kept on one machine only. "
             f"Received: resume={e.resume}."
+        )
+    if e.option("strategy") == "multi_worker" and e.option("distillation") != "none":
+        yield (
+            "`distillation` must be none with strategy=multi_worker: its other processes read no tracking store. "
+            f"Received: distillation={e.option('distillation')}."
         )
     if e.fold is not None and e.fold >= e.folds:
         yield f"`fold` must be smaller than folds={e.folds}: folds are counted from 0. Received: fold={e.fold}."

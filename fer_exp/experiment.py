@@ -33,11 +33,13 @@ from fer_exp import (
     report,
     resume,
     tables,
+    teacher,
     training,
     trial,
     workers,
 )
 from fer_exp.dataset import Split, Splits
+from fer_exp.distillation import Distillation
 from fer_exp.export import Exportable
 from fer_exp.tracking import Run, Tracker, swept
 from fer_exp.trial import TrialPruned
@@ -66,7 +68,7 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
     strategy = assembly.prepare(experiment)
     identity = fingerprint.of(values)
     workers.check_alike(strategy, f"{identity} {splits.sha256}")
-    parts = assembly.assemble(experiment, splits, strategy)
+    parts = _taught(experiment, tracker, splits, strategy, assembly.assemble(experiment, splits, strategy))
     screen.print(
         f"{parts.model.count_params():,} parameters, {parts.multiply_adds / 1e6:.1f} M multiply-adds an image, "
         f"first weights: {parts.weights_origin}\n"
@@ -82,6 +84,7 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
         folder = choice.folder
         with tracker.run(name, flatten(values), tags, choice.run_id, folder) as tracked, _recorded(screen, tracked):
             tracked.log_data(splits)
+            _log_teacher(parts, splits, tracked, screen)
             _write_config(folder, values, overrides, tracked)
             try:
                 trained = _train(experiment, splits, strategy, parts, folder, screen, tracked, identity)
@@ -115,6 +118,29 @@ def follow(experiment: config.Experiment) -> None:
     parts = assembly.assemble(experiment, splits, strategy)
     with tempfile.TemporaryDirectory() as folder:
         training.train(experiment, splits, strategy, parts, Path(folder), "", Console(quiet=True), lambda *_: None)
+
+
+def _taught(
+    experiment: config.Experiment,
+    tracker: Tracker,
+    splits: Splits,
+    strategy: tf.distribute.Strategy,
+    parts: assembly.Assembled,
+) -> assembly.Assembled:
+    plan: Distillation | None = config.build(experiment.distillation)
+    if plan is None:
+        return parts
+    with strategy.scope():
+        return parts.taught_by(teacher.load(plan, tracker, splits, (experiment.folds, experiment.fold)))
+
+
+def _log_teacher(parts: assembly.Assembled, splits: Splits, tracked: Run, screen: Console) -> None:
+    if parts.teacher is not None:
+        found = teacher.measures(parts.teacher, splits.val, splits.class_names)
+        tracked.log_metrics(found)
+        runs = " and ".join(parts.teacher.runs)
+        accuracy = found["teacher/val_accuracy"]
+        screen.print(f"taught by {runs}, validation accuracy {accuracy:.4f}", highlight=False, soft_wrap=True)
 
 
 @contextlib.contextmanager
@@ -197,6 +223,8 @@ def _tags(overrides: Sequence[str], splits: Splits, parts: assembly.Assembled) -
         "platform": f"Python {platform.python_version()}, TensorFlow {tf.__version__}, Keras {keras.__version__}",
     }
     tags |= {f"data_{key}": value for key, value in splits.notes.items()} | trial.tags()
+    if parts.teacher is not None:
+        tags["distilled_from"] = " ".join(parts.teacher.runs)
     keys = os.environ.get("FER_EXP_SWEPT", "").split()
     return tags | {f"sweep.{key}": value for key, value in swept(overrides).items() if key in keys}
 

@@ -29,7 +29,11 @@ _CHUNK = 64  # images that an interpreter answers before it reports
 
 
 def convert(
-    model: "keras.Model", kind: Kind, class_names: tuple[str, ...], calibration: np.ndarray | None = None
+    model: "keras.Model",
+    kind: Kind,
+    class_names: tuple[str, ...],
+    calibration: np.ndarray | None = None,
+    own_ranges: bool = False,
 ) -> bytes:
     """Converts a model to a self-contained `.tflite` file.
 
@@ -43,6 +47,8 @@ def convert(
             `int8` for integers alone, weights per channel.
         class_names: Name of each class, in label order.
         calibration: uint8 (n, height, width, channels), images that the ranges of `int8` are taken from.
+        own_ranges: The model rounds its activations itself, as one of `quantization_aware` does: the ranges of `int8`
+            are those it rounds with.
 
     Returns:
         The file's content.
@@ -55,7 +61,7 @@ def convert(
     import tensorflow as tf
 
     pixels = [] if calibration is None else [image[None].astype(np.float32) for image in _of_full_range(calibration)]
-    if kind == "int8" and not pixels:
+    if kind == "int8" and not (pixels or own_ranges):
         raise ValueError("`calibration` must hold images when kind is int8.")
     archive = keras.export.ExportArchive()
     archive.track(model)
@@ -72,9 +78,10 @@ def convert(
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if kind == "float16":
             converter.target_spec.supported_types = [tf.float16]
-        if kind == "int8":
+        if kind == "int8" and not own_ranges:  # else the converter finds them, and refuses to be told the operations
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             converter.representative_dataset = lambda: ([image] for image in pixels)
+        if kind == "int8":
             converter.inference_input_type = converter.inference_output_type = tf.uint8
         return with_labels(_converted(converter), class_names)
 

@@ -17,7 +17,7 @@ import tensorflow as tf
 from rich.console import Console
 from rich.progress import track
 
-from fer_exp import averaging, config, continuation, features, snapshot, test_time, workers
+from fer_exp import averaging, config, continuation, distilling, features, snapshot, test_time, workers
 from fer_exp.assembly import Assembled
 from fer_exp.callbacks import Keeper, StopAtNaN
 from fer_exp.continuation import Continuation, EpochLog, Place
@@ -135,13 +135,11 @@ def fine_tune(
         TrainingDivergedError: If the loss is no longer finite.
     """
     steps, num_classes = steps_in(splits.train, experiment.batch_size, 1), len(splits.class_names)
-    model.compile(
+    fitted = distilling.student(model, parts.teacher)
+    fitted.compile(
         optimizer=config.build(experiment.optimizer, keras.optimizers.schedules.CosineDecay(peak, epochs * steps)),
         loss=parts.objective.loss,
-        metrics=[
-            keras.metrics.CategoricalAccuracy(name="accuracy"),
-            keras.metrics.F1Score(average="macro", name="macro_f1"),
-        ],
+        metrics=distilling.measured(),
     )
     batches = training_batches(
         splits.train,
@@ -156,12 +154,12 @@ def fine_tune(
     )
     progress = TrainingProgress(console, "fine-tuning", 0, epochs, steps, experiment.batch_size)
     try:
-        model.fit(
+        fitted.fit(
             batches,
             epochs=epochs,
             steps_per_epoch=steps,
             validation_data=evaluation_batches(splits.val, experiment.batch_size, num_classes, 1),
-            callbacks=[StopAtNaN(), *averaging.callbacks(model, batches.take(4)), progress],
+            callbacks=[StopAtNaN(), *averaging.callbacks(fitted, batches.take(4)), progress],
             shuffle=False,
             verbose=0,
         )
@@ -233,10 +231,7 @@ def _train_stage(
         feed.model.compile(
             optimizer=config.build(experiment.optimizer, schedule.learning_rate),
             loss=parts.objective.loss,
-            metrics=[
-                keras.metrics.CategoricalAccuracy(name="accuracy"),
-                keras.metrics.F1Score(average="macro", name="macro_f1"),
-            ],
+            metrics=distilling.measured(),
         )
         state.put_back_optimizer(feed.model)
     workers.adapt(feed.model, feed.train(begin))
@@ -305,7 +300,8 @@ def _feed(
     val = evaluation_batches(splits.val, batch_size, num_classes, replicas)
     views = min(stage.feature_views, last - first)
     if stage.unfreeze or not views:
-        return _Feed(parts.model, train, val)
+        with strategy.scope():
+            return _Feed(distilling.student(parts.model, parts.teacher), train, val)
     with strategy.scope():  # a model trains under the strategy that it was made under
         trunk, head = features.split_model(parts.model)
     steps = views * steps_in(splits.train, batch_size, replicas)
@@ -314,7 +310,8 @@ def _feed(
         train(first).take(steps), f"features of {views} views", steps, console=console, transient=True,
         disable=not console.is_terminal,
     )  # fmt: skip
-    of_train = features.compute(trunk, shown, views)
+    # What the teacher says of each view is kept with its features: the head never sees the images.
+    of_train = features.compute(trunk, parts.teacher.taught(shown) if parts.teacher else shown, views)
     console.print(f"features of {views} views computed in {time.perf_counter() - began:.1f} s", highlight=False)
     of_val = features.compute(trunk, val, views=1)
     return _Feed(

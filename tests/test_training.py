@@ -1,5 +1,6 @@
 """Training keeps what it promises: one epoch axis, the right weights, repeatable runs, an end when the loss is lost."""
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -231,6 +232,45 @@ def test_a_loss_that_is_no_number_ends_the_run_and_names_epoch_and_step(tmp_path
 def test_weights_that_are_lost_in_the_very_last_step_are_noticed_too(tmp_path: Path) -> None:
     with pytest.raises(TrainingDivergedError, match="The validation loss became nan after epoch 1. Try a smaller lr"):
         run(tmp_path, "lr=1e30", "epochs=1", "batch_size=24")
+
+
+def tuned(splits: Splits, *overrides: str, epochs: int = 3, peak: float = 1e-2) -> tuple[keras.Model, Any]:
+    """Fine-tunes a copy of the assembled model; returns it and its first weights."""
+    experiment = config.check(compose(*PLAIN, *SMALL_CNN, *overrides))
+    parts = assembly.assemble(experiment, splits, assembly.prepare(experiment))
+    model = keras.models.clone_model(parts.model)
+    first = model.get_weights()
+    training.fine_tune(experiment, splits, parts, model, epochs, peak, Console(quiet=True))
+    return model, first
+
+
+@pytest.mark.parametrize(("optimizer", "peak"), [("adam", 1e-2), ("sgd", 0.5)])
+def test_fine_tuning_teaches_a_variant_of_the_model(optimizer: str, peak: float) -> None:
+    overrides = (
+        f"optimizer={optimizer}",
+        "augmentation=light",
+        "loss.class_weights=auto",
+        "optimizer.ema_momentum=0.5",
+    )
+    model, first = tuned(SPLITS, *overrides, epochs=8, peak=peak)
+    trained = evaluate(model, SPLITS.val)[0]
+    model.set_weights(first)
+    assert trained < 0.95 * evaluate(model, SPLITS.val)[0]
+
+
+def test_fine_tuning_does_not_look_at_the_test_split() -> None:
+    class Untouchable(Split):
+        def __getattribute__(self, name: str) -> Any:
+            raise AssertionError(f"test.{name} was looked at")
+
+    untouchable = Untouchable.__new__(Untouchable)
+    model, first = tuned(dataclasses.replace(SPLITS, test=untouchable), epochs=1)
+    assert not np.array_equal(model.get_weights()[0], first[0])
+
+
+def test_fine_tuning_that_diverges_says_so() -> None:
+    with pytest.raises(TrainingDivergedError, match="The loss became .* in epoch 1, step 2. Try a smaller lr"):
+        tuned(SPLITS, peak=1e30)
 
 
 def test_bfloat16_trains_and_leaves_a_float32_model_that_predicts_the_same(tmp_path: Path) -> None:

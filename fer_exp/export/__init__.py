@@ -6,7 +6,7 @@ logged.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from rich.console import Console
 
-Kind = Literal["float32", "float16", "dynamic", "int8"]
+Kind = Literal["float32", "float16", "dynamic", "int8", "int8_qat"]
 
 # (model, epochs, peak learning rate) -> None: fits a model of the same input and output on the training split as the
 # run itself did (augmentation, loss, class weights, optimizer; cosine to 0), with a line for each epoch.
@@ -86,6 +86,7 @@ class Exported:
         test_gap: Against Keras on the test split.
         size_mb: Size in 10^6 bytes.
         speed: What running it costs.
+        more: Numbers to track that only this kind has, by name.
     """
 
     kind: Kind
@@ -97,6 +98,7 @@ class Exported:
     test_gap: Gap
     size_mb: float
     speed: Speed
+    more: Mapping[str, float] = field(default_factory=dict)
 
     def numbers(self) -> dict[str, float]:
         """Returns the numbers to track, by name; latency without a number of threads is that of one thread."""
@@ -114,6 +116,7 @@ class Exported:
             "load_ms": self.speed.load_ms,
             "published": float(not self.withheld),
         }
+        found |= self.more
         if self.speed.memory_mb is not None:
             found["memory_mb"] = self.speed.memory_mb
         for threads, latency in self.speed.latency.items():

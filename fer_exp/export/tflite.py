@@ -1,5 +1,6 @@
 """`.tflite` files, each proven with the interpreter that phones use before it is published."""
 
+import dataclasses
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,16 +9,18 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from fer_exp import calibration, litert, model_file, proof
+from fer_exp import calibration, litert, model_file, proof, qat_file
 from fer_exp.export import Export, Exportable, Exported, Kind
 from fer_exp.metrics import evaluate
-from fer_exp.signature import Fraction, PositiveInt
+from fer_exp.signature import Fraction, PositiveFloat, PositiveInt
 
 
 def build(
     *,
     kinds: Annotated[list[Kind], Field(min_length=1)],
     calibration_images: PositiveInt,
+    qat_epochs: PositiveInt,
+    qat_lr: PositiveFloat,
     max_accuracy_drop: Fraction | None,
     threads: Annotated[list[PositiveInt], Field(min_length=1)],
     latency_calls: PositiveInt,
@@ -25,10 +28,13 @@ def build(
     """Builds the export.
 
     Args:
-        kinds: Any of float32, float16 (weights of half the size), dynamic (int8 weights, float activations) and int8
-            (integers alone, uint8 pixels in).
+        kinds: Any of float32, float16 (weights of half the size), dynamic (int8 weights, float activations), int8
+            (integers alone, uint8 pixels in) and int8_qat (the same after training with the rounding).
         calibration_images: Training images, drawn with each class's share, that the ranges of int8 are taken from,
             >= 1.
+        qat_epochs: Epochs of the training with rounding, >= 1.
+        qat_lr: Peak learning rate of that training, for the run's own optimizer, > 0; about a tenth of what Adam
+            trained with, a hundredth of SGD's.
         max_accuracy_drop: Share of the validation images (0.01 is one point) that a file may get wrong beyond what
             Keras does; one that falls short is not published; null publishes every file.
         threads: Numbers of threads to measure the latency with; 1 is measured in any case.
@@ -45,8 +51,13 @@ def build(
         results = []
         for kind in dict.fromkeys(kinds):
             path = withheld / f"{kind}.tflite"
-            _WRITE[kind](exportable, images, path)
+            more: Mapping[str, float] = {}
+            if kind == "int8_qat":
+                more = qat_file.write(exportable, images, path, qat_epochs, qat_lr)
+            else:
+                _WRITE[kind](exportable, images, path)
             proven = proof.prove(path, kind, exportable, keras_val, threads, latency_calls, max_accuracy_drop)
+            proven = dataclasses.replace(proven, more=more)
             results.append(proven if proven.withheld else proof.publish(proven, exportable, folder))
         if not any(withheld.iterdir()):
             withheld.rmdir()

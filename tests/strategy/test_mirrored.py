@@ -26,6 +26,7 @@ from rich.console import Console
 from fer_exp import assembly, config, training
 from fer_exp.batch_norm import BatchNormalization
 from fer_exp.dataset import Split, Splits
+from fer_exp.distilling import Teacher
 from fer_exp.errors import TrainingDivergedError
 
 def tiny_backbone(input_shape, name, **ignored):
@@ -45,6 +46,13 @@ def train(values, images, folder):
     experiment = config.check(values)
     strategy = assembly.prepare(experiment)
     parts = assembly.assemble(experiment, splits, strategy)
+    plan = config.build(experiment.distillation)
+    if plan:
+        with strategy.scope():
+            knowing = keras.layers.Dense(3, keras.activations.linear, kernel_initializer=keras.initializers.Constant(
+                np.linspace(-1, 1, 192).reshape(64, 3) / 64))
+            model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), knowing])
+        parts = parts.taught_by(Teacher((model,), plan.temperature, plan.weight))
     try:
         trained = training.train(
             experiment, splits, strategy, parts, Path(folder), "key", Console(quiet=True), lambda *_: None
@@ -113,8 +121,11 @@ def trainings() -> dict[str, tuple[dict[str, Any], int]]:
     small = compose("model=mobilenet_v1", "model.weights=null", "model.input_size=32", "model.dropout=0.0")["model"]
     staged = {"model": {**small, "head_units": 8}, "finetune": compose("finetune=staged")["finetune"], "epochs": 3}
     staged |= {"strategy": synchronized["strategy"]}
+    taught = {"distillation": compose("distillation=teacher", f"distillation.run={'0' * 32}")["distillation"]}
     return {
         "plain": (plain, 20),
+        "taught": (plain | taught, 20),
+        "taught_one": (plain | taught | one_device, 20),
         "plain_one": (plain | one_device, 20),
         "synchronized": (plain | synchronized, 20),
         "synchronized_one": (plain | normalised | one_device, 20),
@@ -141,9 +152,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("case", ["plain", "synchronized", "staged"])
+@pytest.mark.parametrize("case", ["plain", "taught", "synchronized", "staged"])
 def test_two_replicas_train_as_one_device_does(results: dict[str, Any], case: str) -> None:
-    """SGD without batch normalisation, Adam with it synchronized, stages; with class weights and averaged weights."""
+    """SGD without batch normalisation, a teacher, Adam with synchronized one, stages; all weighted and averaged."""
     mirrored, single = results[case], results[f"{case}_one"]
     assert (mirrored["replicas"], single["replicas"]) == (2, 1)
     for column in ("train/loss", "train/accuracy", "val/loss", "val/accuracy", "val/macro_f1"):

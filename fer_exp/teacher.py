@@ -1,0 +1,149 @@
+"""From ids of finished runs to a teacher: its models are fetched, and refused if they do not fit the data.
+
+Called by `experiment` before a run is recorded. Files of a store are data: they are loaded without code. It must not
+know how a student learns.
+"""
+
+import logging
+import tempfile
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from fer_exp import metrics
+from fer_exp.dataset import Split, Splits
+from fer_exp.distillation import Distillation
+from fer_exp.distilling import Teacher
+from fer_exp.errors import ConfigError
+from fer_exp.tracking import Record, Tracker
+
+log = logging.getLogger(__name__)
+
+_MODEL, _PREDICTIONS = "model/model.keras", "tables/predictions.csv"
+_MOST_BYTES = 2**31  # of a model's file
+_BATCH = 256
+_KEY = "`distillation.run`"
+
+
+def load(plan: Distillation, tracker: Tracker, splits: Splits, fold: tuple[int, int | None]) -> Teacher:
+    """Fetches the models of runs.
+
+    Args:
+        plan: Which runs, and how much they count.
+        tracker: Where the runs are.
+        splits: The data that the student learns from.
+        fold: Number of folds and the one to validate on, of the student.
+
+    Raises:
+        ConfigError: With a line for each run that is not there, has not finished, has no model, or whose model takes
+            other images or tells other classes apart.
+    """
+    problems: list[str] = []
+    models = []
+    for run in plan.runs:
+        record = tracker.record(run)
+        reason = _objection(record)
+        if record is None or reason:
+            problems.append(f"{_KEY} must be a finished run of one training in {tracker.uri}. Received: {run}{reason}.")
+            continue
+        with tempfile.TemporaryDirectory(prefix="fer_exp-teacher-") as folder:
+            try:
+                models.append(_model(tracker, record, splits, Path(folder)))
+            except ValueError as error:
+                problems.append(f"{_KEY} {error} Received: {_called(record)}.")
+        _warn_of_other_data(record, splits, fold)
+    if problems:
+        raise ConfigError(problems)
+    return Teacher(tuple(models), plan.temperature, plan.weight, plan.runs)
+
+
+def measures(teacher: Teacher, val: Split, class_names: tuple[str, ...]) -> dict[str, float]:
+    """Returns what the teacher itself reaches on the validation split, with MLflow's names.
+
+    Args:
+        teacher: From `load`.
+        val: Validation split.
+        class_names: Name of each class, in label order.
+    """
+    answer = tf.function(lambda images: teacher.probabilities(images, 1.0), reduce_retracing=True)
+    found = [
+        answer(tf.constant(val.images[start : start + _BATCH], tf.float32)).numpy()
+        for start in range(0, len(val), _BATCH)
+    ]
+    probabilities = np.concatenate(found)
+    evaluation = metrics.evaluate(probabilities, val.labels, class_names)
+    right = probabilities[np.arange(len(val)), val.labels]
+    return {
+        "teacher/val_accuracy": evaluation.accuracy,
+        "teacher/val_macro_f1": evaluation.macro_f1,
+        "teacher/val_loss": float(-np.log(np.maximum(right, 1e-7)).mean()),
+    }
+
+
+def _objection(record: Record | None) -> str:
+    """Returns why nothing can be learned from a run, or nothing."""
+    if record is None:
+        return ", which is not there"
+    if "sweep" in record.tags:
+        return f" ({record.name}), which is a sweep: name one or more of its runs"
+    return "" if record.status == "FINISHED" else f" ({record.name}), which is {record.status}"
+
+
+def _called(record: Record) -> str:
+    return f"{record.run_id} ({record.name})"
+
+
+def _model(tracker: Tracker, record: Record, splits: Splits, folder: Path) -> keras.Model:
+    """Loads the model of a run.
+
+    Raises:
+        ValueError: If there is none, or it does not fit; the message says what is demanded, and why it is not met.
+    """
+    table = tracker.download(record.run_id, _PREDICTIONS, folder)
+    file = tracker.download(record.run_id, _MODEL, folder)
+    if table is None or file is None:
+        raise ValueError(f"must have recorded {_MODEL if file is None else _PREDICTIONS}, and has not.")
+    if file.stat().st_size > _MOST_BYTES:
+        raise ValueError(f"must have a model of at most {_MOST_BYTES:,} bytes; it has {file.stat().st_size:,}.")
+    columns = pd.read_csv(table, nrows=0).columns
+    names = tuple(column.removeprefix("p_") for column in columns if column.startswith("p_"))
+    if names != splits.class_names:
+        raise ValueError(
+            f"must tell the classes of this data set apart, in their order: {', '.join(splits.class_names)}. "
+            f"Its classes: {', '.join(names)}."
+        )
+    try:
+        model: keras.Model = keras.models.load_model(file, compile=False, safe_mode=True)
+    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ValueError(f"must have a model that Keras loads without running code; Keras says: {reason}") from error
+    if tuple(model.input_shape[1:]) != splits.image_shape:
+        raise ValueError(
+            f"must take images of {_shape(splits.image_shape)} as the data set has them; "
+            f"it takes {_shape(model.input_shape[1:])}."
+        )
+    model.trainable = False
+    return model
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " x ".join(str(length) for length in shape)
+
+
+def _warn_of_other_data(record: Record, splits: Splits, fold: tuple[int, int | None]) -> None:
+    folds, own = fold
+    theirs = (record.params.get("folds"), record.params.get("fold"))
+    same_part = theirs[1] == str(own) and (own is None or theirs[0] == str(folds))
+    if record.tags.get("data_sha256") == splits.sha256 and same_part:
+        return
+    what = "another part of the data" if record.tags.get("data_sha256") == splits.sha256 else "other data"
+    log.warning(
+        "The teacher %s was trained on %s than this run is: images that this run validates and tests on may have been "
+        "among its training images, and would then make the numbers of this run too good.",
+        _called(record),
+        what,
+    )
