@@ -12,7 +12,7 @@ from fer_exp.config import GROUPS
 
 PACKAGE = ROOT / "fer_exp"
 FLOORS = [
-    {"errors", "emotions", "signature", "owner", "fingerprint", "process"},
+    {"errors", "emotions", "signature", "owner", "fingerprint", "process", "model_calls"},
     {
         "explain",
         "metrics",
@@ -38,6 +38,7 @@ FLOORS = [
         "search_figure",
         "outbox",
         "mlflow_system",
+        "channel_groups",
     },
     {
         "config",
@@ -49,8 +50,10 @@ FLOORS = [
         "sender",
         "mlflow_delivery",
         "study",
+        "channel_scores",
+        "slimming",
     },
-    {"mlflow_run", "mlflow_store"},
+    {"mlflow_run", "mlflow_store", "channel_choice"},
     {*GROUPS, "launcher", "sweeper", "sampler", "pruner"},
     {
         "commandline",
