@@ -228,10 +228,11 @@ class _Walk:
             _, _, inputs_before, outputs_before, _ = self._ports[id(layer)]
             self.join(inputs_before, inputs)
             return outputs_before if outputs is None else outputs
-        made = outputs is None
-        channels = self.new(layer.units if isinstance(layer, layers.Dense) else layer.filters) if made else outputs
-        self._ports[id(layer)] = (path, layer, inputs, channels, made)
-        return channels
+        makes = outputs is None
+        if outputs is None:
+            outputs = self.new(layer.units if isinstance(layer, layers.Dense) else layer.filters)
+        self._ports[id(layer)] = (path, layer, inputs, outputs, makes)
+        return outputs
 
     def _reshaped(self, layer: layers.Layer, tensor: _Tensor, path: str) -> np.ndarray:
         """Lets the numbers take the way of the values; each place must then hold the same channels."""

@@ -1,7 +1,7 @@
 """The calls that a functional model consists of, read from its configuration, which is what a `.keras` file holds.
 
-Called by `channel_groups`. Keras has no public way to walk along a graph of layers; how it writes graphs down is stable,
-because files depend on it.
+Called by `channel_groups`. Keras has no public way to walk along a graph of layers; how it writes graphs down is
+stable, because files depend on it.
 """
 
 from collections.abc import Iterator, Mapping

@@ -67,6 +67,7 @@ FLOORS = [
         "precision",
         "trial",
         "search_report",
+        "inheritance",
     },
     {"assembly", "features", "continuation", "resume", "store", "search"},
     {"training"},
