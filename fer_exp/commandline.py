@@ -58,6 +58,19 @@ def plain(cfg: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in values.items()} if isinstance(values, dict) else {}
 
 
+def composed(overrides: Sequence[str]) -> dict[str, Any]:
+    """Returns the configuration of one job, not checked; values that must be given are `???`.
+
+    Args:
+        overrides: For example `model=cnn`.
+
+    Raises:
+        ConfigError: If it cannot be composed.
+    """
+    with initialize_config_dir(version_base="1.3", config_dir=str(config.CONF)):
+        return plain(_compose("config", list(overrides)))
+
+
 def check(arguments: Sequence[str]) -> Jobs | None:
     """Checks every job that a command line asks for.
 

@@ -68,11 +68,12 @@ FLOORS = [
         "trial",
         "search_report",
         "inheritance",
+        "chain_report",
     },
-    {"assembly", "features", "continuation", "resume", "store", "search"},
+    {"assembly", "features", "continuation", "resume", "store", "search", "compression"},
     {"training"},
     {"experiment", "sweep"},
-    {"__main__", "doctor", "dispatch", "compare", "sync"},
+    {"__main__", "doctor", "dispatch", "compare", "compress", "sync"},
 ]
 # Hydra wants launchers and sweepers under hydra/; apart from that they are options like all others.
 HOMES = {
