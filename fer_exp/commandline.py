@@ -230,6 +230,8 @@ def _is_group_choice(override: str, groups: set[str]) -> bool:
 def _explain(error: Exception) -> str:
     """Turns Hydra's message about an unknown option into one line with the nearest option."""
     text = str(error)
+    if "Could not override 'compression'" in text:
+        return "`compression` is for finished runs: python -m fer_exp.compress <run id> compression=<name>."
     found = re.search(r"Could not find '([^']+)'\s*Available options in '([^']+)':((?:\n\t\S+)+)", text)
     if found is None:
         cause = str(error.__cause__ or "").split("\n")[0]
