@@ -47,8 +47,7 @@ def by_threshold(channels: Channels, scores: Sequence[np.ndarray | None], thresh
     for group, of_group in zip(channels.groups, scores, strict=True):
         size = len(group.channels)
         width = size if of_group is None else widths.above(int((of_group >= threshold).sum()), size)
-        best = np.arange(size) if of_group is None else np.argsort(-of_group, kind="stable")[:width]
-        kept.append(np.sort(best))
+        kept.append(np.arange(size) if of_group is None else _best(of_group, width))
     return kept
 
 
@@ -61,8 +60,8 @@ def by_ratio(channels: Channels, scores: Sequence[np.ndarray | None], ratio: flo
     Args:
         channels: Of the whole model.
         scores: For each group the score of each channel; a group of None stays whole.
-        ratio: Share of the multiply-adds to remove, 0 <= ratio < 1; at least as much is removed, and no more than
-            the next step of a width.
+        ratio: Share of the multiply-adds to remove, 0 <= ratio < 1; at least as much is removed. The lowest threshold
+            that does so may remove more than it must, because widths have steps: what fits is then given back.
         widths: How many channels a group may be left with.
 
     Raises:
@@ -86,7 +85,36 @@ def by_ratio(channels: Channels, scores: Sequence[np.ndarray | None], ratio: flo
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if left(steps[middle]) <= 1 - ratio else (middle + 1, high)
-    return by_threshold(channels, relative, float(steps[low]), widths)
+    kept = by_threshold(channels, relative, float(steps[low]), widths)
+    return _given_back(channels, relative, kept, (1 - ratio) * whole, widths)
+
+
+def _given_back(
+    channels: Channels, scores: Sequence[np.ndarray | None], kept: Kept, most: float, widths: Widths
+) -> Kept:
+    """Widens groups by a step each, the one whose best removed channel scores highest first, while `most` allows it."""
+    wider = list(kept)
+    removed = [_best_removed(one, positions) for one, positions in zip(scores, kept, strict=True)]
+    for index in np.argsort(-np.array(removed), kind="stable"):
+        of_group = scores[index]
+        if of_group is None or removed[index] < 0:
+            continue
+        tried = [*wider]
+        tried[index] = _best(of_group, widths.above(len(kept[index]) + 1, len(of_group)))
+        if slimming.multiply_adds(channels, tried) <= most:
+            wider = tried
+    return wider
+
+
+def _best(of_group: np.ndarray, width: int) -> np.ndarray:
+    return np.sort(np.argsort(-of_group, kind="stable")[:width])
+
+
+def _best_removed(of_group: np.ndarray | None, positions: np.ndarray) -> float:
+    """Returns the highest score of a removed channel; -1 if there is none."""
+    if of_group is None or len(positions) == len(of_group):
+        return -1.0
+    return float(np.delete(of_group, positions).max())
 
 
 def _rounded_down(share: float) -> str:

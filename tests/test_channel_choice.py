@@ -1,5 +1,6 @@
 """The choice meets threshold, ratio and widths."""
 
+import keras
 import numpy as np
 import pytest
 from slim_models import small
@@ -35,6 +36,20 @@ def test_the_ratio_is_reached_and_not_much_more(name: str, ratio: float) -> None
     kept = by_ratio(channels, scores(channels, "l1"), ratio, Widths(divisor=1, least=1))
     left = cost.multiply_adds(slimming.slim(model, channels, kept)).total / cost.multiply_adds(model).total
     assert 1 - ratio - 0.08 <= left <= 1 - ratio
+
+
+def test_what_the_steps_of_widths_remove_too_much_is_given_back() -> None:
+    """Two groups of equal scores cross the threshold together, and one of them is enough."""
+    inputs = keras.Input((4, 4, 1))
+    x = keras.layers.Conv2D(8, 1, name="one")(inputs)
+    x = keras.layers.Conv2D(8, 1, name="two")(x)
+    channels = analyse(keras.Model(inputs, keras.layers.Dense(1)(keras.layers.GlobalAveragePooling2D()(x))))
+    same = np.repeat([1.0, 2.0], 4)
+    # 16 pixels of 8 + 64, and 8: 1,160. Without half of the first convolution 584, of the second 644, of both 324.
+    kept = by_ratio(channels, [same, same.copy()], 0.44, Widths(4, 4))
+    assert sorted(len(positions) for positions in kept) == [4, 8]
+    both = by_ratio(channels, [same, same.copy()], 0.5, Widths(4, 4))
+    assert [positions.tolist() for positions in both] == [[4, 5, 6, 7]] * 2
 
 
 def test_with_a_ratio_of_zero_everything_stays() -> None:
