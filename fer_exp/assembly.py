@@ -7,18 +7,21 @@ not train.
 import dataclasses
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from fer_exp import batch_norm, config, cost, distilling, precision
+from fer_exp import batch_norm, config, cost, distilling, inheritance, precision
 from fer_exp.dataset import Splits
 from fer_exp.errors import ConfigError
 from fer_exp.finetune import Stage
+from fer_exp.inheritance import Inheritance
 from fer_exp.loss import Objective
 from fer_exp.pipeline import Augment, steps_in
+from fer_exp.pruning import Pruning
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +39,8 @@ class Assembled:
         precision: Number format it computes in.
         precision_reason: Why that one.
         multiply_adds: What one image costs in a forward pass.
+        inherited: What is taken over from an earlier run.
+        rebuild: Makes the network anew under the dtype policy in force, on one device; its weights are of no account.
         teacher: Whom it learns from beside the labels; the loss takes both.
     """
 
@@ -47,6 +52,8 @@ class Assembled:
     precision: str
     precision_reason: str
     multiply_adds: int
+    inherited: Inheritance | None
+    rebuild: Callable[[], keras.Model]
     teacher: distilling.Teacher | None = None
 
     def taught_by(self, teacher: distilling.Teacher) -> "Assembled":
@@ -89,8 +96,9 @@ def assemble(experiment: config.Experiment, splits: Splits, strategy: tf.distrib
         strategy: From `prepare`.
 
     Raises:
-        ConfigError: If class weights do not fit the classes.
+        ConfigError: If class weights do not fit the classes, or weights cannot be taken over from an earlier run.
         WeightsError: If the model's weights cannot be loaded.
+        PruningError: If the channels of the model cannot be removed as asked.
     """
     num_classes = len(splits.class_names)
     counts = np.bincount(splits.train.labels, minlength=num_classes).tolist()
@@ -98,8 +106,10 @@ def assemble(experiment: config.Experiment, splits: Splits, strategy: tf.distrib
     stages: tuple[Stage, ...] = config.build(experiment.finetune)
     steps = steps_in(splits.train, experiment.batch_size, strategy.num_replicas_in_sync)
     config.build(experiment.schedule, experiment.epochs * steps, steps)
-    model, reason = _build_model(experiment, splits, strategy)
-    origin = getattr(model, "weights_origin", "random")
+    pruning: Pruning | None = config.build(experiment.pruning)
+    inherited = inheritance.of(pruning, config.build(experiment.tracking), experiment, splits) if pruning else None
+    model, reason = _build_model(experiment, splits, strategy, inherited)
+    origin = inherited.origin if inherited else getattr(model, "weights_origin", "random")
     if len(stages) > 1 and origin.startswith("random"):
         log.warning("finetune=%s freezes a backbone that has random weights.", experiment.option("finetune"))
     return Assembled(
@@ -111,11 +121,22 @@ def assemble(experiment: config.Experiment, splits: Splits, strategy: tf.distrib
         precision=keras.mixed_precision.dtype_policy().name,
         precision_reason=reason,
         multiply_adds=cost.multiply_adds(model).total,
+        inherited=inherited,
+        rebuild=lambda: _network(experiment, splits, inherited, load_weights=False),
     )
 
 
+def _network(
+    experiment: config.Experiment, splits: Splits, inherited: Inheritance | None, *, load_weights: bool
+) -> keras.Model:
+    """Builds the network of the configuration, slim if it was pruned, under the dtype policy in force."""
+    unread = {"weights": None} if "weights" in experiment.model and (inherited or not load_weights) else {}
+    model: keras.Model = config.build(experiment.model, splits.image_shape, len(splits.class_names), **unread)
+    return inherited.put_into(model) if inherited else model
+
+
 def _build_model(
-    experiment: config.Experiment, splits: Splits, strategy: tf.distribute.Strategy
+    experiment: config.Experiment, splits: Splits, strategy: tf.distribute.Strategy, inherited: Inheritance | None
 ) -> tuple[keras.Model, str]:
     """Builds the model in the precision asked for; `auto` is answered by a first build in float32."""
 
@@ -124,7 +145,7 @@ def _build_model(
         keras.utils.set_random_seed(experiment.seed)  # and its weights
         keras.mixed_precision.set_dtype_policy(policy)
         with strategy.scope():
-            model: keras.Model = config.build(experiment.model, splits.image_shape, len(splits.class_names))
+            model = _network(experiment, splits, inherited, load_weights=True)
         if experiment.strategy.get("synchronized_batch_norm"):
             batch_norm.synchronize(model)
         return model

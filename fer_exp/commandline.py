@@ -58,6 +58,19 @@ def plain(cfg: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in values.items()} if isinstance(values, dict) else {}
 
 
+def composed(overrides: Sequence[str]) -> dict[str, Any]:
+    """Returns the configuration of one job, not checked; values that must be given are `???`.
+
+    Args:
+        overrides: For example `model=cnn`.
+
+    Raises:
+        ConfigError: If it cannot be composed.
+    """
+    with initialize_config_dir(version_base="1.3", config_dir=str(config.CONF)):
+        return plain(_compose("config", list(overrides)))
+
+
 def check(arguments: Sequence[str]) -> Jobs | None:
     """Checks every job that a command line asks for.
 
@@ -217,6 +230,8 @@ def _is_group_choice(override: str, groups: set[str]) -> bool:
 def _explain(error: Exception) -> str:
     """Turns Hydra's message about an unknown option into one line with the nearest option."""
     text = str(error)
+    if "Could not override 'compression'" in text:
+        return "`compression` is for finished runs: python -m fer_exp.compress <run id> compression=<name>."
     found = re.search(r"Could not find '([^']+)'\s*Available options in '([^']+)':((?:\n\t\S+)+)", text)
     if found is None:
         cause = str(error.__cause__ or "").split("\n")[0]

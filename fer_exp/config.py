@@ -35,6 +35,7 @@ GROUPS = (
     "loss",
     "finetune",
     "distillation",
+    "pruning",
     "strategy",
     "export",
     "tracking",
@@ -122,6 +123,7 @@ class Experiment(BaseModel):
     loss: dict[str, Any]
     finetune: dict[str, Any]
     distillation: dict[str, Any]
+    pruning: dict[str, Any]
     strategy: dict[str, Any]
     export: dict[str, Any]
     tracking: dict[str, Any]
@@ -248,6 +250,17 @@ def _cross_field_problems(experiment: Experiment) -> Iterator[str]:
         yield (
             "`distillation` must be none with strategy=multi_worker: its other processes read no tracking store. "
             f"Received: distillation={e.option('distillation')}."
+        )
+    if e.option("strategy") == "multi_worker" and e.option("pruning") != "none":
+        yield (
+            "`pruning` must be none with strategy=multi_worker: the other processes do not read the tracking store. "
+            f"Received: pruning={e.option('pruning')}."
+        )
+    amounts = [f"pruning.{key}={e.pruning[key]}" for key in ("ratio", "threshold") if e.pruning.get(key) is not None]
+    if "ratio" in e.pruning and len(amounts) != 1:
+        yield (
+            "`pruning.ratio` (share of the multiply-adds to remove) or `pruning.threshold` (least score that stays) "
+            f"must be given, and not both. Received: {' '.join(amounts) or 'neither'}."
         )
     if e.fold is not None and e.fold >= e.folds:
         yield f"`fold` must be smaller than folds={e.folds}: folds are counted from 0. Received: fold={e.fold}."

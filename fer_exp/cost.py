@@ -1,6 +1,6 @@
 """What a model costs to run: its multiply-adds, by kind of layer.
 
-Called by `training` to choose a precision and by `experiment` for the record. Knows Keras layers, and no model by name.
+Called to choose a precision, to choose channels, and for the record. Knows Keras layers, and no model by name.
 """
 
 import math
@@ -46,10 +46,15 @@ def multiply_adds(model: keras.Model) -> MultiplyAdds:
     Args:
         model: Functional model, (batch, height, width, channels) -> any.
     """
-    return sum((_of_layer(layer) for layer in model.layers), MultiplyAdds())
+    return sum((of_layer(layer) for layer in model.layers), MultiplyAdds())
 
 
-def _of_layer(layer: keras.layers.Layer) -> MultiplyAdds:
+def of_layer(layer: keras.layers.Layer) -> MultiplyAdds:
+    """Counts the multiply-adds of a built layer, or of a model.
+
+    Args:
+        layer: Part of a functional model.
+    """
     if isinstance(layer, keras.Model):
         return multiply_adds(layer)
     if isinstance(layer, layers.Dense):

@@ -49,6 +49,10 @@ class ClusterError(UserError):
     """Another process of a distributed training is no longer there, or was started with another command."""
 
 
+class PruningError(UserError):
+    """Channels cannot be removed from this model as asked."""
+
+
 class TrainingDivergedError(UserError):
     """The loss is no longer a finite number, so that training on would waste time."""
 

@@ -75,6 +75,8 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
         f"computing in {parts.precision} ({parts.precision_reason})",
         highlight=False,
     )
+    if parts.inherited:
+        screen.print(parts.inherited.summary, highlight=False, markup=False, soft_wrap=True)
     say = functools.partial(screen.print, soft_wrap=True, highlight=False)
     with resume.chosen(experiment.resume, tracker, identity, splits.sha256, folder, say) as choice:
         if choice.finished:
@@ -86,6 +88,8 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
             tracked.log_data(splits)
             _log_teacher(parts, splits, tracked, screen)
             _write_config(folder, values, overrides, tracked)
+            if parts.inherited and parts.inherited.table is not None:
+                report.write_pruning(folder, parts.inherited.table)
             try:
                 trained = _train(experiment, splits, strategy, parts, folder, screen, tracked, identity)
             except TrialPruned as pruned:
@@ -225,6 +229,7 @@ def _tags(overrides: Sequence[str], splits: Splits, parts: assembly.Assembled) -
     tags |= {f"data_{key}": value for key, value in splits.notes.items()} | trial.tags()
     if parts.teacher is not None:
         tags["distilled_from"] = " ".join(parts.teacher.runs)
+    tags |= parts.inherited.tags if parts.inherited else {}
     keys = os.environ.get("FER_EXP_SWEPT", "").split()
     return tags | {f"sweep.{key}": value for key, value in swept(overrides).items() if key in keys}
 

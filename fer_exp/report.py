@@ -27,6 +27,16 @@ def write_samples(folder: Path, images: np.ndarray, labels: np.ndarray, class_na
     figure_style.save(sheet, _in(folder, FIGURES) / "training_samples.png")
 
 
+def write_pruning(folder: Path, table: pd.DataFrame) -> None:
+    """Writes which channels were removed.
+
+    Args:
+        folder: The run's folder.
+        table: One row for each group of channels.
+    """
+    table.to_csv(_in(folder, TABLES) / "pruning.csv", index=False)
+
+
 def write_history(folder: Path, history: pd.DataFrame, stage_starts: list[int], best_epoch: int) -> None:
     """Draws the training curves and writes their numbers.
 

@@ -22,11 +22,12 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from fer_exp import config, fingerprint, owner, sweep_exports
+from fer_exp import chain_report, config, fingerprint, owner, sweep_exports
 from fer_exp.commandline import Jobs
 from fer_exp.errors import ConfigError, SweepError
 from fer_exp.process import Outcome
 from fer_exp.signature import log_mode
+from fer_exp.tables import markdown
 from fer_exp.tracking import Attempt, Run, Tracker
 
 SWEPT_ENV = "FER_EXP_SWEPT"
@@ -109,10 +110,10 @@ def parent(jobs: Jobs) -> Iterator[None]:
     name = experiment.name or "sweep " + " x ".join(keys or ["single"])
     monitor = experiment.checkpoint.monitor
     tags = {"overrides": " ".join(jobs.overrides), "sweep": " ".join(keys), "monitor": monitor, "fingerprint": identity}
-    with _alone(identity, tracker.uri) if experiment.resume == "auto" else nullcontext():
+    with alone(identity, tracker.uri) if experiment.resume == "auto" else nullcontext():
         earlier = tracker.sweep(identity) if experiment.resume == "auto" else None
         if earlier is not None:
-            _require_nobody_at_work(tracker, earlier)
+            require_nobody_at_work(tracker, earlier)
             print(f"Going on with sweep {earlier.run_id} ({earlier.name}); resume=never begins anew.", flush=True)
         known = earlier.run_id if earlier else None
         with tracker.parent(name, tags, known, lambda run_id: finish(tracker, run_id)) as tracked, _swept(keys):
@@ -140,8 +141,16 @@ def _fingerprint(jobs: Jobs) -> str:
 
 
 @contextmanager
-def _alone(identity: str, uri: str) -> Iterator[None]:
-    """Keeps a second command for the same sweep out; the system frees the lock however the process ends."""
+def alone(identity: str, uri: str) -> Iterator[None]:
+    """Keeps a second command for the same sweep out; the system frees the lock however the process ends.
+
+    Args:
+        identity: What two commands share if they ask for the same.
+        uri: Of the tracker.
+
+    Raises:
+        ConfigError: If another process on this host is at work on it.
+    """
     key = hashlib.sha256(f"{identity} {uri}".encode()).hexdigest()[:16]
     lock = FileLock(Path(tempfile.gettempdir()) / f"fer_exp-{getpass.getuser()}-sweep-{key}.lock")
     try:
@@ -157,8 +166,16 @@ def _alone(identity: str, uri: str) -> Iterator[None]:
         lock.release()
 
 
-def _require_nobody_at_work(tracker: Tracker, earlier: Attempt) -> None:
-    """Waits for jobs that an earlier command left behind: they are about to end, and a second one must not begin."""
+def require_nobody_at_work(tracker: Tracker, earlier: Attempt) -> None:
+    """Waits for jobs that an earlier command left behind: they are about to end, and a second one must not begin.
+
+    Args:
+        tracker: Where the sweep is.
+        earlier: Its run.
+
+    Raises:
+        ConfigError: If they do not end, or are at work on another host.
+    """
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while at_work := _at_work(tracker, earlier.run_id):
         elsewhere = sorted({tags[owner.HOST] for tags in at_work if owner.state(tags) == "elsewhere"})
@@ -195,7 +212,7 @@ def _swept(keys: Sequence[str]) -> Iterator[None]:
 
 
 def finish(tracker: Tracker, parent_id: str) -> None:
-    """Makes the leaderboard of whatever children there are; done again, it replaces the one before.
+    """Makes the leaderboard of whatever children there are, or the table of a chain; done again, it replaces itself.
 
     Args:
         tracker: Where the parent is kept.
@@ -205,7 +222,9 @@ def finish(tracker: Tracker, parent_id: str) -> None:
         TrackingError: If the server does not answer.
     """
     attempt = tracker.attempt(parent_id)
-    if attempt is not None and {"sweep", "monitor"} <= attempt.tags.keys():
+    if attempt is not None and chain_report.TAG in attempt.tags:
+        chain_report.finish(tracker, attempt)
+    elif attempt is not None and {"sweep", "monitor"} <= attempt.tags.keys():
         _finish(tracker, attempt, attempt.tags["monitor"], attempt.tags["sweep"].split())
 
 
@@ -270,11 +289,5 @@ def _finish(tracker: Tracker, parent: Attempt, monitor: str, swept_keys: Sequenc
     if "dataset" not in " ".join(swept_keys) and children.get("data_sha256", pd.Series()).nunique() > 1:
         note = ["These runs did not all see the same data (tag data_sha256).", "", *note]
     shown = table[["rank", *swept_keys, "status", f"best_{monitor}", "test/accuracy", "test/macro_f1"]].astype(object)
-    tracker.log_table(parent.run_id, table, "leaderboard", "\n".join([summary, "", *note, *_markdown(shown)]))
+    tracker.log_table(parent.run_id, table, "leaderboard", "\n".join([summary, "", *note, markdown(shown)]))
     sweep_exports.record(tracker, parent.run_id, children)
-
-
-def _markdown(table: pd.DataFrame) -> list[str]:
-    cells = [[f"{value:.4f}" if isinstance(value, float) else str(value) for value in row] for row in table.to_numpy()]
-    lines = [list(table.columns), ["---"] * len(table.columns), *cells]
-    return ["| " + " | ".join(line) + " |" for line in lines]

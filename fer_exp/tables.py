@@ -140,3 +140,10 @@ def evaluation_of(table: pd.DataFrame) -> Evaluation:
     if [names[index] for index in evaluation.predictions] != table["prediction"].tolist():
         raise ValueError("every prediction must be the most probable class")
     return evaluation
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """Returns a table in markdown; numbers that are not whole have four digits."""
+    cells = [[f"{value:.4f}" if isinstance(value, float) else str(value) for value in row] for row in table.to_numpy()]
+    lines = [list(table.columns), ["---"] * len(table.columns), *cells]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -103,7 +103,7 @@ def train(
     keeper.restore()
     best_epoch, best_value = keeper.kept
     return Trained(
-        model=_as_float32(experiment, splits, parts.model),
+        model=_as_float32(parts),
         history=pd.DataFrame(keeper.rows),
         stage_starts=[start + 1 for start in starts[1:]],
         best_epoch=best_epoch,
@@ -335,10 +335,9 @@ def _early_stopping(experiment: config.Experiment) -> list[keras.callbacks.Callb
     ]
 
 
-def _as_float32(experiment: config.Experiment, splits: Splits, model: keras.Model) -> keras.Model:
+def _as_float32(parts: Assembled) -> keras.Model:
     """Returns a float32, single-device twin: what is evaluated, logged and exported is one and the same model."""
     keras.mixed_precision.set_dtype_policy("float32")
-    changes = {"weights": None} if "weights" in experiment.model else {}
-    twin = config.build(experiment.model, splits.image_shape, len(splits.class_names), **changes)
-    twin.set_weights(model.get_weights())
+    twin = parts.rebuild()
+    twin.set_weights(parts.model.get_weights())
     return twin

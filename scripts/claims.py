@@ -65,10 +65,10 @@ def main() -> None:
             replace_section(options.document, name, section(name, study, runs, data, options.seeds))
 
 
-def finished(uri: str) -> dict[str, Run]:
-    """Returns the finished runs by the overrides that made them."""
+def finished(uri: str, name: str = EXPERIMENT) -> dict[str, Run]:
+    """Returns the finished runs of an experiment by the overrides that made them."""
     client = mlflow.MlflowClient(uri)
-    experiment = client.get_experiment_by_name(EXPERIMENT)
+    experiment = client.get_experiment_by_name(name)
     if experiment is None:
         return {}
     runs = client.search_runs([experiment.experiment_id], "attributes.status = 'FINISHED'", max_results=5000)

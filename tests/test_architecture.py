@@ -12,7 +12,7 @@ from fer_exp.config import GROUPS
 
 PACKAGE = ROOT / "fer_exp"
 FLOORS = [
-    {"errors", "emotions", "signature", "owner", "fingerprint", "process", "model_file"},
+    {"errors", "emotions", "signature", "owner", "fingerprint", "process", "model_file", "model_calls"},
     {
         "explain",
         "metrics",
@@ -42,6 +42,7 @@ FLOORS = [
         "search_figure",
         "outbox",
         "mlflow_system",
+        "channel_groups",
     },
     {
         "benchmark",
@@ -56,8 +57,10 @@ FLOORS = [
         "sender",
         "mlflow_delivery",
         "study",
+        "channel_scores",
+        "slimming",
     },
-    {"mlflow_run", "mlflow_store", "proof", "qat_file"},
+    {"mlflow_run", "mlflow_store", "proof", "qat_file", "channel_choice"},
     {*GROUPS, "launcher", "sweeper", "sampler", "pruner"},
     {
         "commandline",
@@ -74,11 +77,13 @@ FLOORS = [
         "search_report",
         "export_table",
         "sweep_exports",
+        "inheritance",
+        "chain_report",
     },
-    {"assembly", "features", "continuation", "resume", "store", "search", "model_card"},
+    {"assembly", "features", "continuation", "resume", "store", "search", "model_card", "compression"},
     {"training", "publication"},
     {"experiment", "sweep"},
-    {"__main__", "doctor", "dispatch", "compare", "sync"},
+    {"__main__", "doctor", "dispatch", "compare", "compress", "sync"},
 ]
 # Hydra wants launchers and sweepers under hydra/; apart from that they are options like all others.
 HOMES = {

@@ -127,3 +127,11 @@ def test_an_unreachable_tracking_server_is_refused_before_training(command_line:
     assert "error: `tracking.uri` must be a server that answers within 5 seconds" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_a_chain_is_sent_to_its_own_command() -> None:
+    with pytest.raises(ConfigError) as caught:
+        commandline.check(["compression=prune_in_rounds"])
+    assert str(caught.value) == (
+        "`compression` is for finished runs: python -m fer_exp.compress <run id> compression=<name>."
+    )

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import compression_studies
 import numpy as np
 import pytest
 from benchmarks.race import Effort, Entry, run, table
@@ -68,12 +69,12 @@ def test_a_document_without_a_place_for_the_table_is_refused(tmp_path: Path) -> 
     assert (tmp_path / "page.md").read_text() == "nothing\n"
 
 
-@pytest.mark.parametrize("page", ["benchmarks", "claims"])
+@pytest.mark.parametrize("page", ["benchmarks", "claims", "compression"])
 def test_every_measurement_has_a_place_in_its_document(page: str) -> None:
     from benchmark import SECTIONS
 
     text = (ROOT / "docs" / f"{page}.md").read_text()
-    for name in {"benchmarks": SECTIONS, "claims": STUDIES}[page]:
+    for name in {"benchmarks": SECTIONS, "claims": STUDIES, "compression": compression_studies.STUDIES}[page]:
         assert text.index(f"<!-- {name} -->") < text.index(f"<!-- end of {name} -->")
 
 

@@ -1,0 +1,41 @@
+"""Contract of pruning: `build(*, ...) -> Pruning | None`; None begins with the weights that the model says.
+
+Called by `assembly` through `config.build`. An option names the run whose weights are taken over and chooses the
+channels that stay; it must not know how runs are kept, nor how a network is built without some channels.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from fer_exp.channel_groups import Channels
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What stays of a model.
+
+    Attributes:
+        kept: For each group of channels the positions of those that stay, ascending.
+        table: One row for each group: its layers, widths before and after, scores.
+    """
+
+    kept: "Sequence[np.ndarray]"
+    table: "pd.DataFrame"
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """Whose weights a training begins with, and without which channels.
+
+    Attributes:
+        run: Id of a finished run.
+        choose: Chooses from the channels of that run's model; None keeps all.
+    """
+
+    run: str
+    choose: "Callable[[Channels], Chosen] | None"

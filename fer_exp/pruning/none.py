@@ -1,0 +1,5 @@
+"""No pruning: the training begins with the weights that the model says."""
+
+
+def build() -> None:
+    """Builds nothing."""

@@ -1,0 +1,134 @@
+"""Measures what compression costs on FER2013, with several seeds, and writes the tables of docs/compression.md.
+
+    python scripts/compression.py --data data/fer2013.csv.gz --weights data/mobilenet_v2_0.35_224_no_top.weights.h5
+    python scripts/compression.py --only pruning_cnn distillation --seeds 3
+    python scripts/compression.py --only pruning_cnn --list                  the commands, without running them
+    python scripts/compression.py --add debug=fast epochs=1 --document try.md     a trial whose numbers mean nothing
+
+Every training is a run of its own in MLflow (experiment `compression`). One that is finished there is not repeated, so
+that a measurement can be interrupted and continued.
+"""
+
+import argparse
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from claims import finished, interval, metric, verdict
+from compression_studies import STUDIES, Study
+from document import markdown, replace_section
+from mlflow.entities import Run
+from rich.console import Console
+
+from fer_exp.tracking import tracking_uri
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "compression.md"
+EXPERIMENT = "compression"
+
+
+def main() -> None:
+    """Runs what is missing and writes what there is."""
+    options = _parser().parse_args()
+    if options.seeds < 2:
+        raise SystemExit(f"--seeds must be at least 2, or there is no interval. Received: {options.seeds}.")
+    uri = tracking_uri(options.uri)
+    data = ["dataset=fer2013", f"dataset.path={options.data}", "dataset.val=0.1", "dataset.test=PublicTest"]
+    console = Console()
+    listed: set[str] = set()  # studies share steps
+    for name in options.only:
+        found: dict[tuple[str, int], Run] = {}
+        for seed in range(options.seeds):  # all steps of a seed before the next one: an early end leaves pairs
+            for title, step in STUDIES[name].steps.items():
+                needed = found.get((step.needs or "", seed))
+                run = needed.info.run_id if needed else f"id-of-{step.needs}-seed-{seed}"
+                overrides = step.command(data, seed, options.weights, run, options.add)
+                done = finished(uri, EXPERIMENT).get(" ".join(overrides))
+                if done is None:
+                    command = [sys.executable, "-m", "fer_exp", *overrides]
+                    line = shlex.join(["python", *command[1:]])
+                    if line not in listed:
+                        console.print(line, highlight=False, markup=False, soft_wrap=True)
+                    listed.add(line)
+                    if options.list:
+                        continue
+                    subprocess.run([*command, f"tracking.uri={uri}"], check=True)
+                    done = finished(uri, EXPERIMENT)[" ".join(overrides)]
+                found[title, seed] = done
+        if not options.list:
+            runs = {step: [found[step, seed] for seed in range(options.seeds)] for step in STUDIES[name].steps}
+            replace_section(options.document, name, section(name, STUDIES[name], runs))
+
+
+def section(name: str, study: Study, runs: dict[str, list[Run]]) -> str:
+    """Returns the table of a study, its verdicts and its command.
+
+    Args:
+        name: Of the study.
+        study: What was compared.
+        runs: Of each step, one for each seed.
+    """
+    table, verdicts = _of_files(study, runs) if study.kinds else _of_steps(study, runs)
+    seeds = len(next(iter(runs.values())))
+    command = f"`python scripts/compression.py --only {name}`: {seeds} seeds"
+    return "\n".join([markdown(pd.DataFrame(table)), "", *[f"- {line}" for line in verdicts], "", command])
+
+
+def _of_steps(study: Study, runs: dict[str, list[Run]]) -> tuple[list[dict[str, str]], list[str]]:
+    accuracy = {step: metric(of, "test/accuracy") for step, of in runs.items()}
+    behind = list(runs)[list(runs).index(study.baseline) + 1 :]
+    rows = [
+        {
+            "network": step,
+            "multiply-adds": f"{_tag(of, 'multiply_adds').mean() / 1e6:.2f} M",
+            "parameters": f"{_tag(of, 'parameters').mean():,.0f}",
+            "test accuracy": interval(accuracy[step]),
+            "macro-F1": interval(metric(of, "test/macro_f1")),
+            f"accuracy minus '{study.baseline}'": (
+                interval(accuracy[step] - accuracy[study.baseline], signed=True) if step in behind else ""
+            ),
+            "minutes": f"{np.mean([(run.info.end_time - run.info.start_time) / 60_000 for run in of]):.1f}",
+        }
+        for step, of in runs.items()
+    ]
+    return rows, [verdict(step, study.baseline, accuracy[step] - accuracy[study.baseline]) for step in behind]
+
+
+def _of_files(study: Study, runs: dict[str, list[Run]]) -> tuple[list[dict[str, str]], list[str]]:
+    of = runs[study.baseline]
+    accuracy = {kind: metric(of, f"tflite/{kind}/accuracy") for kind in study.kinds}
+    rows = [
+        {
+            "file": f"{kind}.tflite",
+            "MB": f"{metric(of, f'tflite/{kind}/size_mb').mean() / 100:.2f}",
+            "test accuracy": interval(accuracy[kind]),
+            "agreement with Keras, %": interval(metric(of, f"tflite/{kind}/agreement")),
+        }
+        for kind in study.kinds
+    ]
+    pairs = zip(study.kinds[1:], study.kinds, strict=False)
+    return rows, [verdict(kind, before, accuracy[kind] - accuracy[before]) for kind, before in pairs]
+
+
+def _tag(runs: Sequence[Run], name: str) -> np.ndarray:
+    return np.array([float(run.data.tags[name]) for run in runs])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default="data/fer2013.csv.gz", help="csv of FER2013, with PublicTest rows")
+    parser.add_argument("--weights", default="data/mobilenet_v2_0.35_224_no_top.weights.h5", help="of MobileNetV2 0.35")
+    parser.add_argument("--only", nargs="+", choices=list(STUDIES), default=list(STUDIES), metavar="study")
+    parser.add_argument("--seeds", type=int, default=3, help="runs of each step, >= 2")
+    parser.add_argument("--add", nargs="+", default=[], metavar="key=value", help="overrides of every run, for a trial")
+    parser.add_argument("--uri", help="MLflow tracking URI; ./mlflow.db unless given")
+    parser.add_argument("--list", action="store_true", help="print the commands of missing runs and stop")
+    parser.add_argument("--document", type=Path, default=DOCUMENT)
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""What `scripts/compression.py` measures: trainings of which some begin with, or learn from, the run of another.
+
+All steps of a seed share data, order and seed, so their differences are paired. A step that several studies share is
+one run.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+WEIGHTS = "WEIGHTS"  # stands for the file of ImageNet weights
+RUN = "RUN"  # stands for the id of the run of the step that is needed
+
+
+@dataclass(frozen=True)
+class Step:
+    """One training.
+
+    Attributes:
+        overrides: Of the command line, whole but for data, seed and tracking.
+        needs: Name of the step whose run it goes on from or learns from.
+    """
+
+    overrides: tuple[str, ...]
+    needs: str | None = None
+
+    def command(self, data: Sequence[str], seed: int, weights: str, run: str, more: Sequence[str]) -> list[str]:
+        """Returns the command line of one run, without the tracking URI.
+
+        Args:
+            data: Overrides of the data set.
+            seed: Of weights, order and augmentation.
+            weights: File of ImageNet weights.
+            run: Id of the run that is needed.
+            more: Overrides that come last.
+        """
+        own = [override.replace(WEIGHTS, weights).replace(RUN, run) for override in self.overrides]
+        return [*data, *own, "tracking.experiment=compression", f"seed={seed}", *more]
+
+
+@dataclass(frozen=True)
+class Study:
+    """Steps that are compared.
+
+    Attributes:
+        steps: In the order they are run.
+        baseline: What the steps behind it are compared with.
+        kinds: Of .tflite files, which are compared in place of steps: the second with the first, and so on.
+    """
+
+    steps: Mapping[str, Step]
+    baseline: str
+    kinds: tuple[str, ...] = ()
+
+
+def _pruning(trained: Step, fine_tuning: tuple[str, ...]) -> Study:
+    """Half of the multiply-adds by either score, against the whole network with the same extra epochs."""
+    common = ("finetune=none", "schedule=cosine", "schedule.warmup_epochs=0", "export=none", *fine_tuning)
+    changed = {override.partition("=")[0] for override in common}
+    kept = [o for o in trained.overrides if o.partition("=")[0] not in changed and not o.startswith("export.")]
+
+    def step(*how: str) -> Step:
+        return Step((*kept, *common, "pruning=channels", f"pruning.run={RUN}", *how), "trained")
+
+    steps = {
+        "trained": trained,
+        "trained on": step("pruning.ratio=0"),
+        "half, by batch norm": step("pruning.ratio=0.5"),
+        "half, by kernels": step("pruning.ratio=0.5", "pruning.score=l1"),
+    }
+    return Study(steps, "trained on")
+
+
+_LAST = ("early_stopping=null", "checkpoint.keep=last")
+_CNN = Step(
+    (
+        *("model=cnn", "model.widths=[16,32,64,64]", "model.head_units=256", "batch_size=128"),
+        *("augmentation=light", "epochs=12", *_LAST, "export=none"),
+    )
+)
+_RESNET = Step(("experiment=fer2013_quick", "test_time_augmentation=none", "export=none"))
+_MOBILENET = Step(
+    (
+        *("model=mobilenet_v2", "model.alpha=0.35", f"model.weights={WEIGHTS}", "batch_size=128", "epochs=6", *_LAST),
+        *("export=tflite", "export.kinds=[float32,int8,int8_qat]"),
+    )
+)
+# Half the widths of fer_resnet, and less in its last stage: at most 0.3 M parameters.
+_STUDENT = (*_RESNET.overrides, "model.stem_width=16", "model.widths=[16,32,64,80]")
+STUDIES = {
+    "pruning_cnn": _pruning(_CNN, ("lr=5e-4", "epochs=6")),
+    "pruning_fer_resnet": _pruning(_RESNET, ("lr=1e-3", "epochs=8")),
+    "pruning_mobilenet_v2": _pruning(_MOBILENET, ("lr=5e-4", "epochs=4")),
+    "distillation": Study(
+        {
+            "trained": _RESNET,
+            "student alone": Step(_STUDENT),
+            "student taught": Step((*_STUDENT, "distillation=teacher", f"distillation.run={RUN}"), "trained"),
+        },
+        "student alone",
+    ),
+    "quantization": Study({"trained": _MOBILENET}, "trained", ("float32", "int8", "int8_qat")),
+}

@@ -1,0 +1,196 @@
+"""A chain is the configuration of its source, what the preset says, and what the user says, checked as a whole."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from contracts import compose
+from finished_runs import tracker_in
+
+from fer_exp import commandline, compression, config
+from fer_exp.errors import ConfigError
+from fer_exp.tracking import Record, Tracker
+
+TWO = """
+stages:
+  - name: prune
+    overrides: [pruning=channels, "pruning.run=${previous}", pruning.ratio=0.5, schedule=cosine, lr=3e-4, epochs=2]
+  - name: again
+    overrides: [pruning=channels, "pruning.run=${previous}", pruning.ratio=0, finetune=none, export=none]
+"""
+PRESETS = sorted(compression.FOLDER.glob("*.yaml"))
+PREVIOUS = "f" * 32
+
+
+@pytest.fixture
+def tracker(tmp_path: Path) -> Tracker:
+    return tracker_in(tmp_path)
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> str:
+    path = tmp_path / "two.yaml"
+    path.write_text(TWO)
+    return str(path)
+
+
+def source(tracker: Tracker, folder: Path, *overrides: str) -> Record:
+    """A finished run that has recorded its configuration."""
+    (folder / "run" / "config").mkdir(parents=True)
+    values = compose(*overrides)
+    (folder / "run" / "config" / "resolved.yaml").write_text(yaml.safe_dump(values))
+    with tracker.run("it's the source", {}, {}, folder=folder / "run") as run:
+        run.log_folder(folder / "run" / "config")
+    record = tracker.record(run.run_id)
+    assert record is not None
+    return record
+
+
+def checked(arguments: list[str]) -> config.Experiment:
+    jobs = commandline.check(arguments)
+    assert jobs is not None
+    return jobs.first
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        (),
+        ("model=mobilenet_v2", "finetune=staged", "model.weights=null", "lr=2e-4", "monitor=val/loss", "fold=1"),
+        ("experiment=article_mobilenet", "loss.label_smoothing=0.2"),
+        ("experiment=mobilenet_transfer", "early_stopping=null"),
+        ("optimizer=sgd", "export=none", "schedule=plateau", "schedule.factor=0.3", "debug=fast"),
+    ],
+)
+def test_the_overrides_of_a_source_lead_to_its_configuration(overrides: tuple[str, ...]) -> None:
+    values = compose(*overrides)
+    again = compose(*compression._as_overrides(values))
+    for key in ("name", "resume", "cache_dir", "pruning"):
+        del values[key], again[key]
+    assert again == values
+
+
+def test_a_value_keeps_its_type_on_the_command_line() -> None:
+    value: dict[str, Any] = {
+        "a": [1, 2.5e-7, None, True],
+        "b": "it's {odd}, 'very'",
+        "c": "~/a b",
+        "d": "null",
+        "e": "1",
+    }
+    (found,) = compression._different({"extra": value}, {})
+    assert commandline.composed([f"+{found}"])["extra"] == value
+
+
+def test_each_stage_is_the_source_then_the_preset_then_the_user(tracker: Tracker, tmp_path: Path, two: str) -> None:
+    record = source(tracker, tmp_path, "schedule=plateau", "schedule.patience=2", "batch_size=64", "lr=0.1", "epochs=9")
+    chain = compression.plan(tracker, record, two, ["optimizer=sgd", "again:epochs=4", "prune:pruning.ratio=0.25"])
+    first, second = (checked(chain.arguments(number, PREVIOUS)) for number in range(2))
+    assert first.pruning["run"] == second.pruning["run"] == PREVIOUS
+    assert (first.pruning["ratio"], second.pruning["ratio"]) == (0.25, 0)
+    assert first.schedule["_target_"].endswith("cosine.build")
+    assert (first.schedule["peak"], second.schedule["patience"], second.schedule["peak"]) == (3e-4, 2, 0.1)
+    assert (first.epochs, second.epochs, first.batch_size) == (2, 4, 64)
+    assert first.option("optimizer") == second.option("optimizer") == "sgd"
+    assert (first.option("export"), second.option("export")) == ("tflite", "none")
+    assert first.name == "it's the source | prune"
+
+
+def test_a_source_that_was_itself_pruned_is_pruned_as_the_preset_says(
+    tracker: Tracker, tmp_path: Path, two: str
+) -> None:
+    own = ("pruning=channels", f"pruning.run={'0' * 32}", "pruning.threshold=0.1", "pruning.score=l1")
+    chain = compression.plan(tracker, source(tracker, tmp_path, *own), two, [])
+    pruning = checked(chain.arguments(0, chain.source.run_id)).pruning
+    assert pruning["run"] == chain.source.run_id
+    assert (pruning["threshold"], pruning["score"]) == (None, "batch_norm")
+
+
+def test_the_same_command_has_the_same_fingerprint_wherever_things_go(
+    tracker: Tracker, tmp_path: Path, two: str
+) -> None:
+    record = source(tracker, tmp_path)
+    first, same, other = (
+        compression.plan(tracker, record, two, more).fingerprint
+        for more in ([], ["tracking.experiment=other"], ["prune:epochs=3"])
+    )
+    assert first == same != other
+
+
+def test_all_mistakes_in_all_stages_come_at_once(tracker: Tracker, tmp_path: Path, two: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        compression.plan(tracker, source(tracker, tmp_path), two, ["prune:epochs=0", "again:pruning.ratio=2"])
+    first, second = caught.value.problems
+    assert first.startswith("`epochs` must be greater than 0. Received: epochs=0.")
+    assert first.endswith("(stage prune)")
+    assert second.startswith("`pruning.ratio` must be less than 1.")
+    assert second.endswith("(stage again)")
+
+
+def test_a_stage_that_is_not_there_is_named(tracker: Tracker, tmp_path: Path, two: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        compression.plan(tracker, source(tracker, tmp_path), two, ["distil:epochs=3"])
+    assert str(caught.value) == ("`distil:epochs` must begin with a stage: prune, again. Received: distil:epochs=3.")
+
+
+def test_a_chain_cannot_resume_a_single_run(tracker: Tracker, tmp_path: Path, two: str) -> None:
+    with pytest.raises(ConfigError, match=f"`resume` of a chain must be auto or never. Received: resume={PREVIOUS}"):
+        compression.plan(tracker, source(tracker, tmp_path), two, [f"resume={PREVIOUS}"])
+
+
+def test_a_source_without_a_configuration_is_refused(tracker: Tracker, two: str, tmp_path: Path) -> None:
+    with tracker.run("bare", {}, {}, folder=tmp_path) as run:
+        pass
+    record = tracker.record(run.run_id)
+    assert record is not None
+    with pytest.raises(ConfigError, match=r"must be a run with config/resolved.yaml. Received: \w+ \(bare\)"):
+        compression.plan(tracker, record, two, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("stages: []", "`stages` must"),
+        ("stages: [{name: A, overrides: [lr=1]}]", "`stages.0.name` must"),
+        ("stages: [{name: a, overrides: [lr=1]}, {name: a, overrides: [lr=1]}]", "must have different names"),
+        ("steps: []", "`steps` is not an option of compression"),
+        ("- a", "must be a mapping"),
+        ("a: [", "must be yaml"),
+    ],
+)
+def test_a_preset_that_is_no_chain_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "chain.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        compression.read(str(path))
+    assert message in str(caught.value)
+
+
+def test_a_preset_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    with pytest.raises(ConfigError) as caught:
+        compression.read("all")
+    assert str(caught.value) == (
+        "`compression` must be one of prune_distil_quantize, prune_in_rounds, or a yaml file. "
+        "Received: compression=all."
+    )
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("experiment=article_mobilenet", "model.weights=null"),
+        ("experiment=article_cnn",),
+        ("optimizer=sgd", "epochs=99"),
+    ],
+)
+def test_every_preset_fits_every_kind_of_source(
+    path: Path, overrides: tuple[str, ...], tracker: Tracker, tmp_path: Path
+) -> None:
+    if "distillation" not in config.GROUPS and "distillation" in path.read_text():
+        pytest.skip("this preset needs the group distillation")
+    chain = compression.plan(tracker, source(tracker, tmp_path, *overrides), path.stem, [])
+    for number in range(len(chain.stages)):
+        assert checked(chain.arguments(number, PREVIOUS)).finetune == {"_target_": "fer_exp.finetune.none.build"}
+    assert "python -m fer_exp.compress <run id>" in path.read_text()

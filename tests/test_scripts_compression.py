@@ -1,0 +1,92 @@
+"""What is measured on compression is what its document says."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from compression_studies import STUDIES, Study
+from contracts import compose, node
+from test_scripts import script
+
+from fer_exp import config
+
+RUN = "ab" * 16
+DATA = ["dataset=fer2013", "dataset.path=x.csv", "dataset.val=0.1", "dataset.test=PublicTest"]
+
+
+def commands(study: Study, weights: str = "w.h5") -> dict[str, list[str]]:
+    return {title: step.command(DATA, 0, weights, RUN, []) for title, step in study.steps.items()}
+
+
+def merged(words: list[str]) -> bool:
+    """Tells whether the parts that a command needs are there, so that it can be composed."""
+    needs_group = any(word.startswith("distillation") for word in words) and "distillation" not in config.GROUPS
+    return not needs_group
+
+
+@pytest.mark.parametrize("name", list(STUDIES))
+def test_the_steps_of_a_study_are_configurations_that_differ(name: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    composed: list[dict[str, Any]] = []
+    for words in commands(STUDIES[name], str(tmp_path / "file")).values():
+        if merged(words):
+            own = [word.replace("int8,int8_qat", "dynamic") for word in words]  # kinds are the export's to check
+            composed.append(compose(*[word.replace("x.csv", str(tmp_path / "file")) for word in own]))
+            config.check(composed[-1])
+    assert len({str(values) for values in composed}) == len(composed) > 0
+
+
+@pytest.mark.parametrize("name", [name for name in STUDIES if name.startswith("pruning")])
+def test_the_pruned_and_the_whole_network_get_the_same_extra_training(name: str) -> None:
+    words = commands(STUDIES[name])
+    whole = [word for word in words["trained on"] if word != "pruning.ratio=0"]
+    for title in ("half, by batch norm", "half, by kernels"):
+        assert set(words[title]) - set(whole) == {"pruning.ratio=0.5", *(["pruning.score=l1"] * ("kernels" in title))}
+        assert set(whole) <= set(words[title])
+
+
+def test_the_student_has_at_most_three_hundred_thousand_parameters() -> None:
+    words = commands(STUDIES["distillation"])["student alone"]
+    values = compose(*[word for word in words if word.startswith(("experiment=", "model"))])
+    assert config.build(values["model"], (48, 48, 1), 7).count_params() <= 300_000
+
+
+def test_finished_runs_are_not_repeated_and_become_a_table(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    tracker = config.build(node("tracking", "mlflow", uri=uri, experiment="compression", system_metrics=False))
+    study = STUDIES["pruning_cnn"]
+    accuracy = {
+        "trained": [0.60, 0.62],
+        "trained on": [0.61, 0.63],
+        "half, by batch norm": [0.60, 0.62],  # -1 and -1 points
+        "half, by kernels": [0.60, 0.64],  # -1 and +1
+    }
+    for seed in range(2):
+        source = ""
+        for title, step in study.steps.items():
+            tags = {
+                "overrides": " ".join([*step.command(DATA, seed, "w.h5", source, []), f"tracking.uri={uri}"]),
+                "multiply_adds": 4_000_000 if "half" not in title else 2_000_000,
+                "parameters": 1000,
+            }
+            folder = tmp_path / f"{title} {seed}"
+            folder.mkdir()
+            with tracker.run(title, {}, tags, folder=folder) as run:
+                run.log_metrics({"test/accuracy": accuracy[title][seed], "test/macro_f1": 0.5})
+            source = source or run.run_id
+    page = tmp_path / "page.md"
+    page.write_text("<!-- pruning_cnn -->\n<!-- end of pruning_cnn -->\n")
+    arguments = ["--only", "pruning_cnn", "--data", "x.csv", "--weights", "w.h5", "--uri", uri]
+    done = script("compression.py", *arguments, "--seeds", "2", "--document", str(page), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    text = page.read_text()
+    # Student's t with 1 degree of freedom is 12.7: 60 and 62 have a standard error of 1, their differences one of 0.
+    assert "| half, by batch norm | 2.00 M | 1,000 | 61.0 ± 12.7 | 50.0 ± 0.0 | -1.0 ± 0.0 |" in text
+    assert "- half, by batch norm is worse than trained on by 1.0 points (± 0.0)." in text
+    assert "- half, by kernels against trained on: no difference shown (+0.0 points" in text
+    listed = script("compression.py", *arguments, "--seeds", "3", "--list", cwd=tmp_path)
+    lines = listed.stdout.splitlines()
+    assert len(lines) == 4
+    assert all("seed=2" in line for line in lines)
+    assert "pruning.run=id-of-trained-seed-2" in lines[1]
