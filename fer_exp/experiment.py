@@ -29,6 +29,7 @@ from fer_exp import (
     fingerprint,
     folds,
     metrics,
+    registry,
     report,
     resume,
     tables,
@@ -79,7 +80,11 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
         name = experiment.name or run_name(experiment, overrides)
         tags = {**_tags(overrides, splits, parts), "fingerprint": identity, "folder": choice.folder.absolute()}
         folder = choice.folder
-        with tracker.run(name, flatten(values), tags, choice.run_id, folder) as tracked, _recorded(screen, tracked):
+        registers = experiment.registered_model is not None and "FER_EXP_SWEPT" not in os.environ  # a sweep: its best
+        said: list[str] = []
+        at_end = (lambda run_id: said.append(registry.complete(tracker, run_id))) if registers else None
+        opened = tracker.run(name, flatten(values), tags, choice.run_id, folder, at_end)
+        with opened as tracked, _recorded(screen, tracked):
             tracked.log_data(splits)
             _write_config(folder, values, overrides, tracked)
             try:
@@ -93,7 +98,11 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
             exported = _export(experiment, splits, parts, trained, evaluation, folder, screen, tracked)
             tracked.log_model(trained.model, splits.image_shape)
             _log_folders(folder, tracked)
+            if registers:
+                tracked.set_tags({registry.TAG: experiment.registered_model})
             screen.print(console.result_table(_findings(trained, evaluation, exported, folder, tracker)))
+        if registers:
+            say("\n".join(said) or f"Not yet registered as {experiment.registered_model}: `fer_exp.sync` makes up for it.")
         training.forget(choice.folder)  # what is FINISHED is not continued, and a sweep's snapshots would fill the disk
     return trained.best_value
 

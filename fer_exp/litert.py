@@ -7,6 +7,7 @@ import io
 import tempfile
 import time
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["float32", "float16", "dynamic", "int8"]
 LABELS = "labels.txt"
+_MOST_LABEL_BYTES = 1 << 16
 
 
 def convert(
@@ -88,9 +90,20 @@ def with_labels(content: bytes, class_names: tuple[str, ...]) -> bytes:
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
-    """Returns the class names inside a `.tflite` file."""
-    with zipfile.ZipFile(path) as archive:
-        return tuple(archive.read(LABELS).decode("utf-8").splitlines())
+    """Returns the class names inside a `.tflite` file.
+
+    Raises:
+        ValueError: If there are none that can be read; the message says why.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.getinfo(LABELS).file_size > _MOST_LABEL_BYTES:
+                raise ValueError(f"{LABELS} in it must have at most {_MOST_LABEL_BYTES:,} bytes")
+            return tuple(archive.read(LABELS).decode("utf-8").splitlines())
+    except KeyError:
+        raise ValueError(f"there is no {LABELS} in it") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError) as error:
+        raise ValueError(f"no {LABELS} can be read from it: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -117,6 +130,21 @@ class Interpreter:
         (self._input,) = self._interpreter.get_input_details()
         (self._output,) = self._interpreter.get_output_details()
 
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of what it takes, usually (1, height, width, channels)."""
+        return tuple(int(side) for side in self._input["shape"])
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of what it returns, usually (1, classes)."""
+        return tuple(int(side) for side in self._output["shape"])
+
+    @property
+    def input_type(self) -> str:
+        """Number format of what it takes, for example `uint8`."""
+        return np.dtype(self._input["dtype"]).name
+
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Returns probabilities float32 (n, classes) of uint8 images (n, height, width, channels)."""
         results = np.empty((len(images), self._output["shape"][1]), np.float32)
@@ -141,4 +169,9 @@ class Interpreter:
         return Latency(float(p50), float(p95))
 
     def _tensor(self, image: np.ndarray) -> np.ndarray:
-        return image[None].astype(self._input["dtype"])
+        dtype, (scale, zero_point) = self._input["dtype"], self._input["quantization"]
+        if not scale:
+            return image[None].astype(dtype)
+        limits = np.iinfo(dtype)
+        steps = np.rint(image[None] / np.float32(scale)) + zero_point
+        return np.clip(steps, limits.min, limits.max).astype(dtype)

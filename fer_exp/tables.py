@@ -1,13 +1,17 @@
 """An evaluation as tables and sentences: what is confused with what, class by class, image by image.
 
-Called by `report` and `experiment`, and by `compared_runs`, which reads one of the tables back. It computes no
-metric of its own and writes no file.
+Called by `report` and `experiment`, and by `compare` and `registry`, which read one of the tables back. It computes
+no metric of its own and writes no file.
 """
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from fer_exp.metrics import Evaluation, evaluate
+
+_MOST_BYTES = 2**30  # of a table of predictions; 100,000 images of 10 classes take 15 MB
 
 
 def confused_pairs(evaluation: Evaluation, most: int = 10) -> pd.DataFrame:
@@ -140,3 +144,15 @@ def evaluation_of(table: pd.DataFrame) -> Evaluation:
     if [names[index] for index in evaluation.predictions] != table["prediction"].tolist():
         raise ValueError("every prediction must be the most probable class")
     return evaluation
+
+
+def read_predictions(file: Path) -> Evaluation:
+    """Reads a table of predictions from a CSV; names such as `NA` are names.
+
+    Raises:
+        ValueError: If it is no such table.
+    """
+    if file.stat().st_size > _MOST_BYTES:
+        raise ValueError(f"it must be at most {_MOST_BYTES:,} bytes")
+    table = pd.read_csv(file, dtype={"label": str, "prediction": str}, keep_default_na=False)
+    return evaluation_of(table)

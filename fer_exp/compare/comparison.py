@@ -11,7 +11,7 @@ import numpy as np
 
 from fer_exp.compare.grouping import Group, Grouping, configuration, group
 from fer_exp.compare.runs import ComparedRun
-from fer_exp.compare.significance import ALPHA, PairedTest, holm, paired_test, t_interval
+from fer_exp.significance import ALPHA, PairedTest, holm, paired_test, t_interval
 from fer_exp.errors import ComparisonError
 from fer_exp.metrics import Interval
 
