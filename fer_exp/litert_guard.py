@@ -23,6 +23,7 @@ import numpy as np
 from fer_exp.errors import ModelError
 from fer_exp.litert import read_labels
 
+CRASH = "it crashes the interpreter"  # in the message about a file that does
 LIMIT_BYTES = 1 << 29  # of a file
 _MEMORY_BYTES = 6 << 30  # address space of the process that loads it
 _MOST_SIDE = 4096
@@ -155,7 +156,7 @@ class GuardedFile:
         if code == -signal.SIGALRM:
             return ModelError(f"{self._path} takes more than {self._seconds:g} seconds for one call.")
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return ModelError(f"{self._path} is damaged: it crashes the interpreter ({how}). Export or download it again.")
+        return ModelError(f"{self._path} is damaged: {CRASH} ({how}). Export or download it again.")
 
 
 def _check_size(path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_exp import litert_guard, registry, store
+from fer_exp import commandline, litert_guard, registry, store
 from fer_exp.errors import ConfigError, ModelError
 from fer_exp.signature import run_id as checked_id
 from fer_exp.tracking import Record, Tracker
@@ -66,6 +66,7 @@ def opened(word: str, file: str, overrides: Sequence[str]) -> Iterator[Classifie
     if word.lower().endswith(".tflite"):
         if file != KERAS:
             raise ConfigError([f"`--file` goes with a run or a registered model. Received: --file {file} and {word}."])
+        commandline.check(overrides)  # they change nothing here, but a mistake in them is one
         with litert_guard.Guard() as guard, guard.open(Path(word)) as model:
             yield Classifier(word, model.image_shape, model.class_names, model.predict, None, None, word)
         return
