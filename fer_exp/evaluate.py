@@ -128,7 +128,9 @@ def measure(model: Classifier, splits: Splits, split: str, common: bool) -> Eval
     labels = np.array([shared.index(name) if name in shared else -1 for name in splits.class_names])[images.labels]
     images, labels = images.take(labels >= 0), labels[labels >= 0]
     if not len(images):
-        raise DataError(f"The {split} split of {splits.source} holds no image of the shared classes {', '.join(shared)}.")
+        raise DataError(
+            f"The {split} split of {splits.source} holds no image of the shared classes {', '.join(shared)}."
+        )
     if only_model or only_data:
         left = f"{len(getattr(splits, split)) - len(images):,} images"
         notes.append(f"only the shared classes {', '.join(shared)} are evaluated; {left} of others are left out")
@@ -184,7 +186,9 @@ def _experiment(typed: config.Experiment, model: Classifier, overrides: Sequence
         )
     recorded = _recorded(model)
     values = typed.model_dump()
-    values["dataset"] = recorded["dataset"] | ({"cache_dir": typed.cache_dir} if "cache_dir" in recorded["dataset"] else {})
+    values["dataset"] = recorded["dataset"] | (
+        {"cache_dir": typed.cache_dir} if "cache_dir" in recorded["dataset"] else {}
+    )
     if typed.fold is None:
         values |= {"folds": recorded["folds"], "fold": recorded["fold"]}
     return config.check(values)
@@ -200,7 +204,9 @@ def _recorded(model: Classifier) -> Mapping[str, Any]:
         file = tracker.download(record.run_id, _RESOLVED, Path(folder)) if tracker and record else None
         values = yaml.safe_load(file.read_text(encoding="utf-8")) if file else None
     if not isinstance(values, dict) or not {"dataset", "folds", "fold"} <= values.keys():
-        raise ConfigError([f"`dataset` must be named: {model.name} has no {_RESOLVED} that says what it was tested on."])
+        raise ConfigError(
+            [f"`dataset` must be named: {model.name} has no {_RESOLVED} that says what it was tested on."]
+        )
     return values
 
 
@@ -214,7 +220,13 @@ def _log(
     found: Evaluated,
 ) -> str:
     dataset = {f"dataset.{key}": value for key, value in experiment.dataset.items()}
-    params = {"model": model.name, "file": model.file, "split": split, "folds": experiment.folds, "fold": experiment.fold}
+    params = {
+        "model": model.name,
+        "file": model.file,
+        "split": split,
+        "folds": experiment.folds,
+        "fold": experiment.fold,
+    }
     tags = {"data_sha256": splits.sha256, "evaluated": model.record.run_id if model.record else model.file}
     if model.record is not None:
         tags["mlflow.parentRunId"] = model.record.run_id

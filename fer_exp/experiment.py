@@ -102,7 +102,10 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
                 tracked.set_tags({registry.TAG: experiment.registered_model})
             screen.print(console.result_table(_findings(trained, evaluation, exported, folder, tracker)))
         if registers:
-            say("\n".join(said) or f"Not yet registered as {experiment.registered_model}: `fer_exp.sync` makes up for it.")
+            say(
+                "\n".join(said)
+                or f"Not yet registered as {experiment.registered_model}: `fer_exp.sync` makes up for it."
+            )
         training.forget(choice.folder)  # what is FINISHED is not continued, and a sweep's snapshots would fill the disk
     return trained.best_value
 

@@ -170,7 +170,7 @@ def _check_size(path: Path) -> None:
 
 def _image_shape(path: Path, about: Mapping[str, Any]) -> tuple[int, int, int]:
     shape, returned = about["input"], about["output"]
-    fits = len(shape) == 4 and shape[0] == 1 and shape[3] in (1, 3) and 1 <= min(shape[1:3])
+    fits = len(shape) == 4 and shape[0] == 1 and shape[3] in (1, 3) and min(shape[1:3]) >= 1
     if not fits or max(shape[1:3]) > _MOST_SIDE:
         raise ModelError(
             f"{path} must take one image: (1, height, width, 1 or 3). Received: {tuple(shape)}, {about['type']}."

@@ -35,7 +35,8 @@ class MlflowRegistry:
             try:
                 return _as_version(self._client.get_model_version(name, number))
             except MlflowException as error:
-                return _nothing(error)
+                _require_absence(error)
+                return None
 
     def aliased(self, name: str, alias: str) -> Version | None:
         """Returns the version that an alias stands for, if there is one."""
@@ -43,9 +44,10 @@ class MlflowRegistry:
             try:
                 return _as_version(self._client.get_model_version_by_alias(name, alias))
             except MlflowException as error:
-                if "alias" in str(error).lower():  # of a name that exists: no error code of its own
+                if "alias" in str(error).lower():  # that the name does not have: there is no error code of its own
                     return None
-                return _nothing(error)
+                _require_absence(error)
+                return None
 
     def of_run(self, name: str, run_id: str) -> Version | None:
         """Returns the oldest version of a name that a run has made, if there is one."""
@@ -97,6 +99,7 @@ def _as_version(version: ModelVersion) -> Version:
     return Version(version.name, str(version.version), version.run_id or "", dict(version.tags))
 
 
-def _nothing(error: MlflowException) -> None:
+def _require_absence(error: MlflowException) -> None:
+    """Raises the error again if it says anything but that there is no such thing."""
     if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
         raise error

@@ -161,9 +161,7 @@ class MlflowRun:
 
 
 @contextmanager
-def ended(
-    run: MlflowRun, sender: Sender, header: Header, has_at_end: bool, must_arrive: bool
-) -> Iterator[None]:
+def ended(run: MlflowRun, sender: Sender, header: Header, has_at_end: bool, must_arrive: bool) -> Iterator[None]:
     """Gives a run its status, however it ends, and what is left of it some time to be delivered."""
     status, ended = "KILLED", 0  # whatever is no Exception is an interrupt
     at_most = _INTERRUPTED_SECONDS

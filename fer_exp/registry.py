@@ -1,8 +1,8 @@
 """Registered models: which run becomes a version, and which version is the champion.
 
 Called by `experiment` for a run, by `sweep` for its best child, both when all else of the run was delivered, by `sync`
-and `resume` where that is made up for, and by `trained` to look a model up. Done twice, it changes nothing: a run has one
-version of a name, and what was decided about it is written on it.
+and `resume` where that is made up for, and by `trained` to look a model up. Done twice, it changes nothing: a run has
+one version of a name, and what was decided about it is written on it.
 """
 
 import tempfile
@@ -40,7 +40,7 @@ def find(tracker: Tracker, word: str) -> Version:
         ModelError: If there is none.
         TrackingError: If the server does not answer.
     """
-    name, at, alias = word.removeprefix("models:/").partition("@")
+    name, _, alias = word.removeprefix("models:/").partition("@")
     name, slash, number = name.partition("/")
     alias = alias or CHAMPION
     found = tracker.registry.version(name, number) if slash else tracker.registry.aliased(name, alias)
@@ -141,5 +141,3 @@ def _evaluation(tracker: Tracker, run_id: str) -> metrics.Evaluation | None:
             return None if file is None else tables.read_predictions(file)
         except ValueError:
             return None
-
-

@@ -57,7 +57,9 @@ def write_evaluation(folder: Path, evaluation: metrics.Evaluation, test: Split, 
     figure_style.save(image_sheets.confidently_wrong(evaluation, test.images), figures / "confidently_wrong.png")
     tables.confusion_table(evaluation).to_csv(lists / "confusion_matrix.csv")
     tables.confused_pairs(evaluation, most=20).to_csv(lists / "most_confused_pairs.csv", index=False)
-    (lists / "most_confused_pairs.txt").write_text("\n".join(tables.describe_confusions(evaluation, split=split)) + "\n")
+    (lists / "most_confused_pairs.txt").write_text(
+        "\n".join(tables.describe_confusions(evaluation, split=split)) + "\n"
+    )
     tables.classification_table(evaluation).to_csv(lists / "classification_report.csv")
     (lists / "classification_report.txt").write_text(tables.classification_text(evaluation))
     tables.predictions_table(evaluation).to_csv(lists / "predictions.csv", index=False)

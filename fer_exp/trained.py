@@ -124,7 +124,8 @@ def _keras(tracker: Tracker, record: Record, folder: Path) -> Classifier:
     if path is None or table is None:
         missing = _WEIGHTS if path is None else _CONFUSION
         raise ModelError(
-            f"`model` must be a run that ended with a model: {_called(record)}, which is {record.status}, has no {missing}."
+            f"`model` must be a run that ended with a model. Received: {_called(record)}, which is {record.status} and "
+            f"has no {missing}."
         )
     names = _class_names(table)
     import keras

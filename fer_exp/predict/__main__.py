@@ -6,8 +6,8 @@
     python -m fer_exp.predict <run> fer2013.csv --file int8 --csv predictions.csv
     python -m fer_exp.predict <run> film.mp4 --every 5 --annotated seen/ tracking.uri=http://127.0.0.1:5000
 
-Exits with 0; with 1 if some inputs could not be read, the others being done; with 2 if nothing could be. `key=value` are
-overrides as of `python -m fer_exp`.
+Exits with 0; with 1 if some inputs could not be read, the others being done; with 2 if nothing could be. `key=value`
+are overrides as of `python -m fer_exp`.
 """
 
 import argparse
@@ -96,7 +96,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("model", help="a run's id, models:/name@alias, models:/name/3, a registered name, or a .tflite file")
-    add("inputs", nargs="+", metavar="input | key=value", help="images, folders, CSV of FER2013, videos; tracking.uri=...")
+    add(
+        "inputs",
+        nargs="+",
+        metavar="input | key=value",
+        help="images, folders, CSV of FER2013, videos; tracking.uri=...",
+    )
     add("--file", default=trained.KERAS, metavar="NAME", help="which file of a run: keras (default), float32, int8 ...")
     add("--faces", choices=("haar", "none"), default="haar", help="find faces (default), or take pictures as faces")
     add("--every", type=int, default=1, metavar="N", help="take each N-th frame of a video")
@@ -146,7 +151,9 @@ def _summary(screen: Console, outcome: "work.Outcome", notes: Sequence[str]) -> 
     for note in notes:
         _say(screen, f"note: {note}")
     if outcome.crops:
-        _say(screen, f"note: {outcome.crops:,} images are no larger than what the model takes, and were taken for faces")
+        _say(
+            screen, f"note: {outcome.crops:,} images are no larger than what the model takes, and were taken for faces"
+        )
     without = [seen.name for seen in outcome.seen if not seen.boxes]
     if without:
         named = ", ".join(without[:_MOST_NAMES]) + (" ..." if len(without) > _MOST_NAMES else "")

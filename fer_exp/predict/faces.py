@@ -10,6 +10,7 @@ Source:
 
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import cv2
@@ -91,6 +92,6 @@ def _detect(image: Image.Image) -> list[Box]:
 
 def _cascade() -> cv2.CascadeClassifier:
     if not hasattr(_of_thread, "cascade"):
-        _of_thread.cascade = cv2.CascadeClassifier(cv2.data.haarcascades + _CASCADE)
+        _of_thread.cascade = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / _CASCADE))
     cascade: cv2.CascadeClassifier = _of_thread.cascade
     return cascade

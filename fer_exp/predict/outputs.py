@@ -43,7 +43,9 @@ def table(outcome: Outcome, class_names: Sequence[str], top: int) -> Table:
         shown.add_column("prediction" if rank == 1 else f"{rank}.")
         shown.add_column("probability" if rank == 1 else "", justify="right")
     for seen, box, row in lines[:MOST_ROWS]:
-        where = "no face found" if row is None else "whole picture" if box is None else "{2}x{3} at {0},{1}".format(*box)
+        where = (
+            "no face found" if row is None else "whole picture" if box is None else "{2}x{3} at {0},{1}".format(*box)
+        )
         cells = [] if row is None else [cell for i in best(row, top) for cell in (class_names[i], f"{row[i]:.1%}")]
         shown.add_row(*(Text(printable(cell)) for cell in (seen.name, where, *cells)))
     return shown

@@ -19,7 +19,7 @@ os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "protocol_whitelist;file"
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
 
-import cv2  # noqa: E402 - it reads the lines above
+import cv2
 
 _WHOLE = 0.9  # of the frames that a video announces: the number is an estimate
 _FRAMES_A_SECOND = 25.0  # where the video does not say
