@@ -35,7 +35,7 @@ from fer_exp.trained import Classifier
 NAMES = ("angry", "happy", "sad")
 SHAPE = (48, 48, 1)
 LONGEST_SECONDS = 20.0  # of one file, on a busy machine
-LARGEST_BYTES = 3 << 30  # of memory, of this process or of one that loads a model
+LARGEST_BYTES = 6 << 30  # of memory, of this process or of one that loads a model, which is held to that
 _BECAME = ("predicted", "refused", "crashed alone", "defect")  # alone: a process that was there for it
 _QUIET = work.Progress(lambda count: None, lambda: None)
 
