@@ -15,6 +15,7 @@ from fer_exp.errors import ConfigError
 from fer_exp.explain import describe, siblings
 from fer_exp.signature import (
     Metric,
+    ModelName,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
@@ -94,6 +95,8 @@ class Experiment(BaseModel):
             that must be continued.
         limit_batches: Use only so many batches of each split; null uses all.
         overfit_batches: Train, validate and test on the same so many batches; a sound model reaches 100 %.
+        registered_model: Name under which the model is registered in MLflow as a new version, of a sweep that of the
+            best run; null registers nothing.
         cache_dir: Folder for parsed data sets.
     """
 
@@ -114,6 +117,7 @@ class Experiment(BaseModel):
     resume: Literal["auto", "never"] | RunId
     limit_batches: PositiveInt | None
     overfit_batches: PositiveInt | None
+    registered_model: ModelName | None
     cache_dir: str
     dataset: dict[str, Any]
     model: dict[str, Any]

@@ -33,6 +33,10 @@ class WeightsError(UserError):
     """A weights file is missing or does not fit the model."""
 
 
+class ModelError(UserError):
+    """A model is not there, is damaged, or is none that classifies images."""
+
+
 class TrackingError(UserError):
     """The tracking server cannot be reached or refuses the run."""
 

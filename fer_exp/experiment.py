@@ -30,6 +30,7 @@ from fer_exp import (
     folds,
     metrics,
     publication,
+    registry,
     report,
     resume,
     tables,
@@ -84,7 +85,11 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
         name = experiment.name or run_name(experiment, overrides)
         tags = {**_tags(overrides, splits, parts), "fingerprint": identity, "folder": choice.folder.absolute()}
         folder = choice.folder
-        with tracker.run(name, flatten(values), tags, choice.run_id, folder) as tracked, _recorded(screen, tracked):
+        registers = experiment.registered_model is not None and "FER_EXP_SWEPT" not in os.environ  # a sweep: its best
+        said: list[str] = []
+        at_end = (lambda run_id: said.append(registry.complete(tracker, run_id))) if registers else None
+        opened = tracker.run(name, flatten(values), tags, choice.run_id, folder, at_end)
+        with opened as tracked, _recorded(screen, tracked):
             tracked.log_data(splits)
             _log_teacher(parts, splits, tracked, screen)
             _write_config(folder, values, overrides, tracked)
@@ -103,6 +108,13 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
             _export(experiment, splits, parts, trained, evaluation, facts, folder, screen, tracked)
             _log_folders(folder, tracked)
             screen.print(console.result_table(_findings(trained, evaluation, folder, tracker)))
+            if registers:
+                tracked.set_tags({registry.TAG: experiment.registered_model})
+        if registers:
+            say(
+                "\n".join(said)
+                or f"Not yet registered as {experiment.registered_model}: `fer_exp.sync` makes up for it."
+            )
         training.forget(choice.folder)  # what is FINISHED is not continued, and a sweep's snapshots would fill the disk
     return trained.best_value
 

@@ -5,6 +5,7 @@ Called by the readers of data sets that are folders of images. It knows neither 
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image, ImageOps
 from fer_exp.errors import DataError
 
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP")  # nothing else is opened, whatever the name of the file says
-_UNDECODABLE = (
+UNDECODABLE = (
     OSError,
     SyntaxError,
     ValueError,
@@ -45,7 +46,7 @@ def decode_all(
     def decode(row: int) -> Exception | None:
         try:
             pixels[row] = _decode(paths[row], image_size, channels)
-        except _UNDECODABLE as error:
+        except UNDECODABLE as error:
             kept[row] = False
             return error
         return None
@@ -61,14 +62,38 @@ def decode_all(
     return {"pixels": pixels, "kept": kept}
 
 
-def _decode(path: str, image_size: int, channels: int) -> np.ndarray:
-    """Returns uint8 (image_size, image_size, channels), upright, resized with antialiasing."""
+def upright(path: Path | str, channels: int) -> Image.Image:
+    """Decodes an image file in its own size, turned as its EXIF says.
+
+    Args:
+        path: The file.
+        channels: 1 for grey, 3 for RGB.
+
+    Raises:
+        UNDECODABLE: If it is no image of the formats that are opened, is damaged, has more than 8 bits a channel, or
+            more pixels than Pillow's limit.
+    """
     with Image.open(path, formats=_FORMATS) as image:
         # Pillow itself refuses only twice this number, and merely warns below that.
         if Image.MAX_IMAGE_PIXELS is not None and image.width * image.height > Image.MAX_IMAGE_PIXELS:
             raise ValueError(f"{image.width}x{image.height} pixels are more than {Image.MAX_IMAGE_PIXELS:,}")
         if image.mode.startswith(("I", "F")):
             raise ValueError(f"it has more than 8 bits a channel (mode {image.mode})")
-        upright = ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
-        resized = upright.resize((image_size, image_size), Image.Resampling.BILINEAR)
-        return np.asarray(resized).reshape(image_size, image_size, channels)
+        return ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
+
+
+def _decode(path: str, image_size: int, channels: int) -> np.ndarray:
+    """Returns uint8 (image_size, image_size, channels), upright, resized with antialiasing."""
+    return fitted(upright(path, channels), (image_size, image_size, channels))
+
+
+def fitted(image: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
+    """Returns an image as uint8 (height, width, channels), resized with antialiasing; proportions are not kept.
+
+    Args:
+        image: Grey or RGB, of any size.
+        shape: (height, width, channels), channels 1 for grey, 3 for RGB.
+    """
+    height, width, channels = shape
+    image = image.convert("L" if channels == 1 else "RGB")
+    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR)).reshape(shape)

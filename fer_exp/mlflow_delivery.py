@@ -19,6 +19,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.tracking.context.registry import resolve_tags
 
+from fer_exp.errors import ModelError, TrackingError
 from fer_exp.outbox import NOTHING, AwayError, Record, RefusedError, inside
 
 _PARAMS_OR_TAGS, _METRICS = 100, 500  # in one call; a server takes 100 and 1,000
@@ -38,7 +39,7 @@ class Delivery:
         run_id: The run.
         experiment_id: Its experiment.
         folder: Of the run, where the files lie that records name.
-        at_end: What a record `at_end` asks for; None where only a sweep knows.
+        at_end: What a record `at_end` asks for; None where nobody knows.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Delivery:
         run_id: str,
         experiment_id: str,
         folder: Path,
-        at_end: Callable[[], None] | None = None,
+        at_end: Callable[[], object] | None = None,
     ) -> None:
         self._client, self._run_id, self._experiment_id, self._folder = client, run_id, experiment_id, folder
         self._at_end = at_end
@@ -58,7 +59,7 @@ class Delivery:
             "folder": self._upload,
             "data": self._data,
             "model": self._model,
-            "at_end": self._what_a_sweep_knows,
+            "at_end": self._what_the_run_knows,
             "status": self._status,
             NOTHING: lambda record: None,
         }
@@ -149,10 +150,17 @@ class Delivery:
             self._experiment_id, name="model", source_run_id=self._run_id, tags=resolve_tags(), params=dict(params)
         )
 
-    def _what_a_sweep_knows(self, record: Record) -> None:
+    def _what_the_run_knows(self, record: Record) -> None:
         if self._at_end is None:
             raise RefusedError("only `python -m fer_exp.sync` completes a sweep")
-        self._at_end()
+        try:
+            self._at_end()
+        except TrackingError as error:
+            if isinstance(error.__cause__, (AwayError, RefusedError)):  # a question of its own was not answered
+                raise error.__cause__ from error
+            raise
+        except ModelError as error:
+            raise RefusedError(str(error)) from error
 
     def _status(self, record: Record) -> None:
         self._client.set_terminated(self._run_id, record["status"], record["time"])

@@ -161,7 +161,7 @@ class MlflowRun:
 
 
 @contextmanager
-def ended(run: MlflowRun, sender: Sender, header: Header, must_arrive: bool) -> Iterator[None]:
+def ended(run: MlflowRun, sender: Sender, header: Header, has_at_end: bool, must_arrive: bool) -> Iterator[None]:
     """Gives a run its status, however it ends, and what is left of it some time to be delivered."""
     status, ended = "KILLED", 0  # whatever is no Exception is an interrupt
     at_most = _INTERRUPTED_SECONDS
@@ -177,7 +177,7 @@ def ended(run: MlflowRun, sender: Sender, header: Header, must_arrive: bool) -> 
         run.log_logs()
         raise
     finally:
-        if must_arrive:
+        if has_at_end:
             sender.keep({"kind": "at_end"})
         sender.keep({"kind": "status", "status": status, "time": ended or get_current_time_millis()})
         has_waited = status == "FINISHED" and sender.is_away

@@ -62,7 +62,7 @@ class PixelTable:
 @dataclass(frozen=True)
 class _Columns:
     count: int
-    emotion: int
+    emotion: int | None
     pixels: int
     usage: int | None
 
@@ -114,8 +114,13 @@ def load(path: Path, on_bad_row: Literal["error", "skip"], cache_dir: str) -> tu
     return table, notes
 
 
-def parse(stream: archive.Readable, path: Path, on_bad_row: Literal["error", "skip"]) -> PixelTable:
-    """Parses the bytes of a csv; arguments and errors as for `load`, `path` only for the messages."""
+def parse(
+    stream: archive.Readable, path: Path, on_bad_row: Literal["error", "skip"], labelled: bool = True
+) -> PixelTable:
+    """Parses the bytes of a csv; arguments and errors as for `load`, `path` only for the messages.
+
+    With `labelled=False` the column pixels alone is looked at, and every label is 0.
+    """
     images: list[np.ndarray] = []
     rows: list[tuple[int, int, int]] = []  # label, usage, position
     bad: list[tuple[int, str]] = []
@@ -137,7 +142,7 @@ def parse(stream: archive.Readable, path: Path, on_bad_row: Literal["error", "sk
     with closing(_line_blocks(stream, path)) as blocks, ThreadPoolExecutor(workers) as pool:
         for lines in blocks:
             if columns is None:
-                columns, lines, line = _read_header(lines[0], path), lines[1:], 2
+                columns, lines, line = _read_header(lines[0], path, labelled), lines[1:], 2
             found, problems = _read_rows(lines, line, position, columns)
             pending.append((problems, pool.submit(_read_faces, found)))  # NumPy lets other threads run meanwhile
             if len(pending) > 2 * workers:
@@ -179,7 +184,7 @@ def _line_blocks(stream: archive.Readable, path: Path) -> Generator[list[bytes],
         yield [rest]
 
 
-def _read_header(line: bytes, path: Path) -> _Columns:
+def _read_header(line: bytes, path: Path, labelled: bool) -> _Columns:
     try:
         text = line.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -187,6 +192,8 @@ def _read_header(line: bytes, path: Path) -> _Columns:
     if "\0" in text:
         raise DataError(f"{path} is not a text file: expected a csv, plain or packed as .gz, .zip or .tar.gz.")
     names = [name.strip().strip('"').strip().lower() for name in text.split(",")]
+    if not labelled and "pixels" in names:
+        return _Columns(len(names), None, names.index("pixels"), None)
     missing = [name for name in ("emotion", "pixels") if name not in names]
     if missing:
         raise DataError(
@@ -235,7 +242,10 @@ def _read_fields(line: bytes, columns: _Columns) -> tuple[int, int, bytes]:
     fields = line.split(b",") if b'"' not in line else _read_quoted(line)
     if len(fields) != columns.count:
         raise _BadRowError(f"expected {columns.count} comma-separated fields as in the header, found {len(fields)}")
-    code, pixels = fields[columns.emotion].strip(), fields[columns.pixels].strip()
+    pixels = fields[columns.pixels].strip()
+    if columns.emotion is None:
+        return 0, NO_USAGE, pixels
+    code = fields[columns.emotion].strip()
     if code not in _LABELS:
         raise _BadRowError(f"emotion must be a whole number from 0 to {len(EMOTIONS) - 1}, found {_shown(code)}")
     if columns.usage is None:

@@ -51,22 +51,25 @@ def write_history(folder: Path, history: pd.DataFrame, stage_starts: list[int], 
     history.to_csv(_in(folder, TABLES) / "history.csv", index=False)
 
 
-def write_evaluation(folder: Path, evaluation: metrics.Evaluation, test: Split) -> None:
-    """Draws and writes what the test split says of the model.
+def write_evaluation(folder: Path, evaluation: metrics.Evaluation, test: Split, split: str = "test") -> None:
+    """Draws and writes what a split says of the model.
 
     Args:
         folder: The run's folder.
-        evaluation: Of the test split.
-        test: The test split itself, for its images.
+        evaluation: Of the split.
+        test: The split itself, for its images.
+        split: Its name.
     """
     figures, lists = _in(folder, FIGURES), _in(folder, TABLES)
     for name, normalize in (("counts", False), ("normalized", True)):
-        matrix = figure.confusion_matrix(evaluation, normalize, f"Confusion matrix, test split ({name})")
+        matrix = figure.confusion_matrix(evaluation, normalize, f"Confusion matrix, {split} split ({name})")
         figure_style.save(matrix, figures / f"confusion_matrix_{name}.png")
     figure_style.save(image_sheets.confidently_wrong(evaluation, test.images), figures / "confidently_wrong.png")
     tables.confusion_table(evaluation).to_csv(lists / "confusion_matrix.csv")
     tables.confused_pairs(evaluation, most=20).to_csv(lists / "most_confused_pairs.csv", index=False)
-    (lists / "most_confused_pairs.txt").write_text("\n".join(tables.describe_confusions(evaluation)) + "\n")
+    (lists / "most_confused_pairs.txt").write_text(
+        "\n".join(tables.describe_confusions(evaluation, split=split)) + "\n"
+    )
     tables.classification_table(evaluation).to_csv(lists / "classification_report.csv")
     (lists / "classification_report.txt").write_text(tables.classification_text(evaluation))
     tables.predictions_table(evaluation).to_csv(lists / "predictions.csv", index=False)

@@ -3,6 +3,7 @@
 Called by `experiment` before a run is opened. It must not know what a training consists of.
 """
 
+import functools
 import logging
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from fer_exp import outbox, owner
+from fer_exp import outbox, owner, registry
 from fer_exp.errors import ConfigError
 from fer_exp.tracking import Attempt, Tracker
 
@@ -79,7 +80,7 @@ def chosen(
 
 def _brought_up_to_date(choice: Choice, attempt: Attempt, tracker: Tracker, say: Callable[[str], None]) -> Choice:
     if outbox.exists(choice.folder):
-        count = tracker.deliver(choice.folder)
+        count = tracker.deliver(choice.folder, functools.partial(registry.complete, tracker))
         say(f"{count} records that run {attempt.run_id} had kept in {choice.folder} are delivered.")
         now = tracker.attempt(attempt.run_id)
         if now is not None and now.status == "FINISHED":

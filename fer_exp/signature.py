@@ -26,6 +26,7 @@ OpenFraction = Annotated[float, Field(ge=0, lt=1)]
 InputPath = Annotated[str, AfterValidator(lambda path: _existing(path))]
 """A file or folder that must exist; a leading `~` is the home folder."""
 RunId = Annotated[str, AfterValidator(lambda text: run_id(text))]
+ModelName = Annotated[str, AfterValidator(lambda text: model_name(text))]
 ImageSize = Annotated[int, Field(ge=32, le=1024)]
 Degrees = Annotated[float, Field(ge=0, le=180)]
 Metric = Literal["train/loss", "train/accuracy", "val/loss", "val/accuracy", "val/macro_f1"]
@@ -40,6 +41,17 @@ def run_id(text: str) -> str:
     """
     if len(text) != 32 or set(text) - set("0123456789abcdef"):
         raise ValueError("the id of a run (32 hex digits)")
+    return text
+
+
+def model_name(text: str) -> str:
+    """Returns the name of a registered model as it is.
+
+    Raises:
+        ValueError: If it cannot be one; the message names what it must be.
+    """
+    if not re.fullmatch(r"[\w.-][\w. -]{0,199}", text) or re.fullmatch(r"[0-9a-f]{32}|.*\.tflite", text):
+        raise ValueError("a name of letters, digits, spaces and ._-, not the id of a run or a .tflite file")
     return text
 
 

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from fer_exp import chain_report, config, fingerprint, owner, sweep_exports
+from fer_exp import chain_report, config, fingerprint, owner, registry, sweep_exports
 from fer_exp.commandline import Jobs
 from fer_exp.errors import ConfigError, SweepError
 from fer_exp.process import Outcome
@@ -110,13 +110,17 @@ def parent(jobs: Jobs) -> Iterator[None]:
     name = experiment.name or "sweep " + " x ".join(keys or ["single"])
     monitor = experiment.checkpoint.monitor
     tags = {"overrides": " ".join(jobs.overrides), "sweep": " ".join(keys), "monitor": monitor, "fingerprint": identity}
+    if experiment.registered_model is not None:
+        tags[registry.TAG] = experiment.registered_model
+    said: list[str] = []
     with alone(identity, tracker.uri) if experiment.resume == "auto" else nullcontext():
         earlier = tracker.sweep(identity) if experiment.resume == "auto" else None
         if earlier is not None:
             require_nobody_at_work(tracker, earlier)
             print(f"Going on with sweep {earlier.run_id} ({earlier.name}); resume=never begins anew.", flush=True)
         known = earlier.run_id if earlier else None
-        with tracker.parent(name, tags, known, lambda run_id: finish(tracker, run_id)) as tracked, _swept(keys):
+        at_end = lambda run_id: said.append(finish(tracker, run_id))  # noqa: E731
+        with tracker.parent(name, tags, known, at_end) as tracked, _swept(keys):
             opened = Sweep(tracker, tracked, monitor)
             token = _current.set(opened)
             try:
@@ -127,6 +131,7 @@ def parent(jobs: Jobs) -> Iterator[None]:
                 tracked.set_tags({_FAILED: "\n".join(_in_one_line(outcome) for outcome in failed)})
             if failed and jobs.search is None:
                 raise failure(failed, len(opened.outcomes))
+        print("".join(f"{line}\n" for line in said if line), end="", flush=True)
         if len(opened.outcomes) > 1:
             print(f"Which is better, and is it more than chance? python -m fer_exp.compare {opened.run_id}", flush=True)
 
@@ -211,12 +216,17 @@ def _swept(keys: Sequence[str]) -> Iterator[None]:
         del os.environ[SWEPT_ENV]
 
 
-def finish(tracker: Tracker, parent_id: str) -> None:
+def finish(tracker: Tracker, parent_id: str) -> str:
     """Makes the leaderboard of whatever children there are, or the table of a chain; done again, it replaces itself.
+
+    The best child is registered if the sweep asks for it; so is a run that is no sweep.
 
     Args:
         tracker: Where the parent is kept.
         parent_id: Its run; the tags say what ranks the children, which keys were swept, and which jobs failed.
+
+    Returns:
+        What became of the registration, for people; empty if none is asked for.
 
     Raises:
         TrackingError: If the server does not answer.
@@ -224,8 +234,12 @@ def finish(tracker: Tracker, parent_id: str) -> None:
     attempt = tracker.attempt(parent_id)
     if attempt is not None and chain_report.TAG in attempt.tags:
         chain_report.finish(tracker, attempt)
-    elif attempt is not None and {"sweep", "monitor"} <= attempt.tags.keys():
-        _finish(tracker, attempt, attempt.tags["monitor"], attempt.tags["sweep"].split())
+        return ""
+    if attempt is None or not {"sweep", "monitor"} <= attempt.tags.keys():
+        return registry.complete(tracker, parent_id)
+    best = _finish(tracker, attempt, attempt.tags["monitor"], attempt.tags["sweep"].split())
+    name = attempt.tags.get(registry.TAG)
+    return registry.register(tracker, name, best) if name and best else ""
 
 
 def leaderboard(children: pd.DataFrame, monitor: str, swept_keys: Sequence[str]) -> pd.DataFrame:
@@ -271,13 +285,14 @@ def _in_one_line(outcome: Outcome) -> str:
     return f"job {outcome.number} ({outcome.name}): {outcome.error.splitlines()[0]}"
 
 
-def _finish(tracker: Tracker, parent: Attempt, monitor: str, swept_keys: Sequence[str]) -> None:
+def _finish(tracker: Tracker, parent: Attempt, monitor: str, swept_keys: Sequence[str]) -> str:
+    """Makes the leaderboard, and returns the id of the best finished child, if there is one."""
     children = tracker.children(parent.run_id)
     failed = [f"- {line}" for line in parent.tags.get(_FAILED, "").splitlines()]
     note = ["Failed:", "", *failed, ""] if failed else []
     if children.empty:
         tracker.log_summary(parent.run_id, {"mlflow.note.content": "\n".join(note)}, {})
-        return
+        return ""
     table = leaderboard(children, monitor, swept_keys)
     best = table.iloc[0]
     summary = f"{len(table)} runs, ranked by {monitor} of the kept epoch."
@@ -291,3 +306,5 @@ def _finish(tracker: Tracker, parent: Attempt, monitor: str, swept_keys: Sequenc
     shown = table[["rank", *swept_keys, "status", f"best_{monitor}", "test/accuracy", "test/macro_f1"]].astype(object)
     tracker.log_table(parent.run_id, table, "leaderboard", "\n".join([summary, "", *note, markdown(shown)]))
     sweep_exports.record(tracker, parent.run_id, children)
+    ranked = table[(table["status"] == "FINISHED") & table[f"best_{monitor}"].notna()]
+    return "" if ranked.empty else str(ranked.iloc[0]["run_id"])

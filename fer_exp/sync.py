@@ -86,14 +86,17 @@ def _deliver(folder: Path, node: Mapping[str, Any], parents: dict[str, Tracker])
             return "nothing had been recorded yet"
         header = kept.header
         tracker = _tracker(node, header)
-        count = tracker.deliver(folder, functools.partial(finish, tracker))
+        told: list[str] = []
+        count = tracker.deliver(folder, lambda run_id: told.append(finish(tracker, run_id)))
         if header.parent:
             parents[header.parent] = tracker
     finally:
         lock.release()
     if {entry.name for entry in folder.iterdir()} == {owner.LOCK}:
         shutil.rmtree(folder)
-    return f"{count} records of run {header.run_id} ({header.run_name}) delivered to {tracker.uri}"
+    return " ".join(
+        [f"{count} records of run {header.run_id} ({header.run_name}) delivered to {tracker.uri}", *filter(None, told)]
+    )
 
 
 def _tracker(node: Mapping[str, Any], header: outbox.Header) -> Tracker:

@@ -1,13 +1,17 @@
 """An evaluation as tables and sentences: what is confused with what, class by class, image by image.
 
-Called by `report` and `experiment`, and by `compared_runs`, which reads one of the tables back. It computes no
-metric of its own and writes no file.
+Called by `report` and `experiment`, and by `compare` and `registry`, which read one of the tables back. It computes
+no metric of its own and writes no file.
 """
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from fer_exp.metrics import Evaluation, evaluate
+
+_MOST_BYTES = 2**30  # of a table of predictions; 100,000 images of 10 classes take 15 MB
 
 
 def confused_pairs(evaluation: Evaluation, most: int = 10) -> pd.DataFrame:
@@ -147,3 +151,15 @@ def markdown(table: pd.DataFrame) -> str:
     cells = [[f"{value:.4f}" if isinstance(value, float) else str(value) for value in row] for row in table.to_numpy()]
     lines = [list(table.columns), ["---"] * len(table.columns), *cells]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def read_predictions(file: Path) -> Evaluation:
+    """Reads a table of predictions from a CSV; names such as `NA` are names.
+
+    Raises:
+        ValueError: If it is no such table.
+    """
+    if file.stat().st_size > _MOST_BYTES:
+        raise ValueError(f"it must be at most {_MOST_BYTES:,} bytes")
+    table = pd.read_csv(file, dtype={"label": str, "prediction": str}, keep_default_na=False)
+    return evaluation_of(table)

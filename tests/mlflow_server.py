@@ -30,6 +30,10 @@ class Line:
         self._listening: socket.socket | None = None
         self.mend()
 
+    @property
+    def is_whole(self) -> bool:
+        return self._listening is not None
+
     def mend(self) -> None:
         if self._listening is None:
             self._listening = socket.create_server(("127.0.0.1", self.port))

@@ -59,8 +59,11 @@ FLOORS = [
         "study",
         "channel_scores",
         "slimming",
+        "litert_child",
+        "litert_guard",
+        "significance",
     },
-    {"mlflow_run", "mlflow_store", "proof", "qat_file", "channel_choice"},
+    {"mlflow_run", "mlflow_store", "mlflow_registry", "proof", "qat_file", "channel_choice"},
     {*GROUPS, "launcher", "sweeper", "sampler", "pruner"},
     {
         "commandline",
@@ -79,11 +82,12 @@ FLOORS = [
         "sweep_exports",
         "inheritance",
         "chain_report",
+        "registry",
     },
     {"assembly", "features", "continuation", "resume", "store", "search", "model_card", "compression"},
     {"training", "publication"},
-    {"experiment", "sweep"},
-    {"__main__", "doctor", "dispatch", "compare", "compress", "sync"},
+    {"experiment", "sweep", "trained"},
+    {"__main__", "doctor", "dispatch", "compare", "compress", "sync", "predict", "evaluate"},
 ]
 # Hydra wants launchers and sweepers under hydra/; apart from that they are options like all others.
 HOMES = {
@@ -134,7 +138,14 @@ def imported_contracts(path: Path) -> set[str]:
     return {m[0] for m in modules if len(m) == 1} - {m[0] for m in modules if len(m) > 1}
 
 
-OF_MLFLOW = {"tracking/mlflow.py", "mlflow_delivery.py", "mlflow_run.py", "mlflow_store.py", "mlflow_system.py"}
+OF_MLFLOW = {
+    "tracking/mlflow.py",
+    "mlflow_delivery.py",
+    "mlflow_registry.py",
+    "mlflow_run.py",
+    "mlflow_store.py",
+    "mlflow_system.py",
+}
 
 
 def test_the_rooms_of_mlflow_are_entered_through_its_option_only() -> None:
@@ -150,7 +161,8 @@ SEARCHING = {f"{group}/{path.stem}.py" for group in ("sampler", "pruner") for pa
     ("library", "rooms"),
     [
         ("mlflow", OF_MLFLOW),
-        ("ai_edge_litert", {"litert.py"}),
+        ("ai_edge_litert", {"litert.py", "litert_child.py"}),
+        ("cv2", {"predict/faces.py", "predict/videos.py"}),
         ("jinja2", {"compare/page.py"}),
         ("joblib", {"launcher/joblib.py"}),
         ("ray", {"launcher/ray.py"}),

@@ -7,6 +7,7 @@ import gzip
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -16,10 +17,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ROOT, environment_for
+from drawn_faces import found_faces, photo
 from PIL import Image
 from servers import free_port
 
 from fer_exp.emotions import EMOTIONS
+from fer_exp.predict import videos
 
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 
@@ -54,11 +57,26 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for index in range(12):
             picture = random.integers(0, 256, (60, 50), np.uint8)
             Image.fromarray(picture).save(folder / "faces" / name / f"{index}.png")
+    photo(*found_faces(1)).save(folder / "photo.jpg")
+    film = videos.Writer(folder / "film.mp4", 10, (400, 300))
+    for _ in range(10):
+        film.add(photo(*found_faces(1)))
+    film.close()
     import keras
 
     backbone = keras.applications.MobileNetV2((96, 96, 3), alpha=0.35, include_top=False, weights=None)
     backbone.save_weights(folder / "data" / "mobilenet_v2_0.35_224_no_top.weights.h5")
     return folder
+
+
+@pytest.fixture(scope="module")
+def registered(workplace: Path) -> None:
+    """A model that is registered as `fer`, and one of its files in the folder."""
+    words = [sys.executable, "-m", "fer_exp", "registered_model=fer", "debug=fast"]
+    environment = environment_for(workplace)
+    done = subprocess.run(words, cwd=workplace, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    shutil.copy(next(workplace.glob("outputs/*/*/tflite/float32.tflite")), workplace)
 
 
 def test_every_printed_command_is_of_a_kind_that_is_run() -> None:
@@ -73,7 +91,9 @@ def test_every_make_target_is_run_by_ci_or_here() -> None:
 
 
 @pytest.mark.parametrize("command", PYTHON)
-def test_a_printed_command_works(command: str, workplace: Path) -> None:
+def test_a_printed_command_works(command: str, workplace: Path, request: pytest.FixtureRequest) -> None:
+    if command.startswith(("python -m fer_exp.predict", "python -m fer_exp.evaluate")):
+        request.getfixturevalue("registered")
     words = [sys.executable, *shlex.split(command)[1:]]
     if words[1].startswith("scripts/"):
         words[1] = str(ROOT / words[1])

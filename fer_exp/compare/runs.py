@@ -8,16 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from fer_exp.errors import ComparisonError
 from fer_exp.metrics import Evaluation
 from fer_exp.signature import run_id as checked_id
-from fer_exp.tables import evaluation_of
+from fer_exp.tables import read_predictions
 from fer_exp.tracking import Record, Tracker
 
 PREDICTIONS = "tables/predictions.csv"
-_MOST_BYTES = 2**30  # of a table of predictions; 100,000 images of 10 classes take 15 MB
 
 
 @dataclass(frozen=True)
@@ -109,7 +106,7 @@ def load(tracker: Tracker, records: Iterable[Record]) -> list[ComparedRun]:
                 problems.append(f"`id` must be a run with {PREDICTIONS}. Received: {_called(record)}, which has none.")
                 continue
             try:
-                runs.append(ComparedRun(record, _read(file)))
+                runs.append(ComparedRun(record, read_predictions(file)))
             except ValueError as error:
                 problems.append(f"{PREDICTIONS} of {_called(record)} cannot be read: {' '.join(str(error).split())}.")
     if problems:
@@ -130,15 +127,3 @@ def _lookup(tracker: Tracker, word: str, problems: list[str]) -> Record | None:
 
 def _called(record: Record) -> str:
     return f"{record.run_id} ({record.name})"
-
-
-def _read(file: Path) -> Evaluation:
-    """Reads a table of predictions; names such as `NA` are names.
-
-    Raises:
-        ValueError: If it is no such table.
-    """
-    if file.stat().st_size > _MOST_BYTES:
-        raise ValueError(f"it must be at most {_MOST_BYTES:,} bytes")
-    table = pd.read_csv(file, dtype={"label": str, "prediction": str}, keep_default_na=False)
-    return evaluation_of(table)

@@ -64,6 +64,49 @@ class Record:
     metrics: Mapping[str, float]
 
 
+@dataclass(frozen=True)
+class Version:
+    """A version of a registered model.
+
+    Attributes:
+        name: Of the registered model.
+        number: Of the version, from 1.
+        run_id: The run that made it; empty if that is not recorded.
+        tags: What was written on it.
+    """
+
+    name: str
+    number: str
+    run_id: str
+    tags: Mapping[str, str]
+
+
+class Registry(Protocol):
+    """Where models are registered under names. Every method raises a TrackingError if the server does not answer."""
+
+    def version(self, name: str, number: str) -> Version | None:
+        """Returns a version by its number, if there is one."""
+
+    def aliased(self, name: str, alias: str) -> Version | None:
+        """Returns the version that an alias stands for, if there is one."""
+
+    def of_run(self, name: str, run_id: str) -> Version | None:
+        """Returns the oldest version of a name that a run has made, if there is one."""
+
+    def register(self, name: str, run_id: str, tags: Mapping[str, str]) -> Version:
+        """Makes the model that a run has logged a new version of a name.
+
+        Raises:
+            ModelError: If the run has logged no model.
+        """
+
+    def give_alias(self, name: str, alias: str, number: str) -> None:
+        """Lets an alias stand for a version; that of another version moves."""
+
+    def tag(self, name: str, number: str, tags: Mapping[str, str]) -> None:
+        """Records short texts on a version."""
+
+
 class Run(Protocol):
     """A run that is open.
 
@@ -98,6 +141,7 @@ class Tracker(Protocol):
 
     uri: str
     experiment_id: str
+    registry: Registry
 
     def run(
         self,
@@ -106,11 +150,13 @@ class Tracker(Protocol):
         tags: Mapping[str, Any],
         run_id: str | None = None,
         folder: Path | None = None,
+        at_end: Callable[[str], object] | None = None,
     ) -> AbstractContextManager[Run]:
         """Opens a run that ends as FINISHED, FAILED (with its traceback and log) or KILLED (when interrupted).
 
         With `run_id` it goes on with that run; its name and params stay, and numbers are not logged twice. The outbox
-        lies in `folder`, which the caller has locked (`owner.lock`); without one, in `outputs/<run id>`.
+        lies in `folder`, which the caller has locked (`owner.lock`); without one, in `outputs/<run id>`. `at_end` is
+        called with the run's id when all else of it was delivered; it may be called again, by a later `sync`.
 
         Raises:
             TrackingError: If the server does not answer when the run is to begin.
@@ -130,7 +176,7 @@ class Tracker(Protocol):
         name: str,
         tags: Mapping[str, Any],
         run_id: str | None = None,
-        at_end: Callable[[str], None] | None = None,
+        at_end: Callable[[str], object] | None = None,
     ) -> AbstractContextManager[Run]:
         """Opens the run that stands above the children of a sweep; with `run_id` that one again.
 
@@ -140,7 +186,7 @@ class Tracker(Protocol):
             TrackingError: If the server does not answer at the beginning, or not when the sweep has ended well.
         """
 
-    def deliver(self, folder: Path, at_end: Callable[[str], None] | None = None) -> int:
+    def deliver(self, folder: Path, at_end: Callable[[str], object] | None = None) -> int:
         """Delivers what is left in the outbox of a folder, which the caller has locked, and removes the outbox.
 
         Returns:

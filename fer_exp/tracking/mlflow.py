@@ -24,6 +24,7 @@ from mlflow.utils.time import get_current_time_millis
 from fer_exp import mlflow_store, outbox, owner
 from fer_exp.errors import StorageError, TrackingError
 from fer_exp.mlflow_delivery import Delivery
+from fer_exp.mlflow_registry import MlflowRegistry
 from fer_exp.mlflow_run import MlflowRun, ended
 from fer_exp.mlflow_store import as_attempt, as_record, asked
 from fer_exp.outbox import AwayError, Header, Outbox
@@ -60,6 +61,7 @@ class MlflowTracker:
         self._experiment, self._system_metrics = experiment, system_metrics
         patience = _JOB_PATIENCE_SECONDS if PARENT_ENV in os.environ else 0.0
         self._client, self.experiment_id = mlflow_store.opened(self.uri, experiment, timeout_seconds, patience)
+        self.registry = MlflowRegistry(self._client, functools.partial(asked, self.uri))
 
     @contextmanager
     def run(
@@ -69,12 +71,13 @@ class MlflowTracker:
         tags: Mapping[str, Any],
         run_id: str | None = None,
         folder: Path | None = None,
+        at_end: Callable[[str], object] | None = None,
     ) -> Iterator[MlflowRun]:
         """Opens a run, under the sweep's parent if there is one, or goes on with one."""
         parent = os.environ.get(PARENT_ENV)
         if parent:
             tags = {**tags, "mlflow.parentRunId": parent}
-        with self._open(name, tags, run_id, folder) as run, contextlib.ExitStack() as stack:
+        with self._open(name, tags, run_id, folder, at_end) as run, contextlib.ExitStack() as stack:
             run.log_params(params)
             if self._system_metrics:
                 stack.enter_context(run.sampled(_SYSTEM_METRICS_SECONDS))
@@ -118,17 +121,17 @@ class MlflowTracker:
         name: str,
         tags: Mapping[str, Any],
         run_id: str | None = None,
-        at_end: Callable[[str], None] | None = None,
+        at_end: Callable[[str], object] | None = None,
     ) -> Iterator[MlflowRun]:
         """Opens the parent of a sweep; runs opened inside become its children, in this process and below."""
-        with self._open(name, tags, run_id, at_end=at_end or _nothing) as open_run:
+        with self._open(name, tags, run_id, at_end=at_end or _nothing, must_arrive=True) as open_run:
             os.environ[PARENT_ENV] = open_run.run_id
             try:
                 yield open_run
             finally:
                 del os.environ[PARENT_ENV]
 
-    def deliver(self, folder: Path, at_end: Callable[[str], None] | None = None) -> int:
+    def deliver(self, folder: Path, at_end: Callable[[str], object] | None = None) -> int:
         """Delivers what is left in the outbox of a folder, and removes the outbox."""
         kept = outbox.read(folder)
         if kept is None:
@@ -159,7 +162,8 @@ class MlflowTracker:
         tags: Mapping[str, Any],
         run_id: str | None = None,
         folder: Path | None = None,
-        at_end: Callable[[str], None] | None = None,
+        at_end: Callable[[str], object] | None = None,
+        must_arrive: bool = False,
     ) -> Iterator[MlflowRun]:
         left = folder or (_room_of(run_id) if run_id else None)
         if left is not None and outbox.exists(left):
@@ -178,7 +182,7 @@ class MlflowTracker:
                 self._client.set_terminated(run_id, "FAILED")  # it could not record anything
                 raise
             run = MlflowRun(self._client, run_id, self.experiment_id, room, sender.put, sender.keep)
-            with ended(run, sender, header, at_the_end is not None):
+            with ended(run, sender, header, at_the_end is not None, must_arrive):
                 if resumed:
                     with asked(self.uri):
                         run.read_what_is_logged()

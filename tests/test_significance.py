@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fer_exp.compare.significance import holm, mcnemar, paired_test, t_interval
+from fer_exp.significance import holm, mcnemar, paired_test, t_interval
 
 
 def answers(seed: int, pairs: int, images: int = 200) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,7 @@
 """Whether a difference between two configurations is more than chance, given their answers to the same test images.
 
-Called by `comparison` with arrays of right and wrong answers. It must not know runs, files or the tracking server.
+Called by `compare` and `registry` with arrays of right and wrong answers. It must not know runs, files or the
+tracking server.
 
 A difference has two sources of chance: which images happen to be in the test split, and which replicate (seed, fold)
 happened to be trained. They are crossed, because every replicate answers every image, and a test of one alone says

@@ -1,0 +1,168 @@
+"""Predicts the classes of faces in images, folders, CSV files and videos.
+
+    python -m fer_exp.predict <run> photo.jpg                      the Keras model of a run, by the run's id
+    python -m fer_exp.predict models:/fer@champion photos/         a registered model; `fer` alone means its champion
+    python -m fer_exp.predict int8.tflite crops/ --faces none      an exported file, on pictures that are faces already
+    python -m fer_exp.predict <run> fer2013.csv --file int8 --csv predictions.csv
+    python -m fer_exp.predict <run> film.mp4 --every 5 --annotated seen/ tracking.uri=http://127.0.0.1:5000
+
+Exits with 0; with 1 if some inputs could not be read, the others being done; with 2 if nothing could be. `key=value`
+are overrides as of `python -m fer_exp`.
+"""
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from fer_exp import store, trained
+from fer_exp.errors import ConfigError, UserError
+
+if TYPE_CHECKING:
+    from fer_exp.predict import work
+
+_MOST_NAMES = 5  # of pictures without a face, on the terminal
+
+
+def main() -> None:
+    """Runs the command line; exits with 0, 1 (some inputs could not be read), 2 or 4 (a user's error)."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    warnings.filterwarnings("ignore", module="PIL")  # of damaged images, which are told anyway if they matter
+    options = _parser().parse_intermixed_args()
+    screen = Console() if sys.stdout.isatty() else Console(width=140)
+    try:
+        failed = run(options, screen)
+    except UserError as error:
+        store.refuse(error)
+    except KeyboardInterrupt:
+        print("error: Interrupted.", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(1 if failed else 0)
+
+
+def run(options: argparse.Namespace, screen: Console) -> int:
+    """Predicts, shows and writes what the command line asks for.
+
+    Args:
+        options: As parsed.
+        screen: Where the table goes; what could not be read goes to the standard error.
+
+    Returns:
+        Number of inputs that could not be read.
+
+    Raises:
+        UserError: If nothing can be predicted; nothing is written then.
+    """
+    inputs = [word for word in options.inputs if "=" not in word or Path(word).exists()]
+    overrides = [word for word in options.inputs if word not in inputs]
+    _check(options, inputs)
+    from fer_exp.predict import annotated, outputs, sources, work  # OpenCV takes a moment, and a mistake should not
+
+    found, notes = sources.find(inputs)
+    if options.annotated:
+        annotated.check(options.annotated, found)
+    threads = min(8, len(os.sched_getaffinity(0)))
+    with trained.opened(options.model, options.file, overrides) as model:
+        _say(screen, f"{model.name}: {len(model.class_names)} classes, takes {'x'.join(map(str, model.image_shape))}")
+        with _bar(screen, "predicting") as progress:
+            outcome = work.run(found, model, options.faces, options.every, threads, work.Progress(*progress))
+    screen.print(outputs.table(outcome, model.class_names, options.top))
+    _summary(screen, outcome, notes)
+    if options.csv:
+        outputs.write(options.csv, outputs.as_csv(outcome, model.class_names))
+    if options.json:
+        about = {"model": model.name, "faces": options.faces}
+        outputs.write(options.json, outputs.as_json(outcome, model.class_names, options.top, **about))
+    if options.annotated:
+        with _bar(screen, "drawing") as (_, done):
+            count = annotated.write(options.annotated, outcome, model.class_names, done)
+        _say(screen, f"{count} annotated files in {options.annotated}")
+    for failure in outcome.failures:
+        print(f"error: {store.printable(failure.name)}: {store.printable(failure.reason)}", file=sys.stderr)
+    return len(outcome.failures)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m fer_exp.predict", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("model", help="a run's id, models:/name@alias, models:/name/3, a registered name, or a .tflite file")
+    add(
+        "inputs",
+        nargs="+",
+        metavar="input | key=value",
+        help="images, folders, CSV of FER2013, videos; tracking.uri=...",
+    )
+    add("--file", default=trained.KERAS, metavar="NAME", help="which file of a run: keras (default), float32, int8 ...")
+    add("--faces", choices=("haar", "none"), default="haar", help="find faces (default), or take pictures as faces")
+    add("--every", type=int, default=1, metavar="N", help="take each N-th frame of a video")
+    add("--top", type=int, default=3, metavar="K", help="name the K most probable classes (default 3)")
+    add("--csv", type=Path, metavar="FILE", help="write all probabilities as CSV")
+    add("--json", type=Path, metavar="FILE", help="write everything as JSON")
+    add("--annotated", type=Path, metavar="FOLDER", help="write pictures and videos with boxes and classes")
+    return parser
+
+
+def _check(options: argparse.Namespace, inputs: Sequence[str]) -> None:
+    problems = []
+    if not inputs:
+        problems.append("`inputs` must name images, folders, CSV files or videos. Received: none.")
+    for name in ("every", "top"):
+        if getattr(options, name) < 1:
+            problems.append(f"`--{name}` must be at least 1. Received: {getattr(options, name)}.")
+    for name in ("csv", "json"):
+        path = getattr(options, name)
+        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+            problems.append(f"`--{name}` must be a file in an existing folder. Received: {path}.")
+        if path is not None and path.resolve() in {Path(word).resolve() for word in inputs}:
+            problems.append(f"`--{name}` must not be an input. Received: {path}.")
+    if problems:
+        raise ConfigError(problems)
+
+
+@contextmanager
+def _bar(screen: Console, what: str) -> Iterator[tuple]:
+    """Shows a bar, if there is a terminal to draw it on; yields who is told of more to do, and of what is done."""
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
+        task, total = progress.add_task(what, total=None), 0
+
+        def more(count: int) -> None:
+            nonlocal total
+            total += count
+            progress.update(task, total=total)
+
+        yield more, lambda: progress.advance(task)
+
+
+def _summary(screen: Console, outcome: "work.Outcome", notes: Sequence[str]) -> None:
+    count, faces = len(outcome.seen), sum(len(seen.boxes) for seen in outcome.seen)
+    rate = count / outcome.seconds if outcome.seconds else 0.0
+    _say(screen, f"{count:,} images, {faces:,} faces, {outcome.seconds:.1f} s, {rate:,.0f} images/s")
+    for note in notes:
+        _say(screen, f"note: {note}")
+    if outcome.crops:
+        _say(
+            screen, f"note: {outcome.crops:,} images are no larger than what the model takes, and were taken for faces"
+        )
+    without = [seen.name for seen in outcome.seen if not seen.boxes]
+    if without:
+        named = ", ".join(without[:_MOST_NAMES]) + (" ..." if len(without) > _MOST_NAMES else "")
+        _say(screen, f"note: no face found in {len(without):,}: {named}. Are they faces already? Then: --faces none")
+
+
+def _say(screen: Console, text: str) -> None:
+    screen.print(Text(store.printable(text)), soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()
