@@ -242,7 +242,7 @@ def _factor_and_offset(step: Step, between: int) -> list[Step]:
 def _without_extras(step: Step) -> Step:
     if not step.is_a(*AFFINE):
         return step
-    changes = {key: None for key in step.config if key.endswith("_regularizer")}
+    changes: dict[str, Any] = {key: None for key in step.config if key.endswith("_regularizer")}
     if _rectifier(step):
         changes["activation"] = "linear"
     return dataclasses.replace(step, config={**step.config, **changes})

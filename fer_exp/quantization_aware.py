@@ -118,7 +118,11 @@ class _Dense(layers.Dense):
         return output + self.bias if self.use_bias else output
 
 
-_ROUNDED = {layers.Conv2D: _Conv2D, layers.DepthwiseConv2D: _DepthwiseConv2D, layers.Dense: _Dense}
+_ROUNDED: dict[type[layers.Layer], type[layers.Layer]] = {
+    layers.Conv2D: _Conv2D,
+    layers.DepthwiseConv2D: _DepthwiseConv2D,
+    layers.Dense: _Dense,
+}
 
 
 @dataclass(frozen=True)
@@ -175,8 +179,9 @@ def prepare(model: keras.Model, images: np.ndarray) -> QuantizationAware:
 
 
 def _with_rounded_kernel(step: Step) -> layers.Layer:
-    kind = next((rounded for plain, rounded in _ROUNDED.items() if step.is_a(plain)), step.kind)
-    return kind.from_config(step.config)
+    kind: Any = next((rounded for plain, rounded in _ROUNDED.items() if step.is_a(plain)), step.kind)
+    layer: layers.Layer = kind.from_config(step.config)
+    return layer
 
 
 def _rounding(places: dict[int, int], ranges: dict[int, FakeQuantize]) -> Callable[[int, Any], Any]:
@@ -197,7 +202,7 @@ def _places(network: Network) -> dict[int, int]:
     """
     places, owners = {0: 0}, {0: 0}
     for step in network.steps:
-        tensor, from_owners = step.output, {owners.get(number) for number in step.inputs}
+        tensor, from_owners = step.output, {owners[number] for number in step.inputs if number in owners}
         if _is_fused(network, step) and not _is_bent(step):
             continue
         if step.is_a(*_NEW_VALUES) and not _is_bent(step):

