@@ -4,20 +4,14 @@ Called by the command line with a checked configuration. TensorFlow and MLflow a
 """
 
 import contextlib
-import dataclasses
 import functools
 import math
 import os
-import platform
-import socket
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
-import numpy as np
 import tensorflow as tf
 from omegaconf import OmegaConf
 from rich.console import Console
@@ -28,7 +22,9 @@ from fer_exp import (
     console,
     fingerprint,
     folds,
+    limits,
     metrics,
+    provenance,
     publication,
     registry,
     report,
@@ -39,10 +35,10 @@ from fer_exp import (
     trial,
     workers,
 )
-from fer_exp.dataset import Split, Splits
+from fer_exp.dataset import Splits
 from fer_exp.distillation import Distillation
 from fer_exp.export import Exportable
-from fer_exp.tracking import Run, Tracker, swept
+from fer_exp.tracking import Run, Tracker
 from fer_exp.trial import TrialPruned
 
 
@@ -82,13 +78,17 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
     with resume.chosen(experiment.resume, tracker, identity, splits.sha256, folder, say) as choice:
         if choice.finished:
             return choice.finished.metrics.get(f"best_{experiment.checkpoint.monitor}", math.nan)  # NaN: it was pruned
-        name = experiment.name or run_name(experiment, overrides)
-        tags = {**_tags(overrides, splits, parts), "fingerprint": identity, "folder": choice.folder.absolute()}
+        name = experiment.name or provenance.run_name(experiment, overrides)
+        tags = {
+            **provenance.tags(overrides, splits, parts),
+            "fingerprint": identity,
+            "folder": choice.folder.absolute(),
+        }
         folder = choice.folder
         registers = experiment.registered_model is not None and "FER_EXP_SWEPT" not in os.environ  # a sweep: its best
         said: list[str] = []
         at_end = (lambda run_id: said.append(registry.complete(tracker, run_id))) if registers else None
-        opened = tracker.run(name, flatten(values), tags, choice.run_id, folder, at_end)
+        opened = tracker.run(name, provenance.flatten(values), tags, choice.run_id, folder, at_end)
         with opened as tracked, _recorded(screen, tracked):
             tracked.log_data(splits)
             _log_teacher(parts, splits, tracked, screen)
@@ -170,91 +170,7 @@ def _recorded(screen: Console, tracked: Run) -> Iterator[None]:
 
 def load(experiment: config.Experiment) -> Splits:
     """Reads the data set and divides it as the experiment asks."""
-    return limit(folds.divide(config.build(experiment.dataset), experiment.folds, experiment.fold), experiment)
-
-
-def limit(splits: Splits, experiment: config.Experiment) -> Splits:
-    """Cuts the splits down for the debug presets, keeping every class as far as the number allows.
-
-    Args:
-        splits: The whole data set.
-        experiment: Whose `limit_batches` and `overfit_batches` count.
-    """
-    batches = experiment.limit_batches or experiment.overfit_batches
-    if batches is None:
-        return splits
-    few = [
-        _first_of_each_class(split, batches * experiment.batch_size)
-        for split in (splits.train, splits.val, splits.test)
-    ]
-    train, val, test = few if experiment.limit_batches else [few[0]] * 3
-    return dataclasses.replace(splits, train=train, val=val, test=test)
-
-
-def _first_of_each_class(split: Split, count: int) -> Split:
-    """Takes the first images of every class in turn, `count` in all."""
-    rank = np.empty(len(split), np.int64)
-    for label in np.unique(split.labels):
-        rows = np.flatnonzero(split.labels == label)
-        rank[rows] = np.arange(len(rows))
-    return split.take(np.sort(np.argsort(rank, kind="stable")[:count]))
-
-
-def run_name(experiment: config.Experiment, overrides: Sequence[str]) -> str:
-    """Returns a name that tells what differs: data set and model, then the other overrides.
-
-    Args:
-        experiment: The checked configuration.
-        overrides: What the command line changed.
-    """
-    parts = [experiment.option("dataset"), experiment.option("model")]
-    for key, value in swept(overrides).items():
-        if key not in ("dataset", "model", "name", "cache_dir") and not key.startswith(("tracking", "hydra")):
-            shown = Path(value).name if os.sep in value else value
-            parts.append(f"{key}={shown}")
-    return " ".join(parts)[:200]
-
-
-def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Returns nested mappings as one level with dotted keys; an empty mapping stays as it is."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
-def _tags(overrides: Sequence[str], splits: Splits, parts: assembly.Assembled) -> dict[str, Any]:
-    tags: dict[str, Any] = {
-        "overrides": " ".join(overrides) or "none",
-        "git_commit": _git_commit(),
-        "data_sha256": splits.sha256,
-        "weights": parts.weights_origin,
-        "precision": parts.precision,
-        "parameters": parts.model.count_params(),
-        "multiply_adds": parts.multiply_adds,
-        "host": socket.gethostname(),
-        "platform": f"Python {platform.python_version()}, TensorFlow {tf.__version__}, Keras {keras.__version__}",
-    }
-    tags |= {f"data_{key}": value for key, value in splits.notes.items()} | trial.tags()
-    if parts.teacher is not None:
-        tags["distilled_from"] = " ".join(parts.teacher.runs)
-    tags |= parts.inherited.tags if parts.inherited else {}
-    keys = os.environ.get("FER_EXP_SWEPT", "").split()
-    return tags | {f"sweep.{key}": value for key, value in swept(overrides).items() if key in keys}
-
-
-def _git_commit() -> str:
-    """Returns the commit of this source, marked if it was changed since; `none` outside a checkout."""
-    found = subprocess.run(  # noqa: S603
-        ["git", "-C", str(config.PACKAGE), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return found.stdout.strip() or "none"
+    return limits.limit(folds.divide(config.build(experiment.dataset), experiment.folds, experiment.fold), experiment)
 
 
 def _write_config(folder: Path, values: Mapping[str, Any], overrides: Sequence[str], tracked: Run) -> None:

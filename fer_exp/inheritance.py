@@ -5,9 +5,9 @@ the configuration describes, so that precision, penalties and fast layers are th
 channels are chosen.
 """
 
+import functools
 import logging
 import tempfile
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from fer_exp import config, cost, slimming
+from fer_exp import config, cost, recorded_model, slimming
 from fer_exp.channel_groups import analyse
 from fer_exp.dataset import Splits
 from fer_exp.errors import ConfigError
@@ -26,8 +26,6 @@ from fer_exp.tracking import Record, Tracker
 
 log = logging.getLogger(__name__)
 
-MODEL, PREDICTIONS = "model/model.keras", "tables/predictions.csv"
-_MOST_BYTES = 2**31  # of a model's file
 _OWN = ("model.weights",)  # what may differ: where the first weights came from
 
 
@@ -141,42 +139,11 @@ def _require_same_model(record: Record, model: Mapping[str, Any]) -> None:
 
 
 def _load(tracker: Tracker, record: Record, splits: Splits, folder: Path) -> keras.Model:
-    """Loads the model of a run and refuses one that does not fit the data."""
+    download = functools.partial(tracker.download, record.run_id)
     try:
-        file = tracker.download(record.run_id, MODEL, folder)
-        if file is None:
-            raise ValueError(f"must have recorded {MODEL}, and has not.")
-        if file.stat().st_size > _MOST_BYTES:
-            raise ValueError(f"must have a model of at most {_MOST_BYTES:,} bytes; it has {file.stat().st_size:,}.")
-        model = _loaded(file)
-        if tuple(model.input_shape[1:]) != splits.image_shape:
-            raise ValueError(
-                f"must take images of {_shape(splits.image_shape)} as the data set has them; "
-                f"it takes {_shape(model.input_shape[1:])}."
-            )
-        names = _class_names(tracker.download(record.run_id, PREDICTIONS, folder))
-        if names != splits.class_names:
-            raise ValueError(
-                f"must tell the classes of this data set apart, in their order: {', '.join(splits.class_names)}. "
-                f"Its classes: {', '.join(names) or 'not recorded'}."
-            )
+        return recorded_model.load(download, folder, splits.image_shape, splits.class_names)
     except ValueError as error:
         raise ConfigError([f"`pruning.run` {error} Received: {_called(record)}."]) from error
-    return model
-
-
-def _loaded(file: Path) -> keras.Model:
-    try:
-        model: keras.Model = keras.models.load_model(file, compile=False, safe_mode=True)
-    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise ValueError(f"must have a model that Keras loads without running code; Keras says: {reason}") from error
-    return model
-
-
-def _class_names(table: Path | None) -> tuple[str, ...]:
-    columns = [] if table is None else list(pd.read_csv(table, nrows=0).columns)
-    return tuple(column.removeprefix("p_") for column in columns if column.startswith("p_"))
 
 
 def _as_wide_as(model: keras.Model, weights: Sequence[np.ndarray]) -> keras.Model:
@@ -215,7 +182,3 @@ def _warn_of_other_data(record: Record, experiment: config.Experiment, splits: S
 
 def _called(record: Record) -> str:
     return f"{record.run_id} ({record.name})"
-
-
-def _shape(shape: Sequence[int]) -> str:
-    return " x ".join(str(length) for length in shape)

@@ -4,17 +4,15 @@ Called by `experiment` before a run is recorded. Files of a store are data: they
 know how a student learns.
 """
 
+import functools
 import logging
 import tempfile
-import zipfile
 from pathlib import Path
 
-import keras
 import numpy as np
-import pandas as pd
 import tensorflow as tf
 
-from fer_exp import metrics
+from fer_exp import metrics, recorded_model
 from fer_exp.dataset import Split, Splits
 from fer_exp.distillation import Distillation
 from fer_exp.distilling import Teacher
@@ -23,8 +21,6 @@ from fer_exp.tracking import Record, Tracker
 
 log = logging.getLogger(__name__)
 
-_MODEL, _PREDICTIONS = "model/model.keras", "tables/predictions.csv"
-_MOST_BYTES = 2**31  # of a model's file
 _BATCH = 256
 _KEY = "`distillation.run`"
 
@@ -51,8 +47,11 @@ def load(plan: Distillation, tracker: Tracker, splits: Splits, fold: tuple[int, 
             problems.append(f"{_KEY} must be a finished run of one training in {tracker.uri}. Received: {run}{reason}.")
             continue
         with tempfile.TemporaryDirectory(prefix="fer_exp-teacher-") as folder:
+            download = functools.partial(tracker.download, run)
             try:
-                models.append(_model(tracker, record, splits, Path(folder)))
+                model = recorded_model.load(download, Path(folder), splits.image_shape, splits.class_names)
+                model.trainable = False
+                models.append(model)
             except ValueError as error:
                 problems.append(f"{_KEY} {error} Received: {_called(record)}.")
         _warn_of_other_data(record, splits, fold)
@@ -95,43 +94,6 @@ def _objection(record: Record | None) -> str:
 
 def _called(record: Record) -> str:
     return f"{record.run_id} ({record.name})"
-
-
-def _model(tracker: Tracker, record: Record, splits: Splits, folder: Path) -> keras.Model:
-    """Loads the model of a run.
-
-    Raises:
-        ValueError: If there is none, or it does not fit; the message says what is demanded, and why it is not met.
-    """
-    table = tracker.download(record.run_id, _PREDICTIONS, folder)
-    file = tracker.download(record.run_id, _MODEL, folder)
-    if table is None or file is None:
-        raise ValueError(f"must have recorded {_MODEL if file is None else _PREDICTIONS}, and has not.")
-    if file.stat().st_size > _MOST_BYTES:
-        raise ValueError(f"must have a model of at most {_MOST_BYTES:,} bytes; it has {file.stat().st_size:,}.")
-    columns = pd.read_csv(table, nrows=0).columns
-    names = tuple(column.removeprefix("p_") for column in columns if column.startswith("p_"))
-    if names != splits.class_names:
-        raise ValueError(
-            f"must tell the classes of this data set apart, in their order: {', '.join(splits.class_names)}. "
-            f"Its classes: {', '.join(names)}."
-        )
-    try:
-        model: keras.Model = keras.models.load_model(file, compile=False, safe_mode=True)
-    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise ValueError(f"must have a model that Keras loads without running code; Keras says: {reason}") from error
-    if tuple(model.input_shape[1:]) != splits.image_shape:
-        raise ValueError(
-            f"must take images of {_shape(splits.image_shape)} as the data set has them; "
-            f"it takes {_shape(model.input_shape[1:])}."
-        )
-    model.trainable = False
-    return model
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return " x ".join(str(length) for length in shape)
 
 
 def _warn_of_other_data(record: Record, splits: Splits, fold: tuple[int, int | None]) -> None:

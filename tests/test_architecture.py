@@ -43,6 +43,7 @@ FLOORS = [
         "outbox",
         "mlflow_system",
         "channel_groups",
+        "recorded_model",
     },
     {
         "benchmark",
@@ -79,13 +80,14 @@ FLOORS = [
         "trial",
         "search_report",
         "export_table",
+        "limits",
         "sweep_exports",
         "inheritance",
         "chain_report",
         "registry",
     },
     {"assembly", "features", "continuation", "resume", "store", "search", "model_card", "compression"},
-    {"training", "publication"},
+    {"training", "publication", "provenance"},
     {"experiment", "sweep", "trained"},
     {"__main__", "doctor", "dispatch", "compare", "compress", "sync", "predict", "evaluate"},
 ]

@@ -188,8 +188,6 @@ def test_a_preset_that_does_not_exist_is_refused_with_those_that_do() -> None:
 def test_every_preset_fits_every_kind_of_source(
     path: Path, overrides: tuple[str, ...], tracker: Tracker, tmp_path: Path
 ) -> None:
-    if "distillation" not in config.GROUPS and "distillation" in path.read_text():
-        pytest.skip("this preset needs the group distillation")
     chain = compression.plan(tracker, source(tracker, tmp_path, *overrides), path.stem, [])
     for number in range(len(chain.stages)):
         assert checked(chain.arguments(number, PREVIOUS)).finetune == {"_target_": "fer_exp.finetune.none.build"}

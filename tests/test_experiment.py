@@ -21,7 +21,8 @@ from PIL import Image
 from fer_exp import config
 from fer_exp.dataset import Split, Splits
 from fer_exp.emotions import EMOTIONS
-from fer_exp.experiment import flatten, limit, run_name
+from fer_exp.limits import limit
+from fer_exp.provenance import flatten, run_name
 
 TINY = [
     "model.widths=[4,4]",

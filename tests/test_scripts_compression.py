@@ -18,21 +18,13 @@ def commands(study: Study, weights: str = "w.h5") -> dict[str, list[str]]:
     return {title: step.command(DATA, 0, weights, RUN, []) for title, step in study.steps.items()}
 
 
-def merged(words: list[str]) -> bool:
-    """Tells whether the parts that a command needs are there, so that it can be composed."""
-    needs_group = any(word.startswith("distillation") for word in words) and "distillation" not in config.GROUPS
-    return not needs_group
-
-
 @pytest.mark.parametrize("name", list(STUDIES))
 def test_the_steps_of_a_study_are_configurations_that_differ(name: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     composed: list[dict[str, Any]] = []
     for words in commands(STUDIES[name], str(tmp_path / "file")).values():
-        if merged(words):
-            own = [word.replace("int8,int8_qat", "dynamic") for word in words]  # kinds are the export's to check
-            composed.append(compose(*[word.replace("x.csv", str(tmp_path / "file")) for word in own]))
-            config.check(composed[-1])
+        composed.append(compose(*[word.replace("x.csv", str(tmp_path / "file")) for word in words]))
+        config.check(composed[-1])
     assert len({str(values) for values in composed}) == len(composed) > 0
 
 

@@ -1,0 +1,84 @@
+"""What tells a run from others in the tracker: its name, its params, and tags that say where its numbers come from.
+
+Called by `experiment`. It must not know how a run trains.
+"""
+
+import os
+import platform
+import socket
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from fer_exp import config, trial
+from fer_exp.assembly import Assembled
+from fer_exp.dataset import Splits
+from fer_exp.tracking import swept
+
+
+def run_name(experiment: config.Experiment, overrides: Sequence[str]) -> str:
+    """Returns a name that tells what differs: data set and model, then the other overrides.
+
+    Args:
+        experiment: The checked configuration.
+        overrides: What the command line changed.
+    """
+    parts = [experiment.option("dataset"), experiment.option("model")]
+    for key, value in swept(overrides).items():
+        if key not in ("dataset", "model", "name", "cache_dir") and not key.startswith(("tracking", "hydra")):
+            shown = Path(value).name if os.sep in value else value
+            parts.append(f"{key}={shown}")
+    return " ".join(parts)[:200]
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns nested mappings as one level with dotted keys; an empty mapping stays as it is."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def tags(overrides: Sequence[str], splits: Splits, parts: Assembled) -> dict[str, Any]:
+    """Returns where the numbers of a run come from: command, code, data, first weights, machine.
+
+    Args:
+        overrides: What the command line changed.
+        splits: The data.
+        parts: What is trained.
+    """
+    found: dict[str, Any] = {
+        "overrides": " ".join(overrides) or "none",
+        "git_commit": _git_commit(),
+        "data_sha256": splits.sha256,
+        "weights": parts.weights_origin,
+        "precision": parts.precision,
+        "parameters": parts.model.count_params(),
+        "multiply_adds": parts.multiply_adds,
+        "host": socket.gethostname(),
+        "platform": f"Python {platform.python_version()}, TensorFlow {tf.__version__}, Keras {keras.__version__}",
+    }
+    found |= {f"data_{key}": value for key, value in splits.notes.items()} | trial.tags()
+    if parts.teacher is not None:
+        found["distilled_from"] = " ".join(parts.teacher.runs)
+    found |= parts.inherited.tags if parts.inherited else {}
+    keys = os.environ.get("FER_EXP_SWEPT", "").split()
+    return found | {f"sweep.{key}": value for key, value in swept(overrides).items() if key in keys}
+
+
+def _git_commit() -> str:
+    """Returns the commit of this source, marked if it was changed since; `none` outside a checkout."""
+    found = subprocess.run(  # noqa: S603
+        ["git", "-C", str(config.PACKAGE), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return found.stdout.strip() or "none"

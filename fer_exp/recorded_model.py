@@ -1,0 +1,70 @@
+"""The Keras model that a finished run has recorded, fetched and refused if it does not fit the data.
+
+Called by `inheritance` and `teacher`. Files of a store are data: a model is loaded without running code, and of limited
+size. It must not know what the model is for.
+"""
+
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import keras
+import pandas as pd
+
+MODEL, PREDICTIONS = "model/model.keras", "tables/predictions.csv"
+_MOST_BYTES = 2**31  # of a model's file
+
+
+def load(
+    download: Callable[[str, Path], Path | None],
+    folder: Path,
+    image_shape: tuple[int, int, int],
+    class_names: tuple[str, ...],
+) -> keras.Model:
+    """Loads the model of a run.
+
+    Args:
+        download: Copies a recorded file into a folder and returns where it is; None if the run has none.
+        folder: Where the files go.
+        image_shape: (height, width, channels) that the model must take.
+        class_names: Names that the model must tell apart, in this order.
+
+    Raises:
+        ValueError: If there is no model, or it does not fit; the message says what is demanded, and why it is not met.
+    """
+    table, file = download(PREDICTIONS, folder), download(MODEL, folder)
+    if table is None or file is None:
+        raise ValueError(f"must have recorded {MODEL if file is None else PREDICTIONS}, and has not.")
+    if file.stat().st_size > _MOST_BYTES:
+        raise ValueError(f"must have a model of at most {_MOST_BYTES:,} bytes; it has {file.stat().st_size:,}.")
+    names = _class_names(table)
+    if names != class_names:
+        raise ValueError(
+            f"must tell the classes of this data set apart, in their order: {', '.join(class_names)}. "
+            f"Its classes: {', '.join(names)}."
+        )
+    model = _loaded(file)
+    if tuple(model.input_shape[1:]) != image_shape:
+        raise ValueError(
+            f"must take images of {_shape(image_shape)} as the data set has them; it takes "
+            f"{_shape(model.input_shape[1:])}."
+        )
+    return model
+
+
+def _class_names(table: Path) -> tuple[str, ...]:
+    columns = pd.read_csv(table, nrows=0).columns
+    return tuple(column.removeprefix("p_") for column in columns if column.startswith("p_"))
+
+
+def _loaded(file: Path) -> keras.Model:
+    try:
+        model: keras.Model = keras.models.load_model(file, compile=False, safe_mode=True)
+    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ValueError(f"must have a model that Keras loads without running code; Keras says: {reason}") from error
+    return model
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return " x ".join(str(length) for length in shape)
