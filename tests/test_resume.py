@@ -160,7 +160,7 @@ class Delivering(Recorded):
         super().__init__(attempt)
         self._ended = ended
 
-    def deliver(self, folder: Path) -> int:
+    def deliver(self, folder: Path, at_end: object) -> int:
         shutil.rmtree(folder / "outbox")
         self._attempt = dataclasses.replace(self._attempt, status=self._ended)
         return 5
