@@ -94,7 +94,10 @@ def test_an_added_typo_is_found() -> None:
         ("model.head_dropout=1", "`model.head_dropout` must be less than 1."),
         ("model.widths=[32,a]", "`model.widths.1` must be a valid integer. Received: model.widths.1='a'."),
         ("loss.class_weights={disgust: x}", "`loss.class_weights.disgust` must be a valid number."),
-        ("export.kinds=[float32,int4]", "`export.kinds.1` must be 'float32', 'float16', 'dynamic' or 'int8'"),
+        (
+            "export.kinds=[float32,int4]",
+            "`export.kinds.1` must be 'float32', 'float16', 'dynamic', 'int8' or 'int8_qat'",
+        ),
         ("export.kinds=[]", "`export.kinds` must"),
         (
             "dataset._target_=os.system",

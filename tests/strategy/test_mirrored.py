@@ -121,7 +121,8 @@ def trainings() -> dict[str, tuple[dict[str, Any], int]]:
     small = compose("model=mobilenet_v1", "model.weights=null", "model.input_size=32", "model.dropout=0.0")["model"]
     staged = {"model": {**small, "head_units": 8}, "finetune": compose("finetune=staged")["finetune"], "epochs": 3}
     staged |= {"strategy": synchronized["strategy"]}
-    taught = {"distillation": compose("distillation=teacher", f"distillation.run={'0' * 32}")["distillation"]}
+    teacher = ("distillation=teacher", f"distillation.run={'0' * 32}", "distillation.temperature=1.0")
+    taught = {"distillation": compose(*teacher, "distillation.weight=0.3")["distillation"]}
     return {
         "plain": (plain, 20),
         "taught": (plain | taught, 20),
