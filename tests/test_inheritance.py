@@ -10,7 +10,7 @@ from contracts import compose
 from finished_runs import SPLITS, record, tracker_in
 from slim_models import SHAPE, SMALL, built, images
 
-from fer_exp import assembly, channel_groups, config, cost, inheritance, slimming
+from fer_exp import assembly, channel_groups, config, cost, inheritance, recorded_model, slimming
 from fer_exp.errors import ConfigError
 from fer_exp.inheritance import Inheritance
 from fer_exp.tracking import Tracker
@@ -160,7 +160,7 @@ def test_a_file_that_would_run_code_or_is_none_is_refused(
     run = record(tracker, tmp_path / "coded", SMALL["cnn"], coded)
     with pytest.raises(ConfigError, match="must have a model that Keras loads without running code"):
         inherit(tracker, *SMALL["cnn"], *options(run))
-    monkeypatch.setattr(inheritance, "_MOST_BYTES", 1000)
+    monkeypatch.setattr(recorded_model, "_MOST_BYTES", 1000)
     with pytest.raises(ConfigError, match="must have a model of at most 1,000 bytes; it has"):
         inherit(tracker, *SMALL["cnn"], *options(run))
 
