@@ -28,6 +28,12 @@ def environment_for(folder: Path, **more: str) -> dict[str, str]:
     return {**clean, "FER_EXP_CACHE": str(folder / "cache"), "PYTHONUNBUFFERED": "1", **more}
 
 
+@pytest.fixture(autouse=True)
+def _no_store_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forgets the address that MLflow has left in the environment, where the next test would log to."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
 @pytest.fixture
 def command_line(tmp_path: Path) -> CommandLine:
     """Runs `python -m fer_exp` in an empty folder of its own, whatever the working directory of the tests."""

@@ -1,13 +1,14 @@
 """Begin with the weights of a finished run, without the channels that matter least: they leave the architecture."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from fer_exp.channel_choice import Widths, by_ratio, by_threshold
 from fer_exp.channel_groups import Channels
-from fer_exp.channel_scores import Score, scores
+from fer_exp.channel_scores import scores
 from fer_exp.errors import PruningError
 from fer_exp.pruning import Chosen, Pruning
 from fer_exp.signature import NonNegativeFloat, OpenFraction, PositiveInt, RunId
@@ -18,7 +19,7 @@ def build(
     run: RunId,
     ratio: OpenFraction | None,
     threshold: NonNegativeFloat | None,
-    score: Score,
+    score: Literal["batch_norm", "l1"],
     min_channels: PositiveInt,
     divisor: PositiveInt,
 ) -> Pruning:
