@@ -147,7 +147,8 @@ def _bar(screen: Console, what: str) -> Iterator[tuple]:
 def _summary(screen: Console, outcome: "work.Outcome", notes: Sequence[str]) -> None:
     count, faces = len(outcome.seen), sum(len(seen.boxes) for seen in outcome.seen)
     rate = count / outcome.seconds if outcome.seconds else 0.0
-    _say(screen, f"{count:,} images, {faces:,} faces, {outcome.seconds:.1f} s, {rate:,.0f} images/s")
+    found = f"{count:,} image{'s' * (count != 1)}, {faces:,} face{'s' * (faces != 1)}"
+    _say(screen, f"{found}, {outcome.seconds:.1f} s, {rate:,.0f} images/s")
     for note in notes:
         _say(screen, f"note: {note}")
     if outcome.crops:
