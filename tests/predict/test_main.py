@@ -135,7 +135,7 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_done(
     failed, text = predict(".", "--faces", "none", "--csv", "out.csv", "--json", "out.json")
     told = capsys.readouterr().err.splitlines()
     assert failed == 3
-    assert "1 images, 1 faces" in text
+    assert "1 image, 1 face," in text
     assert told[0].startswith("error: b.jpg: it is no image that can be read: cannot identify image file")
     assert told[1].startswith("error: c.png: it is no image that can be read: ")
     assert told[2] == "error: d.png: it is no image that can be read: 90x60 pixels are more than 4,800"
