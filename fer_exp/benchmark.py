@@ -40,11 +40,6 @@ class Speed:
     latency: Mapping[int, Latency]
 
 
-def cores() -> int:
-    """Returns how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def processor() -> str:
     """Returns the name of the processor, as far as the system tells it."""
     file = Path("/proc/cpuinfo")

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import pandas as pd
 from rich.table import Table
 
-from fer_exp.benchmark import cores
 from fer_exp.export import Exported
 from fer_exp.metrics import Evaluation
+from fer_exp.process import cores
 
 _HEAD = ("file", "validation", "test", "difference, 95 %", "macro-F1", "as Keras", "worst recall")
 
@@ -109,16 +109,6 @@ def terminal(table: pd.DataFrame, title: str) -> Table:
     for row in table.to_numpy():
         shown.add_row(*row)
     return shown
-
-
-def markdown(table: pd.DataFrame) -> str:
-    """Returns a table of text as markdown.
-
-    Args:
-        table: Text.
-    """
-    lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def _threads(count: int) -> str:

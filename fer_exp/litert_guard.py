@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from fer_exp import process
 from fer_exp.errors import ModelError
 from fer_exp.model_file import read_labels
 
@@ -41,7 +42,7 @@ class Guard:
     """
 
     def __init__(self, threads: int | None = None, seconds: float = 60.0) -> None:
-        self._threads, self._seconds = threads or len(os.sched_getaffinity(0)), seconds
+        self._threads, self._seconds = threads or process.cores(), seconds
         self._control, theirs = socket.socketpair()
         path = os.pathsep.join([str(_SOURCES), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
         with theirs:

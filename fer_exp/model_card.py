@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from fer_exp import __version__, benchmark, export_table, litert, tables, usage
+from fer_exp import __version__, benchmark, export_table, litert, process, tables, usage
 from fer_exp.dataset import Splits
 from fer_exp.export import Exportable, Exported
 from fer_exp.metrics import Evaluation
@@ -32,15 +32,15 @@ def render(exported: Sequence[Exported], exportable: Exportable) -> str:
         _data(exportable.splits),
         "## How good it is",
         _accuracy(keras),
-        export_table.markdown(export_table.cells(exported, keras)),
+        tables.markdown(export_table.cells(exported, keras)),
         _reading(exported),
         "## Recall of each class",
-        export_table.markdown(_recall(exported, keras)),
+        tables.markdown(_recall(exported, keras)),
         "## Known weaknesses",
         _list(weaknesses(exported, keras)),
         "## Size and speed",
         _machine(exportable, exported),
-        export_table.markdown(export_table.costs(exported)),
+        tables.markdown(export_table.costs(exported)),
         "## How to call it",
         *_how_to_call(exported, exportable.splits),
     ]
@@ -101,7 +101,7 @@ def _data(splits: Splits) -> str:
     table.insert(0, "class", list(splits.class_names))
     notes = [f"{key}: {value}" for key, value in splits.notes.items()]
     lines = [f"source: {splits.source}", f"SHA-256 of the content: {splits.sha256}", *notes]
-    return _list(lines) + "\n\n" + export_table.markdown(table)
+    return _list(lines) + "\n\n" + tables.markdown(table)
 
 
 def _accuracy(keras: Evaluation) -> str:
@@ -137,7 +137,7 @@ def _recall(exported: Sequence[Exported], keras: Evaluation) -> pd.DataFrame:
 
 def _machine(exportable: Exportable, exported: Sequence[Exported]) -> str:
     return (
-        f"Measured on {benchmark.processor()}, {benchmark.cores()} cores, {platform.system()}, with ai-edge-litert "
+        f"Measured on {benchmark.processor()}, {process.cores()} cores, {platform.system()}, with ai-edge-litert "
         f"{litert.version()}, in a process of its own that may have shared the machine with others. Batch 1, times are "
         "p50 / p95 in milliseconds; load: from the file to the first call, the file being in the disk cache; memory: "
         "what loading and answering added to the process. A phone gives other numbers: measure there."

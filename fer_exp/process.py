@@ -152,3 +152,8 @@ def _error(code: int, said: Mapping[str, str], log: Path | None) -> str:
     if code < 0:
         return f"ended by {signal.Signals(-code).name}"
     return f"exit code {code}" + (f"; see {log}" if log else "")
+
+
+def cores() -> int:
+    """Returns how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from rich.progress import Progress
 
-from fer_exp import __version__, benchmark, model_file
+from fer_exp import __version__, benchmark, model_file, process
 from fer_exp.dataset import Split
 from fer_exp.export import Exportable, Exported, Gap, Kind
 from fer_exp.litert import Interpreter, Port, predict
@@ -49,7 +49,7 @@ def prove(
         advance = functools.partial(bar.advance, task)
 
         def answers(split: Split) -> Evaluation:
-            probabilities = predict(path, split.images, benchmark.cores(), advance)
+            probabilities = predict(path, split.images, process.cores(), advance)
             # What is quantised does not add up to 1 exactly, which an evaluation insists on.
             return evaluate(probabilities / probabilities.sum(axis=1, keepdims=True), split.labels, splits.class_names)
 

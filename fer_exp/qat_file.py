@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_exp import benchmark, litert, model_file, quantization_aware
+from fer_exp import litert, model_file, process, quantization_aware
 from fer_exp.errors import TrainingDivergedError
 from fer_exp.export import Exportable
 
@@ -65,5 +65,5 @@ def _val_accuracy(content: bytes, exportable: Exportable) -> float:
     with tempfile.TemporaryDirectory(prefix="fer_exp-int8-") as folder:
         file = Path(folder) / "int8.tflite"
         file.write_bytes(content)
-        answers = litert.predict(file, val.images, benchmark.cores())
+        answers = litert.predict(file, val.images, process.cores())
     return float(np.mean(answers.argmax(axis=1) == val.labels))

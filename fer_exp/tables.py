@@ -150,7 +150,7 @@ def markdown(table: pd.DataFrame) -> str:
     """Returns a table in markdown; numbers that are not whole have four digits."""
     cells = [[f"{value:.4f}" if isinstance(value, float) else str(value) for value in row] for row in table.to_numpy()]
     lines = [list(table.columns), ["---"] * len(table.columns), *cells]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def read_predictions(file: Path) -> Evaluation:

@@ -10,7 +10,7 @@ import keras
 import pytest
 from contracts import node
 
-from fer_exp import benchmark, config, litert
+from fer_exp import benchmark, config, litert, process
 
 
 @pytest.fixture(scope="module")
@@ -77,5 +77,5 @@ def test_systems_without_a_status_file_have_no_memory_to_tell(monkeypatch: pytes
 
 
 def test_cores_and_processor_are_known() -> None:
-    assert benchmark.cores() >= 1
+    assert process.cores() >= 1
     assert benchmark.processor()

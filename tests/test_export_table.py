@@ -6,7 +6,7 @@ import pytest
 from exportables import KERAS, measured
 from rich.console import Console
 
-from fer_exp import export_table
+from fer_exp import export_table, tables
 
 SHORT = "validation accuracy is 8.33 points below Keras', and export.max_accuracy_drop=0.01 allows 1"
 FILES = [measured("float32", 100), measured("int8", 90, SHORT, memory_mb=None)]
@@ -63,4 +63,4 @@ def test_the_table_of_the_terminal_fits_into_a_log_file() -> None:
 
 def test_markdown_keeps_bars_out_of_the_columns() -> None:
     table = export_table.costs(FILES[:1]).assign(file="a|b")
-    assert export_table.markdown(table).splitlines()[2].startswith("| a\\|b |")
+    assert tables.markdown(table).splitlines()[2].startswith("| a\\|b |")

@@ -2,11 +2,10 @@
 
 import dataclasses
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 from pydantic import Field
 
 from fer_exp import calibration, litert, model_file, proof, qat_file
@@ -55,7 +54,9 @@ def build(
             if kind == "int8_qat":
                 more = qat_file.write(exportable, images, path, qat_epochs, qat_lr)
             else:
-                _WRITE[kind](exportable, images, path)
+                model_file.write(path, litert.convert(exportable.model, kind, splits.class_names, images))
+            if kind == "int8":
+                litert.require_full_integer(path)
             proven = proof.prove(path, kind, exportable, keras_val, threads, latency_calls, max_accuracy_drop)
             proven = dataclasses.replace(proven, more=more)
             results.append(proven if proven.withheld else proof.publish(proven, exportable, folder))
@@ -64,29 +65,3 @@ def build(
         return results
 
     return export
-
-
-def _float32(exportable: Exportable, images: np.ndarray, path: Path) -> None:
-    model_file.write(path, litert.convert(exportable.model, "float32", exportable.splits.class_names))
-
-
-def _float16(exportable: Exportable, images: np.ndarray, path: Path) -> None:
-    model_file.write(path, litert.convert(exportable.model, "float16", exportable.splits.class_names))
-
-
-def _dynamic(exportable: Exportable, images: np.ndarray, path: Path) -> None:
-    model_file.write(path, litert.convert(exportable.model, "dynamic", exportable.splits.class_names))
-
-
-def _int8(exportable: Exportable, images: np.ndarray, path: Path) -> None:
-    model_file.write(path, litert.convert(exportable.model, "int8", exportable.splits.class_names, images))
-    litert.require_full_integer(path)
-
-
-_WRITE: Mapping[Kind, Callable[[Exportable, np.ndarray, Path], None]] = {
-    "float32": _float32,
-    "float16": _float16,
-    "dynamic": _dynamic,
-    "int8": _int8,
-}
-"""What writes a file of each kind: (what to export, images to calibrate with, target)."""

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from fer_exp import store, trained
+from fer_exp import process, store, trained
 from fer_exp.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace, screen: Console) -> int:
     found, notes = sources.find(inputs)
     if options.annotated:
         annotated.check(options.annotated, found)
-    threads = min(8, len(os.sched_getaffinity(0)))
+    threads = min(8, process.cores())
     with trained.opened(options.model, options.file, overrides) as model:
         _say(screen, f"{model.name}: {len(model.class_names)} classes, takes {'x'.join(map(str, model.image_shape))}")
         with _bar(screen, "predicting") as progress:
