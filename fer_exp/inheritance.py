@@ -114,7 +114,7 @@ def _record(run_id: str, tracker: Tracker) -> Record:
     if record is None:
         raise ConfigError([f"`pruning.run` must be a run in {tracker.uri}. Received: {run_id}, which is not there."])
     if record.status != "FINISHED":
-        raise ConfigError([f"`pruning.run` must have finished. Received: {_called(record)}, which is {record.status}."])
+        raise ConfigError([f"`pruning.run` must have finished. Received: {record.called}, which is {record.status}."])
     return record
 
 
@@ -125,13 +125,13 @@ def _require_same_model(record: Record, model: Mapping[str, Any]) -> None:
     if own[target] != theirs.get(target):
         name = config.option_name({"_target_": theirs[target]}) if target in theirs else "none"
         received = config.option_name(model)
-        problems = [f"`model` must be that of `pruning.run`: {_called(record)} has model={name}. Received: {received}."]
+        problems = [f"`model` must be that of `pruning.run`: {record.called} has model={name}. Received: {received}."]
         raise ConfigError(problems)
     different = [key for key in sorted({*own, *theirs}) if own.get(key) != theirs.get(key) and key not in _OWN]
     if different:
         raise ConfigError(
             [
-                f"`{key}` must be as in `pruning.run`: {_called(record)} has {theirs.get(key, 'nothing')}. "
+                f"`{key}` must be as in `pruning.run`: {record.called} has {theirs.get(key, 'nothing')}. "
                 f"Received: {key}={own.get(key, 'nothing')}."
                 for key in different
             ]
@@ -143,7 +143,7 @@ def _load(tracker: Tracker, record: Record, splits: Splits, folder: Path) -> ker
     try:
         return recorded_model.load(download, folder, splits.image_shape, splits.class_names)
     except ValueError as error:
-        raise ConfigError([f"`pruning.run` {error} Received: {_called(record)}."]) from error
+        raise ConfigError([f"`pruning.run` {error} Received: {record.called}."]) from error
 
 
 def _as_wide_as(model: keras.Model, weights: Sequence[np.ndarray]) -> keras.Model:
@@ -169,16 +169,10 @@ def _leaves(model: keras.Model) -> list[keras.layers.Layer]:
 
 
 def _warn_of_other_data(record: Record, experiment: config.Experiment, splits: Splits) -> None:
-    keys = ("fold",) if experiment.fold is None else ("fold", "folds")
-    same_part = all(record.params.get(key, "None") == str(getattr(experiment, key)) for key in keys)
-    if record.tags.get("data_sha256") == splits.sha256 and same_part:
+    if record.tags.get("data_sha256") == splits.sha256 and record.has_part(experiment.folds, experiment.fold):
         return
     log.warning(
         "Run %s was trained on other data than this run, or on another part of them: images that this run validates "
         "and tests on may have been among its training images, and would then make the numbers too good.",
-        _called(record),
+        record.called,
     )
-
-
-def _called(record: Record) -> str:
-    return f"{record.run_id} ({record.name})"

@@ -53,7 +53,7 @@ def load(plan: Distillation, tracker: Tracker, splits: Splits, fold: tuple[int, 
                 model.trainable = False
                 models.append(model)
             except ValueError as error:
-                problems.append(f"{_KEY} {error} Received: {_called(record)}.")
+                problems.append(f"{_KEY} {error} Received: {record.called}.")
         _warn_of_other_data(record, splits, fold)
     if problems:
         raise ConfigError(problems)
@@ -92,20 +92,13 @@ def _objection(record: Record | None) -> str:
     return "" if record.status == "FINISHED" else f" ({record.name}), which is {record.status}"
 
 
-def _called(record: Record) -> str:
-    return f"{record.run_id} ({record.name})"
-
-
 def _warn_of_other_data(record: Record, splits: Splits, fold: tuple[int, int | None]) -> None:
-    folds, own = fold
-    theirs = (record.params.get("folds"), record.params.get("fold"))
-    same_part = theirs[1] == str(own) and (own is None or theirs[0] == str(folds))
-    if record.tags.get("data_sha256") == splits.sha256 and same_part:
+    if record.tags.get("data_sha256") == splits.sha256 and record.has_part(*fold):
         return
     what = "another part of the data" if record.tags.get("data_sha256") == splits.sha256 else "other data"
     log.warning(
         "The teacher %s was trained on %s than this run is: images that this run validates and tests on may have been "
         "among its training images, and would then make the numbers of this run too good.",
-        _called(record),
+        record.called,
         what,
     )

@@ -68,17 +68,17 @@ def select(tracker: Tracker, ids: Sequence[str]) -> Selection:
             continue
         if "sweep" not in record.tags:
             if record.status != "FINISHED":
-                problems.append(f"`id` must be a finished run. Received: {_called(record)}, which is {record.status}.")
+                problems.append(f"`id` must be a finished run. Received: {record.called}, which is {record.status}.")
             found[record.run_id] = record
             continue
         below = tracker.child_records(record.run_id)
         finished = [child for child in below if child.status == "FINISHED"]
         if not finished:
             problems.append(
-                f"`id` must be a sweep with finished runs. Received: {_called(record)}: "
+                f"`id` must be a sweep with finished runs. Received: {record.called}: "
                 f"none of its {len(below)} runs is FINISHED."
             )
-        notes += [f"Left out: {_called(child)} is {child.status}." for child in below if child not in finished]
+        notes += [f"Left out: {child.called} is {child.status}." for child in below if child not in finished]
         children[record.run_id] = tuple(child.run_id for child in finished)
         found |= {child.run_id: child for child in finished}
     if problems:
@@ -103,12 +103,12 @@ def load(tracker: Tracker, records: Iterable[Record]) -> list[ComparedRun]:
         with tempfile.TemporaryDirectory(prefix="fer_exp-compare-") as folder:
             file = tracker.download(record.run_id, PREDICTIONS, Path(folder))
             if file is None:
-                problems.append(f"`id` must be a run with {PREDICTIONS}. Received: {_called(record)}, which has none.")
+                problems.append(f"`id` must be a run with {PREDICTIONS}. Received: {record.called}, which has none.")
                 continue
             try:
                 runs.append(ComparedRun(record, read_predictions(file)))
             except ValueError as error:
-                problems.append(f"{PREDICTIONS} of {_called(record)} cannot be read: {' '.join(str(error).split())}.")
+                problems.append(f"{PREDICTIONS} of {record.called} cannot be read: {' '.join(str(error).split())}.")
     if problems:
         raise ComparisonError("\n".join(problems))
     return runs
@@ -123,7 +123,3 @@ def _lookup(tracker: Tracker, word: str, problems: list[str]) -> Record | None:
     if record is None:
         problems.append(f"`id` must be a run in {tracker.uri}. Received: {word}, which is not there.")
     return record
-
-
-def _called(record: Record) -> str:
-    return f"{record.run_id} ({record.name})"

@@ -63,6 +63,16 @@ class Record:
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
 
+    @property
+    def called(self) -> str:
+        """Id and name, as messages call the run."""
+        return f"{self.run_id} ({self.name})"
+
+    def has_part(self, folds: int, fold: int | None) -> bool:
+        """Tells whether it was trained on the same part of its data as a run with these folds."""
+        same_fold = self.params.get("fold", "None") == str(fold)
+        return same_fold and (fold is None or self.params.get("folds") == str(folds))
+
 
 @dataclass(frozen=True)
 class Version:
