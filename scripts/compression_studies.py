@@ -52,8 +52,14 @@ class Study:
     kinds: tuple[str, ...] = ()
 
 
-def _pruning(trained: Step, fine_tuning: tuple[str, ...]) -> Study:
-    """Half of the multiply-adds by either score, against the whole network with the same extra epochs."""
+def _pruning(trained: Step, fine_tuning: tuple[str, ...], other_scores: Mapping[str, str] | None = None) -> Study:
+    """Half of the multiply-adds, against the whole network with the same extra epochs.
+
+    Args:
+        trained: What begins.
+        fine_tuning: Overrides of what follows.
+        other_scores: What a further network is called, to the score its channels were chosen by.
+    """
     common = ("finetune=none", "schedule=cosine", "schedule.warmup_epochs=0", "export=none", *fine_tuning)
     changed = {override.partition("=")[0] for override in common}
     kept = [o for o in trained.overrides if o.partition("=")[0] not in changed and not o.startswith("export.")]
@@ -65,8 +71,9 @@ def _pruning(trained: Step, fine_tuning: tuple[str, ...]) -> Study:
         "trained": trained,
         "trained on": step("pruning.ratio=0"),
         "half, by batch norm": step("pruning.ratio=0.5"),
-        "half, by kernels": step("pruning.ratio=0.5", "pruning.score=l1"),
     }
+    for title, score in (other_scores or {}).items():
+        steps[title] = step("pruning.ratio=0.5", f"pruning.score={score}")
     return Study(steps, "trained on")
 
 
@@ -87,7 +94,7 @@ _MOBILENET = Step(
 # Half the widths of fer_resnet, and less in its last stage: at most 0.3 M parameters.
 _STUDENT = (*_RESNET.overrides, "model.stem_width=16", "model.widths=[16,32,64,80]")
 STUDIES = {
-    "pruning_cnn": _pruning(_CNN, ("lr=5e-4", "epochs=6")),
+    "pruning_cnn": _pruning(_CNN, ("lr=5e-4", "epochs=6"), {"half, by kernels": "l1"}),
     "pruning_fer_resnet": _pruning(_RESNET, ("lr=1e-3", "epochs=8")),
     "pruning_mobilenet_v2": _pruning(_MOBILENET, ("lr=5e-4", "epochs=4")),
     "distillation": Study(
