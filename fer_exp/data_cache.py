@@ -17,6 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_exp import image_rows
+from fer_exp.image_rows import Images
+
 _log = logging.getLogger(__name__)
 
 
@@ -56,12 +59,13 @@ def sha256_of_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def sha256_of_arrays(arrays: Iterable[np.ndarray]) -> str:
-    """Returns the hex SHA-256 of the arrays' types, shapes and values, in order."""
+def sha256_of_arrays(arrays: Iterable[Images]) -> str:
+    """Returns the hex SHA-256 of the arrays' types, shapes and values, in order; of what lies on disk, bit by bit."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
+        for part in image_rows.chunks(array):
+            digest.update(np.ascontiguousarray(part).data)
     return digest.hexdigest()
 
 

@@ -10,6 +10,7 @@ the run, or as a run of its own for a file. `key=value` are overrides as of `pyt
 """
 
 import argparse
+import dataclasses
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,7 @@ from fer_exp import commandline, config, folds, metrics, report, store, tables, 
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import ConfigError, DataError, UserError
 from fer_exp.image_files import fitted
+from fer_exp.image_rows import Images
 from fer_exp.tracking import Tracker
 from fer_exp.trained import BATCH, Classifier
 
@@ -141,7 +143,9 @@ def measure(model: Classifier, splits: Splits, split: str, common: bool) -> Eval
     probabilities, silent = _scaled(_answers(model, images.images)[:, columns])
     if silent:
         notes.append(f"for {silent:,} images the model gave no shared class any probability; all count the same there")
-    return Evaluated(metrics.evaluate(probabilities, labels, shared), Split(images.images, labels), tuple(notes))
+    return Evaluated(
+        metrics.evaluate(probabilities, labels, shared), dataclasses.replace(images, labels=labels), tuple(notes)
+    )
 
 
 def _other_classes(splits: Splits, only_model: list[str], only_data: list[str], shared: list[str]) -> str:
@@ -152,7 +156,7 @@ def _other_classes(splits: Splits, only_model: list[str], only_data: list[str], 
     )
 
 
-def _answers(model: Classifier, images: np.ndarray) -> np.ndarray:
+def _answers(model: Classifier, images: Images) -> np.ndarray:
     """Returns probabilities (n, classes of the model)."""
 
     def fit(image: np.ndarray) -> np.ndarray:

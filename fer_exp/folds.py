@@ -8,7 +8,7 @@ import dataclasses
 
 import numpy as np
 
-from fer_exp.dataset import Split, Splits
+from fer_exp.dataset import Splits, concatenate
 from fer_exp.errors import DataError
 
 _SHUFFLE_SEED = 0  # of every data set and experiment; without shuffling, the last fold would be the former val split
@@ -32,12 +32,11 @@ def divide(splits: Splits, folds: int, fold: int | None) -> Splits:
         return splits
     from sklearn.model_selection import StratifiedKFold
 
-    images = np.concatenate([splits.train.images, splits.val.images])
-    labels = np.concatenate([splits.train.labels, splits.val.labels])
+    whole = concatenate([splits.train, splits.val], len(splits.class_names))
+    labels = whole.labels
     _check(labels, splits.class_names, folds)
     shuffled = StratifiedKFold(folds, shuffle=True, random_state=_SHUFFLE_SEED)
     train, val = list(shuffled.split(labels, labels))[fold]
-    whole = Split(images, labels)
     return dataclasses.replace(splits, train=whole.take(train), val=whole.take(val))
 
 

@@ -12,10 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fer_exp.figure_style import DPI, FAINT, INK, headline, headline_height
+from fer_exp.image_rows import Images
 from fer_exp.metrics import Evaluation
 
 
-def confidently_wrong(evaluation: Evaluation, images: np.ndarray, most: int = 24) -> Figure:
+def confidently_wrong(evaluation: Evaluation, images: Images, most: int = 24) -> Figure:
     """Draws the wrongly classified images the model was most certain about, most certain first.
 
     Args:
@@ -115,8 +116,8 @@ def _place(axes: Axes, image: np.ndarray, left: float, top: float, side: float) 
     )
 
 
-def _check_images(images: np.ndarray, count: int) -> None:
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3) or len(images) != count:
+def _check_images(images: Images, count: int) -> None:
+    if images.dtype != np.uint8 or len(images.shape) != 4 or images.shape[-1] not in (1, 3) or len(images) != count:
         raise ValueError(
             f"`images` must be uint8 of shape ({count}, height, width, 1 or 3), one image for each label. "
             f"Received: {images.dtype} of shape {images.shape}."

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from fer_exp.errors import ExportError
+from fer_exp.image_rows import Images
 from fer_exp.model_file import with_labels
 
 if TYPE_CHECKING:
@@ -233,9 +234,7 @@ class Interpreter:
         return np.clip(steps, limits.min, limits.max).astype(dtype)
 
 
-def predict(
-    path: Path, images: np.ndarray, workers: int, advance: Callable[[int], None] = lambda _: None
-) -> np.ndarray:
+def predict(path: Path, images: Images, workers: int, advance: Callable[[int], None] = lambda _: None) -> np.ndarray:
     """Returns what a file answers to many images, by several interpreters of one thread each.
 
     The files take one image at a time, as on a phone: a larger batch would be another graph, and gives other bytes.

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from fer_exp.dataset import Split
+from fer_exp.image_rows import Images
 
 Augment = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
@@ -51,9 +52,10 @@ def training_batches(
         replicas: Devices that share each batch evenly; the rows left over, fewer than that, are others each epoch.
 
     Returns:
-        Batches (images float32 (b, h, w, c) in [0, 255], labels float32 (b, classes)[, weights float32 (b,)]).
+        Batches (images float32 (b, h, w, c) in [0, 255], labels float32 (b, classes)[, weights float32 (b,)]), the
+        labels being `split.targets` where there are any.
     """
-    images, labels = tf.constant(split.images), tf.constant(split.labels, tf.int32)
+    read, target_of = _reader(split.images), _targets(split, num_classes)
     steps = steps_in(split, batch_size, replicas)
     weights = None if class_weights is None else tf.constant(class_weights, tf.float32)
 
@@ -63,17 +65,38 @@ def training_batches(
         return rows.enumerate(start=tf.cast(epoch, tf.int64) * steps)
 
     def load(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        batch = tf.cast(tf.gather(images, rows), tf.float32)
-        one_hot = tf.one_hot(tf.gather(labels, rows), num_classes)
+        batch, targets = tf.cast(read(rows), tf.float32), target_of(rows)
         # The constant keeps augmentation and data order from drawing on the same stream.
         progress = tf.cast(step / (epochs * steps), tf.float32)
-        batch, one_hot = augment(batch, one_hot, tf.stack([seed ^ 0x5EED, tf.cast(step, tf.int32)]), progress)
+        batch, targets = augment(batch, targets, tf.stack([seed ^ 0x5EED, tf.cast(step, tf.int32)]), progress)
         if weights is None:
-            return batch, one_hot
-        return batch, one_hot, tf.linalg.matvec(one_hot, weights)
+            return batch, targets
+        return batch, targets, tf.linalg.matvec(targets, weights)
 
     every_epoch = tf.data.Dataset.range(first_epoch, tf.int32.max, output_type=tf.int32)
     return without_autotuning(every_epoch.flat_map(epoch_of_rows).map(load, num_parallel_calls=2).prefetch(4))
+
+
+def _reader(images: Images) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns a function of row numbers, int32 (b,), that gives uint8 (b, h, w, c): out of memory, or off the disk."""
+    if isinstance(images, np.ndarray):
+        held = tf.constant(images)
+        return lambda rows: tf.gather(held, rows)
+
+    def read(rows: tf.Tensor) -> tf.Tensor:
+        batch = tf.numpy_function(lambda chosen: images[chosen], [rows], tf.uint8, stateful=False)
+        return tf.ensure_shape(batch, (None, *images.shape[1:]))
+
+    return read
+
+
+def _targets(split: Split, num_classes: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns a function of row numbers, int32 (b,), that gives float32 (b, classes)."""
+    if split.targets is not None:
+        targets = tf.constant(split.targets, tf.float32)
+        return lambda rows: tf.gather(targets, rows)
+    labels = tf.constant(split.labels, tf.int32)
+    return lambda rows: tf.one_hot(tf.gather(labels, rows), num_classes)
 
 
 def even_batch_size(rows: int, batch_size: int, replicas: int) -> int:
@@ -87,7 +110,7 @@ def even_batch_size(rows: int, batch_size: int, replicas: int) -> int:
 
 
 def evaluation_batches(split: Split, batch_size: int, num_classes: int, replicas: int = 1) -> tf.data.Dataset:
-    """Batches in the order of the split, unchanged.
+    """Batches in the order of the split, unchanged; with the labels, also where training is towards soft ones.
 
     Args:
         split: Images and labels.
@@ -98,11 +121,12 @@ def evaluation_batches(split: Split, batch_size: int, num_classes: int, replicas
     Returns:
         Batches (images float32 (b, h, w, c) in [0, 255], labels float32 (b, classes)).
     """
+    read, labels = _reader(split.images), tf.constant(split.labels, tf.int32)
 
-    def load(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return tf.cast(images, tf.float32), tf.one_hot(labels, num_classes)
+    def load(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return tf.cast(read(rows), tf.float32), tf.one_hot(tf.gather(labels, rows), num_classes)
 
-    rows = tf.data.Dataset.from_tensor_slices((split.images, split.labels.astype(np.int32)))
+    rows = tf.data.Dataset.range(len(split), output_type=tf.int32)
     batches = rows.batch(even_batch_size(len(split), batch_size, replicas))
     return without_autotuning(batches.map(load, num_parallel_calls=2).prefetch(2))
 

@@ -17,12 +17,13 @@ import tensorflow as tf
 from rich.console import Console
 from rich.progress import track
 
-from fer_exp import averaging, config, continuation, distilling, features, snapshot, test_time, workers
+from fer_exp import averaging, config, continuation, distilling, features, image_rows, snapshot, test_time, workers
 from fer_exp.assembly import Assembled
 from fer_exp.callbacks import Keeper, StopAtNaN
 from fer_exp.continuation import Continuation, EpochLog, Place
 from fer_exp.dataset import Split, Splits
 from fer_exp.finetune import Stage, split_epochs, unfreeze
+from fer_exp.image_rows import Images
 from fer_exp.pipeline import Augment, evaluation_batches, even_batch_size, steps_in, training_batches
 from fer_exp.progress import TrainingProgress
 from fer_exp.schedule import Schedule
@@ -177,7 +178,7 @@ def forget(folder: Path) -> None:
         shutil.rmtree(folder / name)
 
 
-def predict(model: keras.Model, images: np.ndarray, batch_size: int, views: str = "none") -> np.ndarray:
+def predict(model: keras.Model, images: Images, batch_size: int, views: str = "none") -> np.ndarray:
     """Returns probabilities float32 (n, classes) of uint8 images (n, height, width, channels).
 
     Args:
@@ -187,12 +188,17 @@ def predict(model: keras.Model, images: np.ndarray, batch_size: int, views: str 
         views: `none`, or the kind of views in `test_time.views` whose probabilities are averaged.
     """
     if views != "none":
-        return np.mean([predict(model, view, batch_size) for view in test_time.views(images, views)], axis=0)
+        parts = [_mean_over_views(model, part, batch_size, views) for part in image_rows.chunks(images)]
+        return np.concatenate(parts)
     logits = [
         model(images[start : start + batch_size].astype(np.float32), training=False).numpy()
         for start in range(0, len(images), batch_size)
     ]
     return tf.nn.softmax(np.concatenate(logits)).numpy()
+
+
+def _mean_over_views(model: keras.Model, images: np.ndarray, batch_size: int, views: str) -> np.ndarray:
+    return np.mean([predict(model, view, batch_size) for view in test_time.views(images, views)], axis=0)
 
 
 def augmented_sample(

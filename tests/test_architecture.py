@@ -12,13 +12,15 @@ from fer_exp.config import GROUPS
 
 PACKAGE = ROOT / "fer_exp"
 FLOORS = [
-    {"errors", "emotions", "signature", "owner", "fingerprint", "process", "model_file", "model_calls"},
+    {"errors", "emotions", "signature", "owner", "fingerprint", "process", "model_file", "model_calls", "image_rows"},
     {
         "explain",
         "metrics",
         "drawing",
         "archive",
         "data_cache",
+        "corrections",
+        "duplicates",
         "snapshot",
         "image_ops",
         "cost",

@@ -1,5 +1,6 @@
 """Every epoch is a fresh order of all rows, and any epoch can be produced again on its own."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from contracts import node
 
 from fer_exp import config
 from fer_exp.dataset import Split
+from fer_exp.image_rows import ImageRows
 from fer_exp.pipeline import evaluation_batches, steps_in, training_batches
 
 ROWS, CLASSES = 11, 3
@@ -148,3 +150,28 @@ def test_evaluation_leaves_no_replica_without_a_row_while_it_can(
     split = Split(np.zeros((count, 4, 4, 1), np.uint8), np.zeros(count, np.int64))
     found = [len(labels) for _, labels in evaluation_batches(split, batch_size, CLASSES, replicas)]
     assert found == sizes
+
+
+def test_soft_targets_are_trained_towards_and_labels_are_validated(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    targets = rng.dirichlet(np.ones(3), 12).astype(np.float32)
+    split = Split(rng.integers(0, 256, (12, 4, 4, 1), np.uint8), targets.argmax(axis=1), targets)
+    options = {"seed": 0, "num_classes": 3, "augment": unchanged, "class_weights": (1.0, 2.0, 4.0), "epochs": 1}
+    images, labels, weights = next(iter(training_batches(split, 12, **options)))
+    order = [int(np.flatnonzero((split.images == image).all(axis=(1, 2, 3)))[0]) for image in images.numpy()]
+    np.testing.assert_allclose(labels, targets[order])
+    np.testing.assert_allclose(weights, targets[order] @ np.array([1.0, 2.0, 4.0]), rtol=1e-6)
+    _, validated = next(iter(evaluation_batches(split, 12, 3)))
+    np.testing.assert_array_equal(validated, np.eye(3)[split.labels])
+
+
+def test_images_on_disk_give_the_batches_of_images_in_memory(tmp_path: Path) -> None:
+    np.save(tmp_path / "images.npy", SPLIT.images)
+    held = np.load(tmp_path / "images.npy", mmap_mode="r")
+    split = Split(ImageRows(held), SPLIT.labels)
+    options = {"seed": 3, "num_classes": 7, "augment": unchanged, "class_weights": None, "epochs": 1}
+    pairs = [(training_batches(s, 8, **options).take(3), evaluation_batches(s, 8, 7)) for s in (SPLIT, split)]
+    for one, other in zip(*pairs, strict=True):
+        for batch, twin in zip(one, other, strict=True):
+            for part, same in zip(batch, twin, strict=True):
+                np.testing.assert_array_equal(part, same)

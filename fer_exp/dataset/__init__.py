@@ -4,15 +4,18 @@ Called by `experiment` through `config.build`. A data set must not know models, 
 write `fer_exp/dataset/<name>.py` with a `build` function and `conf/dataset/<name>.yaml` that points at it.
 """
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
-from fer_exp import data_cache
+from fer_exp import data_cache, image_rows
+from fer_exp.corrections import Corrections
 from fer_exp.errors import DataError
+from fer_exp.image_rows import Images
 
 SplitSpec = Annotated[float, Field(gt=0, lt=1)] | str
 """A stratified fraction of the training rows, or the name of a split in the source."""
@@ -23,19 +26,30 @@ class Split:
     """Images and labels of one split.
 
     Attributes:
-        images: uint8 (n, height, width, channels), 0-255, channels 1 (grey) or 3 (RGB).
+        images: uint8 (n, height, width, channels), 0-255, channels 1 (grey) or 3 (RGB); in
+            memory, or on disk.
         labels: int64 (n,), 0 <= label < number of classes.
+        targets: float32 (n, classes), what is trained towards in place of one-hot labels; rows sum to 1. None: labels.
+        groups: str (n,); images of one group (a person) are never divided between splits or folds. None: each its own.
+        names: str (n,), what an image is called in its source: a path below the folder, `row 17`. None: nothing.
+        sources: int (n,), index into `Splits.source_names`. None: there is one source.
     """
 
-    images: np.ndarray
+    images: Images
     labels: np.ndarray
+    targets: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    names: np.ndarray | None = None
+    sources: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, rows: np.ndarray | slice) -> "Split":
-        """Returns the given rows as a new split."""
-        return Split(self.images[rows], self.labels[rows])
+        """Returns the given rows as a new split; images on disk are not read."""
+        columns = (self.targets, self.groups, self.names, self.sources)
+        chosen = [None if column is None else column[rows] for column in columns]
+        return Split(image_rows.take(self.images, rows), self.labels[rows], *chosen)
 
 
 @dataclass(frozen=True)
@@ -47,9 +61,10 @@ class Splits:
         val: What selects the epoch, the schedule and the best job of a sweep.
         test: Touched once, at the end.
         class_names: Name of each label, in label order.
-        sha256: Hex digest of the content (images, labels, split), equal for equal content.
+        sha256: Hex digest of the content (images, labels, targets, split), equal for equal content.
         source: Where the data came from: a path, or a description of the generator.
         notes: What the reader had to do to the data, for the record (rows skipped, files renamed ...).
+        source_names: Of the data sets that these were put together from; empty if it is one.
     """
 
     train: Split
@@ -59,12 +74,42 @@ class Splits:
     sha256: str
     source: str
     notes: Mapping[str, Any] = field(default_factory=dict)
+    source_names: tuple[str, ...] = ()
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(height, width, channels) of one image."""
         height, width, channels = self.train.images.shape[1:]
         return height, width, channels
+
+
+def concatenate(splits: Sequence[Split], num_classes: int) -> Split:
+    """Puts splits together in order.
+
+    A column that only some of them have is filled for the others: targets by the one-hot labels, groups so that each
+    image is its own, names by the empty string, sources by 0.
+
+    Args:
+        splits: At least one.
+        num_classes: Width of the targets.
+    """
+
+    def column(name: str, filled: Callable[[Split, int], np.ndarray]) -> np.ndarray | None:
+        held = [getattr(split, name) for split in splits]
+        if all(values is None for values in held):
+            return None
+        return np.concatenate(
+            [filled(split, n) if v is None else v for n, (split, v) in enumerate(zip(splits, held, strict=True))]
+        )
+
+    return Split(
+        images=image_rows.concatenate([split.images for split in splits]),
+        labels=np.concatenate([split.labels for split in splits]),
+        targets=column("targets", lambda split, _: np.eye(num_classes, dtype=np.float32)[split.labels]),
+        groups=column("groups", lambda split, number: np.array([f"{number}:{row}" for row in range(len(split))])),
+        names=column("names", lambda split, _: np.full(len(split), "")),
+        sources=column("sources", lambda split, _: np.zeros(len(split), np.int64)),
+    )
 
 
 def stratified_rows(labels: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -122,9 +167,51 @@ def draw_fractions(
 
 
 def assemble(
-    splits: Mapping[str, Split], class_names: tuple[str, ...], source: str, notes: Mapping[str, Any] | None = None
+    splits: Mapping[str, Split],
+    class_names: tuple[str, ...],
+    source: str,
+    notes: Mapping[str, Any] | None = None,
+    corrections: Corrections | None = None,
 ) -> Splits:
-    """Puts train, val and test together and computes the digest of their content."""
+    """Puts train, val and test together, corrected, and computes the digest of their content.
+
+    Args:
+        splits: Under the names train, val and test.
+        class_names: Name of each label, in label order.
+        source: Where the data came from.
+        notes: What the reader had to do to the data.
+        corrections: Which images of train and val are left out or labelled anew.
+
+    Raises:
+        DataError: If corrections do not fit the data.
+    """
+    notes = dict(notes or {})
     train, val, test = splits["train"], splits["val"], splits["test"]
-    arrays = [array for split in (train, val, test) for array in (split.images, split.labels)]
-    return Splits(train, val, test, class_names, data_cache.sha256_of_arrays(arrays), source, notes or {})
+    if corrections is not None and corrections.wanted:
+        (train, val), notes["corrections"] = _corrected(train, val, test, class_names, corrections)
+    columns = [(split.images, split.labels, split.targets) for split in (train, val, test)]
+    arrays = [array for split in columns for array in split if array is not None]
+    return Splits(train, val, test, class_names, data_cache.sha256_of_arrays(arrays), source, notes)
+
+
+def _corrected(
+    train: Split, val: Split, test: Split, class_names: tuple[str, ...], corrections: Corrections
+) -> tuple[tuple[Split, Split], dict[str, int]]:
+    """Returns train and val as corrected, and how many images of each were concerned."""
+    found = corrections.read(class_names)
+    known = [name for split in (train, val, test) for name in (split.names if split.names is not None else ())]
+    found.check(known)
+    changed, counts = [], {"ignored_in_test": found.concern(test.names)}
+    for title, split in (("train", train), ("val", val)):
+        kept, labels = found.apply(split.names, split.labels)
+        counts |= {
+            f"excluded_from_{title}": int((~kept).sum()),
+            f"relabelled_in_{title}": int((labels != split.labels).sum()),
+        }
+        targets = split.targets
+        if targets is not None:
+            targets = np.where(
+                (labels != split.labels)[:, None], np.eye(len(class_names), dtype=np.float32)[labels], targets
+            )
+        changed.append(dataclasses.replace(split, labels=labels, targets=targets).take(kept))
+    return (changed[0], changed[1]), counts

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fer_exp import pixel_csv
+from fer_exp.corrections import Corrections
 from fer_exp.dataset import Split, Splits, SplitSpec, assemble, draw_fractions
 from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
@@ -29,6 +30,8 @@ def build(
     test: SplitSpec,
     on_bad_row: Literal["error", "skip"],
     split_seed: NonNegativeInt,
+    exclude: InputPath | None,
+    relabel: InputPath | None,
     cache_dir: str,
 ) -> Splits:
     """Reads FER2013 and divides it.
@@ -45,6 +48,8 @@ def build(
         on_bad_row: Either `error` (the first malformed row stops the run) or `skip` (such rows are left out
             and counted).
         split_seed: Seed of the stratified fractions, at least 0.
+        exclude: CSV with a column `name`: images of train and val to leave out; null for none.
+        relabel: CSV with the columns `name` and `label`: images of train and val to label anew; null for none.
         cache_dir: Folder that keeps the parsed arrays between runs; may be deleted at any time. `~` expands.
 
     Raises:
@@ -57,11 +62,13 @@ def build(
     unused = np.setdiff1d(np.arange(len(table.labels)), np.concatenate(list(rows.values())))
     if len(unused):
         notes["unused_rows"] = {name: n for name, n in _count_usages(table.usages[unused]).items() if n}
-    splits = {name: Split(table.images[chosen], table.labels[chosen].astype(np.int64)) for name, chosen in rows.items()}
+    names = np.array([f"row {row}" for row in table.rows.tolist()])
+    whole = Split(table.images, table.labels.astype(np.int64), names=names)
+    splits = {name: whole.take(chosen) for name, chosen in rows.items()}
     missing = {name: _missing_classes(split) for name, split in splits.items() if _missing_classes(split)}
     if missing:
         notes["missing_classes"] = missing
-    return assemble(splits, EMOTIONS, str(file), notes)
+    return assemble(splits, EMOTIONS, str(file), notes, Corrections(exclude, relabel))
 
 
 def _check_file(file: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fer_exp import data_cache
+from fer_exp.corrections import Corrections
 from fer_exp.dataset import Split, Splits, SplitSpec, assemble, draw_fractions
 from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
@@ -62,6 +63,8 @@ def build(
     class_names: list[str] | None,
     on_bad_image: Literal["error", "skip"],
     split_seed: NonNegativeInt,
+    exclude: InputPath | None,
+    relabel: InputPath | None,
     cache_dir: str,
 ) -> Splits:
     """Reads a folder of images and divides it.
@@ -80,6 +83,8 @@ def build(
         on_bad_image: Either `error` (the first image that cannot be decoded stops the run) or `skip`
             (such images are left out and counted).
         split_seed: Seed of the stratified fractions, at least 0.
+        exclude: CSV with a column `name`: images of train and val to leave out; null for none.
+        relabel: CSV with the columns `name` and `label`: images of train and val to label anew; null for none.
         cache_dir: Folder that keeps the decoded arrays between runs; may be deleted at any time. `~` expands.
 
     Raises:
@@ -100,8 +105,10 @@ def build(
     unused = int(kept.sum()) - sum(len(chosen) for chosen in rows.values())
     if unused:
         notes["unused_images"] = unused
-    splits = {name: Split(pixels[chosen], labels[chosen]) for name, chosen in rows.items()}
-    return assemble(splits, names, str(root), notes)
+    called = np.array([os.path.relpath(image.path, root) for image in found])
+    whole = Split(pixels, labels, names=called)
+    splits = {name: whole.take(chosen) for name, chosen in rows.items()}
+    return assemble(splits, names, str(root), notes, Corrections(exclude, relabel))
 
 
 def _find_images(root: Path) -> tuple[list[_Found], dict[str, Any]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fer_exp.benchmark import Speed
 from fer_exp.dataset import Splits
+from fer_exp.image_rows import Images
 from fer_exp.metrics import Evaluation
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Exportable:
     model: "keras.Model"
     splits: Splits
     evaluation: Evaluation
-    predict: Callable[["np.ndarray"], "np.ndarray"]
+    predict: Callable[[Images], "np.ndarray"]
     seed: int
     fine_tune: FineTune
     facts: Mapping[str, Any]

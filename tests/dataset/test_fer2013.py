@@ -44,7 +44,14 @@ def write(tmp_path: Path, rows: list[tuple[int, str]] = OFFICIAL, **layout: str)
 
 
 def build(path: Path | str, **options: Any) -> Splits:
-    defaults = {"val": "PublicTest", "test": "PrivateTest", "on_bad_row": "error", "split_seed": 0}
+    defaults = {
+        "val": "PublicTest",
+        "test": "PrivateTest",
+        "on_bad_row": "error",
+        "split_seed": 0,
+        "exclude": None,
+        "relabel": None,
+    }
     return fer2013.build(**{"path": str(path), "cache_dir": str(Path(path).parent / "cache")} | defaults | options)
 
 

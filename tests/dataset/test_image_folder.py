@@ -34,7 +34,13 @@ def fill(root: Path, classes: tuple[str, ...], count: int, start: int = 0) -> Pa
 
 def build(root: Path, **options: Any) -> Splits:
     defaults = {"val": 0.1, "test": "test", "image_size": 8, "channels": 1, "class_names": None}
-    more = {"on_bad_image": "error", "split_seed": 0, "cache_dir": str(root.parent / "cache")}
+    more = {
+        "on_bad_image": "error",
+        "split_seed": 0,
+        "exclude": None,
+        "relabel": None,
+        "cache_dir": str(root.parent / "cache"),
+    }
     return image_folder.build(**{"path": str(root)} | defaults | more | options)
 
 
