@@ -52,6 +52,7 @@ FLOORS = [
         "export_figure",
         "config",
         "pixel_csv",
+        "image_cache",
         "quantization_aware",
         "figure",
         "image_sheets",

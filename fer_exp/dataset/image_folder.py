@@ -1,12 +1,9 @@
 """Images in one folder for each class, with or without a folder for each split above.
 
 Called through `config.build`. Reads `<root>/<class>/*` and `<root>/<split>/<class>/*`. Classes are known
-by the name of their folder, never by its position. The decoded images are cached under a key made of the
-list of files with their sizes and times of change, and of the options: a file that changes without
-either is not noticed.
+by the name of their folder, never by its position. `image_cache` keeps the decoded images between runs.
 """
 
-import logging
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -16,16 +13,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fer_exp import data_cache
+from fer_exp import image_cache
 from fer_exp.corrections import Corrections
 from fer_exp.dataset import Split, Splits, SplitSpec, assemble, draw_fractions
 from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
-from fer_exp.image_files import decode_all
+from fer_exp.image_cache import ImageFile
 from fer_exp.signature import InputPath, NonNegativeInt, PositiveInt
 
-# Raise this number with every change of how an image is decoded: it is part of the cache key.
-_VERSION = "1"
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 _SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -38,19 +33,15 @@ _ALIASES = {
     **{"anger": "angry", "disgusted": "disgust", "fearful": "fear", "happiness": "happy"},
     **{"sadness": "sad", "surprised": "surprise"},
 }
-_REPORTED_IMAGES = 5
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class _Found:
     """An image file: the split folder ("" without such folders) and the class folder it lies in."""
 
-    path: str
+    file: ImageFile
     split: str
     folder: str
-    size: int
-    mtime_ns: int
 
 
 def build(
@@ -95,8 +86,10 @@ def build(
     found, notes = _find_images(root)
     names, labels = _label(found, class_names)
     masks = _named_masks(found, val, test, root)
-    pixels, kept, decoding_notes = _decoded(root, found, image_size, channels, on_bad_image, cache_dir)
-    notes |= decoding_notes
+    files = [image.file for image in found]
+    decoded = image_cache.decoded(root, files, image_size, channels, on_bad_image, cache_dir)
+    kept = decoded.kept
+    notes |= decoded.notes
     rows = _choose_rows(labels, {name: mask & kept for name, mask in masks.items()}, val, test, split_seed)
     _check_classes(labels, rows, names)
     absent = [name for label, name in enumerate(names) if label not in set(labels[rows["train"]].tolist())]
@@ -105,8 +98,8 @@ def build(
     unused = int(kept.sum()) - sum(len(chosen) for chosen in rows.values())
     if unused:
         notes["unused_images"] = unused
-    called = np.array([os.path.relpath(image.path, root) for image in found])
-    whole = Split(pixels, labels, names=called)
+    called = np.array([os.path.relpath(image.file.path, root) for image in found])
+    whole = Split(decoded.images, labels, names=called)
     splits = {name: whole.take(chosen) for name, chosen in rows.items()}
     return assemble(splits, names, str(root), notes, Corrections(exclude, relabel))
 
@@ -150,8 +143,7 @@ def _images_of_class(split: str, folder: os.DirEntry[str], root: Path, ignored: 
     found = []
     for entry in _entries(Path(folder.path), root):
         if entry.is_file() and entry.name.lower().endswith(_SUFFIXES):
-            stat = entry.stat()
-            found.append(_Found(entry.path, split, folder.name, stat.st_size, stat.st_mtime_ns))
+            found.append(_Found(ImageFile.of(entry), split, folder.name))
         else:
             ignored[folder.name] += 1
     return found
@@ -208,7 +200,7 @@ def _named_masks(found: Sequence[_Found], val: SplitSpec, test: SplitSpec, root:
         if not isinstance(spec, str):
             continue
         if spec in _USAGE_PREFIXES:
-            mask = np.array([os.path.basename(image.path).startswith(f"{spec}_") for image in found])
+            mask = np.array([os.path.basename(image.file.path).startswith(f"{spec}_") for image in found])
         else:
             mask = splits == _SPLITS.get(spec.casefold(), spec)
         if _SPLITS.get(spec.casefold()) == "train":
@@ -250,27 +242,3 @@ def _check_classes(labels: np.ndarray, rows: dict[str, np.ndarray], names: tuple
                 f"Every class of the {split} split must have training images. Without any: "
                 f"{', '.join(names[label] for label in strange)}."
             )
-
-
-def _decoded(
-    root: Path,
-    found: Sequence[_Found],
-    image_size: int,
-    channels: int,
-    on_bad_image: Literal["error", "skip"],
-    cache_dir: str,
-) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-    """Returns uint8 (n, image_size, image_size, channels), which of them are good, bool (n,), and notes."""
-    options = [_VERSION, str(root), str(image_size), str(channels), on_bad_image]
-    files = [f"{image.path}|{image.size}|{image.mtime_ns}" for image in found]
-    arrays, problem = data_cache.load_or_build(
-        cache_dir,
-        data_cache.make_key("image_folder", [*options, *files]),
-        lambda: decode_all([image.path for image in found], image_size, channels, on_bad_image),
-    )
-    notes: dict[str, Any] = {} if problem is None else {"cache": problem}
-    bad = [image.path for image, kept in zip(found, arrays["kept"], strict=True) if not kept]
-    if bad:
-        notes |= {"skipped_images": len(bad), "first_skipped_images": bad[:_REPORTED_IMAGES]}
-        _log.warning("%s: %d images cannot be decoded, skipped; the first: %s", root, len(bad), bad[0])
-    return arrays["pixels"], arrays["kept"], notes

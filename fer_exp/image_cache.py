@@ -1,0 +1,95 @@
+"""The decoded images of many files: read once, then taken from the cache.
+
+Called by the readers of data sets that are folders of images. The key of an entry is made of the list of files with their
+sizes and times of change, and of the options: a file that changes without either is not noticed. It knows neither
+classes nor splits.
+"""
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from fer_exp import data_cache
+from fer_exp.image_files import decode_all
+from fer_exp.image_rows import Images
+
+# Raise this number with every change of how an image is decoded: it is part of the cache key.
+_VERSION = "2"
+_REPORTED_IMAGES = 5
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """An image file, and what tells whether it has changed.
+
+    Attributes:
+        path: Where it is.
+        size: Bytes.
+        mtime_ns: Time of the last change.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, entry: os.DirEntry[str]) -> "ImageFile":
+        """Takes what a listing of a folder says."""
+        stat = entry.stat()
+        return cls(entry.path, stat.st_size, stat.st_mtime_ns)
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Images of files.
+
+    Attributes:
+        images: uint8 (n, image_size, image_size, channels), one for each file, black where decoding failed.
+        kept: bool (n,), False where decoding failed.
+        notes: What is worth recording.
+    """
+
+    images: Images
+    kept: np.ndarray
+    notes: Mapping[str, Any]
+
+
+def decoded(
+    root: Path,
+    files: Sequence[ImageFile],
+    image_size: int,
+    channels: int,
+    on_bad_image: Literal["error", "skip"],
+    cache_dir: str,
+) -> Decoded:
+    """Returns the images of files, decoded or from the cache.
+
+    Args:
+        root: Folder they lie in, part of the key.
+        files: The files.
+        image_size: Height and width of the result in pixels; proportions are not kept.
+        channels: 1 for grey, 3 for RGB.
+        on_bad_image: `error` stops at the first file that cannot be decoded, `skip` leaves such files out.
+        cache_dir: Folder of the cache.
+
+    Raises:
+        DataError: If a file cannot be decoded and `on_bad_image` is `error`.
+    """
+    options = [_VERSION, str(root), str(image_size), str(channels), on_bad_image]
+    arrays, problem = data_cache.load_or_build(
+        cache_dir,
+        data_cache.make_key("images", [*options, *(f"{file.path}|{file.size}|{file.mtime_ns}" for file in files)]),
+        lambda: decode_all([file.path for file in files], image_size, channels, on_bad_image),
+    )
+    notes: dict[str, Any] = {} if problem is None else {"cache": problem}
+    bad = [file.path for file, kept in zip(files, arrays["kept"], strict=True) if not kept]
+    if bad:
+        notes |= {"skipped_images": len(bad), "first_skipped_images": bad[:_REPORTED_IMAGES]}
+        _log.warning("%s: %d images cannot be decoded, skipped; the first: %s", root, len(bad), bad[0])
+    return Decoded(arrays["pixels"], arrays["kept"], notes)
