@@ -1,7 +1,7 @@
 """The decoded images of many files: read once, then taken from the cache.
 
-Called by the readers of data sets that are folders of images. The key of an entry is made of the list of files with their
-sizes and times of change, and of the options: a file that changes without either is not noticed. It knows neither
+Called by the readers of data sets that are folders of images. The key of an entry is made of the list of files with
+their sizes and times of change, and of the options: a file that changes without either is not noticed. It knows neither
 classes nor splits.
 """
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_exp import data_cache
+from fer_exp import data_cache, image_cache
 from fer_exp.dataset import Splits, image_folder
 from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
@@ -198,7 +198,7 @@ def test_the_second_start_does_not_decode(root: Path, monkeypatch: pytest.Monkey
     def unreachable(*_: object) -> None:
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr(image_folder, "decode_all", unreachable)
+    monkeypatch.setattr(image_cache, "decode_all", unreachable)
     assert build(root, **options).sha256 == first.sha256
     for changed in ({"channels": 3}, {"image_size": 9}, {"on_bad_image": "skip"}):
         with pytest.raises(AssertionError, match="decoded again"):
