@@ -26,6 +26,19 @@ def stage_tags(runs: Mapping[str, str]) -> dict[str, str]:
     return {f"{_STAGE}{number}": f"{name} {run_id}" for number, (name, run_id) in enumerate(runs.items(), 1)}
 
 
+def runs(tracker: Tracker, tags: Mapping[str, str]) -> list[tuple[str, Record]]:
+    """Returns the source and the stages that have ended, with their names, in order.
+
+    Args:
+        tracker: Where the runs are.
+        tags: Of the chain's run.
+    """
+    stages = sorted((int(key.removeprefix(_STAGE)), value) for key, value in tags.items() if key.startswith(_STAGE))
+    named = [("source", tags[SOURCE]), *(tuple(value.split(" ")) for _, value in stages)]
+    found = [(name, tracker.record(run_id)) for name, run_id in named]
+    return [(name, record) for name, record in found if record is not None]
+
+
 def table(tracker: Tracker, tags: Mapping[str, str]) -> pd.DataFrame:
     """Returns one row for the source and one for each stage that has ended.
 
@@ -37,10 +50,7 @@ def table(tracker: Tracker, tags: Mapping[str, str]) -> pd.DataFrame:
         Columns stage, multiply_adds, parameters, the monitored metric of the kept epoch, test_accuracy, test_macro_f1,
         then MB and test accuracy of each kind of .tflite, and run_id. NaN stands for what a run has not measured.
     """
-    stages = sorted((int(key.removeprefix(_STAGE)), value) for key, value in tags.items() if key.startswith(_STAGE))
-    named = [("source", tags[SOURCE]), *(tuple(value.split(" ")) for _, value in stages)]
-    found = [(name, tracker.record(run_id)) for name, run_id in named]
-    rows = [_row(name, record) for name, record in found if record is not None]
+    rows = [_row(name, record) for name, record in runs(tracker, tags)]
     columns = list(dict.fromkeys(column for row in rows for column in row if column != "run_id"))
     return pd.DataFrame(rows)[[*columns, "run_id"]]
 

@@ -92,7 +92,7 @@ def run(source_id: str, overrides: Sequence[str], screen: Console) -> str:
     _show(tracker, {**tags, **chain_report.stage_tags(runs)}, screen)
     screen.print(
         Text(f"recorded on run {opened.run_id} in {tracker.uri}\nIs a difference more than chance? "
-             f"python -m fer_exp.compare {source.run_id} {' '.join(runs.values())}"),
+             f"python -m fer_exp.compare {opened.run_id}"),
         soft_wrap=True,
     )  # fmt: skip
     return opened.run_id

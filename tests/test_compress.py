@@ -76,7 +76,7 @@ def test_stages_follow_each_other_and_are_children_of_one_run(jobs: Jobs, tmp_pa
     assert record.tags["stage.2"] == f"again {second.run_id}"
     assert (record.tags["started_from"], record.status) == (run, "FINISHED")
     assert re.search(r"│ again +│ +0\.00 M │ +6 │", text)
-    assert f"python -m fer_exp.compare {run} {first.run_id} {second.run_id}" in text
+    assert f"python -m fer_exp.compare {parent}" in text
     assert jobs.tracker.download(parent, "compression.csv", tmp_path) is not None
 
 

@@ -2,12 +2,13 @@
 
     python -m fer_exp.compare <sweep>                           the runs of a sweep, by its parent's id
     python -m fer_exp.compare <run> <run> --baseline <run>      runs by their ids; what the others are compared with
+    python -m fer_exp.compare <chain>                           what was compressed, and each stage of it
     python -m fer_exp.compare <sweep> --by model                only this parameter makes the groups
     python -m fer_exp.compare <sweep> --html page.html tracking.uri=http://127.0.0.1:5000
 
 Runs that differ in nothing but seed and fold are replicates of one configuration. What is found is shown, written to
-outputs/compare-<time>/, and logged: onto the sweep if it is the only id, else onto a run of its own. `key=value` are
-overrides as of `python -m fer_exp`.
+outputs/compare-<time>/, and logged: onto the sweep or chain if it is the only id, else onto a run of its own.
+`key=value` are overrides as of `python -m fer_exp`.
 """
 
 import argparse
@@ -62,7 +63,7 @@ def run(
     """Compares runs, shows what is found, writes and logs it.
 
     Args:
-        ids: Of runs and of sweeps' parents.
+        ids: Of runs, and of the parents of sweeps and chains.
         overrides: As of the main program; what they say of `tracking` counts.
         by: Parameters that make the groups; none: all but seed and fold.
         baseline: Label or name of a group, or id of a run or sweep in it; None takes the first group.
@@ -76,7 +77,7 @@ def run(
         UserError: If the runs cannot be found or compared; nothing is written or logged then.
     """
     if not ids:
-        raise ComparisonError("`id` must name runs, or a sweep by its parent run. Received: none.")
+        raise ComparisonError("`id` must name runs, or a sweep or chain by its parent run. Received: none.")
     if html is not None and (html.is_dir() or not html.absolute().parent.is_dir()):
         raise ComparisonError(f"`--html` must be a file in an existing folder. Received: {html}.")
     tracker = store.existing(overrides)
@@ -103,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m fer_exp.compare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "id", nargs="*", metavar="id | key=value", help="a run, or a sweep by its parent run; tracking.uri=..."
+        "id", nargs="*", metavar="id | key=value", help="a run, a sweep or chain by its parent run; tracking.uri=..."
     )
     parser.add_argument("--baseline", metavar="ID_OR_GROUP", help="run, sweep or group (A, B, ...); else the first")
     parser.add_argument("--by", nargs="+", default=[], metavar="KEY", help="parameters that alone make the groups")

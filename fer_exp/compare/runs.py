@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fer_exp import chain_report
 from fer_exp.errors import ComparisonError
 from fer_exp.metrics import Evaluation
 from fer_exp.signature import run_id as checked_id
@@ -22,9 +23,10 @@ class Selection:
     """What ids lead to.
 
     Attributes:
-        records: Finished runs, each once, in the order named; children of a sweep the oldest first.
-        parent: The sweep's parent, if it is the only id.
-        children: Sweep's parent -> the ids of those of its children that are taken.
+        records: Finished runs, each once, in the order named; children of a sweep the oldest first, a chain's source
+            before its stages.
+        parent: The parent of the sweep or chain, if it is the only id.
+        children: Parent -> the ids of those of its runs that are taken.
         notes: A line for each child that is left out.
     """
 
@@ -48,14 +50,14 @@ class ComparedRun:
 
 
 def select(tracker: Tracker, ids: Sequence[str]) -> Selection:
-    """Looks up runs, and sweeps for their children.
+    """Looks up runs, sweeps for their children, and chains of compression for their source and stages.
 
     Args:
         tracker: Where the runs are.
-        ids: Of runs, or of parents of sweeps.
+        ids: Of runs, or of parents of sweeps and chains.
 
     Raises:
-        ComparisonError: With a line for each id that is malformed or unknown, not finished, or a sweep without
+        ComparisonError: With a line for each id that is malformed or unknown, not finished, or a parent without
             finished runs.
     """
     problems: list[str] = []
@@ -66,16 +68,16 @@ def select(tracker: Tracker, ids: Sequence[str]) -> Selection:
     for record in named:
         if record is None:
             continue
-        if "sweep" not in record.tags:
+        below = _runs_of(tracker, record)
+        if below is None:
             if record.status != "FINISHED":
                 problems.append(f"`id` must be a finished run. Received: {record.called}, which is {record.status}.")
             found[record.run_id] = record
             continue
-        below = tracker.child_records(record.run_id)
         finished = [child for child in below if child.status == "FINISHED"]
         if not finished:
             problems.append(
-                f"`id` must be a sweep with finished runs. Received: {record.called}: "
+                f"`id` must be a sweep or a chain with finished runs. Received: {record.called}: "
                 f"none of its {len(below)} runs is FINISHED."
             )
         notes += [f"Left out: {child.called} is {child.status}." for child in below if child not in finished]
@@ -112,6 +114,15 @@ def load(tracker: Tracker, records: Iterable[Record]) -> list[ComparedRun]:
     if problems:
         raise ComparisonError("\n".join(problems))
     return runs
+
+
+def _runs_of(tracker: Tracker, record: Record) -> list[Record] | None:
+    """Returns the runs that a parent stands for; None if it is none."""
+    if "sweep" in record.tags:
+        return tracker.child_records(record.run_id)
+    if chain_report.TAG in record.tags:
+        return [run for _, run in chain_report.runs(tracker, record.tags)]
+    return None
 
 
 def _lookup(tracker: Tracker, word: str, problems: list[str]) -> Record | None:

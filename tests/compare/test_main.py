@@ -130,6 +130,17 @@ def test_a_sweep_is_compared_from_the_command_line(
     assert pd.read_csv(folder / "significance.csv")["verdict"].tolist() == ["worse"]
 
 
+def test_a_chain_stands_for_its_source_and_its_stages(store: Path, client: mlflow.MlflowClient, make: MakeRun) -> None:
+    source, first, second = make(0.9, name="whole"), make(0.8, name="half"), make(0.85, name="half, taught")
+    tags = {"compression": "short", "started_from": source, "stage.1": f"prune {first}", "stage.2": f"distil {second}"}
+    experiment = client.get_run(source).info.experiment_id
+    chain = client.create_run(experiment, tags=tags, run_name="compress").info.run_id
+    client.set_terminated(chain)
+    folder = compared(store, chain)
+    assert pd.read_csv(folder / "runs.csv")["run_id"].tolist() == [source, first, second]
+    assert {Path(entry.path).name for entry in client.list_artifacts(chain, "compare")} >= {"runs.csv"}
+
+
 def test_runs_named_one_by_one_are_logged_onto_a_run_with_links(
     store: Path, client: mlflow.MlflowClient, make: MakeRun
 ) -> None:
@@ -164,7 +175,7 @@ def test_malformed_and_unknown_ids_are_told_all_at_once(store: Path) -> None:
         "`id` must be the id of a run (32 hex digits). Received: lr.",
         f"`id` must be a run in sqlite:///{store / 'mlflow.db'}. Received: {unknown}, which is not there.",
     ]
-    assert refusal(store) == ["`id` must name runs, or a sweep by its parent run. Received: none."]
+    assert refusal(store) == ["`id` must name runs, or a sweep or chain by its parent run. Received: none."]
 
 
 def test_a_deleted_run_is_not_there(store: Path, client: mlflow.MlflowClient, make: MakeRun) -> None:
@@ -186,7 +197,8 @@ def test_a_sweep_without_a_finished_run_is_told(store: Path, client: mlflow.Mlfl
     parent = client.create_run(found.experiment_id, tags={"sweep": "lr"}, run_name="doomed").info.run_id
     make(0.5, status="KILLED", parent=parent, predictions=False)
     assert refusal(store, parent) == [
-        f"`id` must be a sweep with finished runs. Received: {parent} (doomed): none of its 1 runs is FINISHED."
+        f"`id` must be a sweep or a chain with finished runs. Received: {parent} (doomed): none of its 1 runs is "
+        "FINISHED."
     ]
 
 
