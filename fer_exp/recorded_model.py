@@ -1,10 +1,11 @@
-"""The Keras model that a finished run has recorded, fetched and refused if it does not fit the data.
+"""The Keras model that a finished run has recorded, fetched and refused if it does not fit.
 
-Called by `inheritance` and `teacher`. Files of a store are data: a model is loaded without running code, and of limited
-size. It must not know what the model is for.
+Called by `inheritance` and `teacher`, which have data it must fit, and by `trained`, which has none. Files of a store
+are data: a model is loaded without running code, and of limited size. It must not know what the model is for.
 """
 
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,6 +14,11 @@ import pandas as pd
 
 MODEL, PREDICTIONS = "model/model.keras", "tables/predictions.csv"
 _MOST_BYTES = 2**31  # of a model's file
+# What Keras, its layers and the readers of archives raise where a file is damaged or not what it should be.
+_DAMAGED = (
+    *(ValueError, TypeError, LookupError, AttributeError, RuntimeError, OSError, EOFError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 def load(
@@ -32,12 +38,7 @@ def load(
     Raises:
         ValueError: If there is no model, or it does not fit; the message says what is demanded, and why it is not met.
     """
-    table, file = download(PREDICTIONS, folder), download(MODEL, folder)
-    if table is None or file is None:
-        raise ValueError(f"must have recorded {MODEL if file is None else PREDICTIONS}, and has not.")
-    if file.stat().st_size > _MOST_BYTES:
-        raise ValueError(f"must have a model of at most {_MOST_BYTES:,} bytes; it has {file.stat().st_size:,}.")
-    names = _class_names(table)
+    names, file = _fetched(download, folder)
     if names != class_names:
         raise ValueError(
             f"must tell the classes of this data set apart, in their order: {', '.join(class_names)}. "
@@ -52,6 +53,37 @@ def load(
     return model
 
 
+def read(download: Callable[[str, Path], Path | None], folder: Path) -> tuple[keras.Model, tuple[str, ...]]:
+    """Loads the model of a run, and the names of the classes that it tells apart, in the order of its outputs.
+
+    Args:
+        download: Copies a recorded file into a folder and returns where it is; None if the run has none.
+        folder: Where the files go.
+
+    Raises:
+        ValueError: If there is no model that takes images and tells these classes apart; the message says what is
+            demanded, and why it is not met.
+    """
+    names, file = _fetched(download, folder)
+    model = _loaded(file)
+    if len(model.input_shape) != 4 or model.output_shape[1:] != (len(names),):
+        raise ValueError(
+            f"must take images (height, width, channels) and return a value for each of its {len(names)} classes; it "
+            f"takes {_shape(model.input_shape[1:])} and returns {_shape(model.output_shape[1:])}."
+        )
+    return model, names
+
+
+def _fetched(download: Callable[[str, Path], Path | None], folder: Path) -> tuple[tuple[str, ...], Path]:
+    """Returns the names of a run's classes and the file of its model."""
+    table, file = download(PREDICTIONS, folder), download(MODEL, folder)
+    if table is None or file is None:
+        raise ValueError(f"must have recorded {MODEL if file is None else PREDICTIONS}, and has not.")
+    if file.stat().st_size > _MOST_BYTES:
+        raise ValueError(f"must have a model of at most {_MOST_BYTES:,} bytes; it has {file.stat().st_size:,}.")
+    return _class_names(table), file
+
+
 def _class_names(table: Path) -> tuple[str, ...]:
     columns = pd.read_csv(table, nrows=0).columns
     return tuple(column.removeprefix("p_") for column in columns if column.startswith("p_"))
@@ -60,7 +92,7 @@ def _class_names(table: Path) -> tuple[str, ...]:
 def _loaded(file: Path) -> keras.Model:
     try:
         model: keras.Model = keras.models.load_model(file, compile=False, safe_mode=True)
-    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         reason = " ".join(str(error).split())[:300]
         raise ValueError(f"must have a model that Keras loads without running code; Keras says: {reason}") from error
     return model

@@ -4,7 +4,6 @@ Called by `predict` and `evaluate`. What it returns takes images and returns pro
 images come from.
 """
 
-import csv
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -21,8 +20,6 @@ from fer_exp.tracking import Record, Tracker
 
 KERAS = "keras"
 BATCH = 256  # images at a time
-_WEIGHTS, _CONFUSION = "model/model.keras", "tables/confusion_matrix.csv"
-_PREDICTED = "predicted_"
 
 
 @dataclass(frozen=True)
@@ -119,41 +116,17 @@ def _record(tracker: Tracker, word: str) -> Record:
 
 
 def _keras(tracker: Tracker, record: Record, folder: Path) -> Classifier:
-    path = tracker.download(record.run_id, _WEIGHTS, folder)
-    table = tracker.download(record.run_id, _CONFUSION, folder)
-    if path is None or table is None:
-        missing = _WEIGHTS if path is None else _CONFUSION
-        raise ModelError(
-            f"`model` must be a run that ended with a model. Received: {_called(record)}, which is {record.status} and "
-            f"has no {missing}."
-        )
-    names = _class_names(table)
-    import keras
-
-    from fer_exp import training
+    from fer_exp import recorded_model, training
 
     try:
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # a damaged file can break in any layer of Keras
-        reason = " ".join(str(error).split())[:300]
-        raise ModelError(f"{_WEIGHTS} of run {_called(record)} cannot be loaded: {reason}.") from error
-    shape, classes = tuple(model.input_shape[1:]), model.output_shape[-1]
-    if len(shape) != 3 or classes != len(names):
-        raise ModelError(
-            f"{_WEIGHTS} of run {_called(record)} does not fit its classes: it takes {shape} and returns {classes} "
-            f"values for {len(names)} classes."
-        )
+        model, names = recorded_model.read(lambda path, where: tracker.download(record.run_id, path, where), folder)
+    except ValueError as error:
+        raise ModelError(f"`model` {error} Received: run {_called(record)}, which is {record.status}.") from error
+    shape = tuple(model.input_shape[1:])
     return Classifier(
         f"run {_called(record)}", shape, names,
         lambda images: training.predict(model, images, BATCH), record, tracker, KERAS,
     )  # fmt: skip
-
-
-def _class_names(table: Path) -> tuple[str, ...]:
-    """Returns the classes of a run, in order, from the head of its confusion matrix."""
-    with table.open(encoding="utf-8", newline="") as file:
-        head = next(csv.reader(file), [])
-    return tuple(name.removeprefix(_PREDICTED) for name in head if name.startswith(_PREDICTED))
 
 
 def _called(record: Record) -> str:

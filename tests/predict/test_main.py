@@ -204,7 +204,7 @@ def test_a_run_and_a_registered_model_and_its_files_all_answer(predict: Predict,
     with tracker.run("bare", {}, {}, folder=tmp_path / "bare") as bare:
         pass
     with pytest.raises(
-        ModelError, match="must be a run that ended with a model. Received: .* FINISHED and has no model"
+        ModelError, match=r"`model` must have recorded model/model.keras, and has not. Received: .* is FINISHED"
     ):
         predict("a.png", of=bare.run_id)
     with tracker.parent("sweep", {"sweep": "seed", "best_child": run_id}) as parent:
@@ -223,7 +223,7 @@ def test_a_keras_file_with_code_in_it_is_refused(predict: Predict, tmp_path: Pat
     evil.save(folder / "model" / "model.keras")
     tracker.add_folder(run_id, folder / "model", "model")
     flat(128).save(tmp_path / "a.png")
-    with pytest.raises(ModelError, match="model/model.keras of run .* cannot be loaded: .*[Ll]ambda"):
+    with pytest.raises(ModelError, match="loads without running code; Keras says: .*[Ll]ambda.* Received: run"):
         predict("a.png", of=run_id)
 
 
