@@ -79,7 +79,9 @@ def section(name: str, study: Study, runs: dict[str, list[Run]]) -> str:
 
 def _of_steps(study: Study, runs: dict[str, list[Run]]) -> tuple[list[dict[str, str]], list[str]]:
     accuracy = {step: metric(of, "test/accuracy") for step, of in runs.items()}
-    behind = list(runs)[list(runs).index(study.baseline) + 1 :]
+    titles = list(runs)
+    pairs = [(step, base) for base in study.baselines for step in titles[titles.index(base) + 1 :]]
+    gained = {(step, base): accuracy[step] - accuracy[base] for step, base in pairs if step not in study.baselines}
     rows = [
         {
             "network": step,
@@ -87,18 +89,19 @@ def _of_steps(study: Study, runs: dict[str, list[Run]]) -> tuple[list[dict[str, 
             "parameters": f"{_tag(of, 'parameters').mean():,.0f}",
             "test accuracy": interval(accuracy[step]),
             "macro-F1": interval(metric(of, "test/macro_f1")),
-            f"accuracy minus '{study.baseline}'": (
-                interval(accuracy[step] - accuracy[study.baseline], signed=True) if step in behind else ""
-            ),
+            **{
+                f"accuracy minus '{base}'": interval(gained[step, base], signed=True) if (step, base) in gained else ""
+                for base in study.baselines
+            },
             "minutes": f"{np.mean([(run.info.end_time - run.info.start_time) / 60_000 for run in of]):.1f}",
         }
         for step, of in runs.items()
     ]
-    return rows, [verdict(step, study.baseline, accuracy[step] - accuracy[study.baseline]) for step in behind]
+    return rows, [verdict(step, base, difference) for (step, base), difference in gained.items()]
 
 
 def _of_files(study: Study, runs: dict[str, list[Run]]) -> tuple[list[dict[str, str]], list[str]]:
-    of = runs[study.baseline]
+    (of,) = runs.values()
     accuracy = {kind: metric(of, f"tflite/{kind}/accuracy") for kind in study.kinds}
     rows = [
         {

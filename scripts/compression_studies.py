@@ -43,17 +43,17 @@ class Study:
 
     Attributes:
         steps: In the order they are run.
-        baseline: What the steps behind it are compared with.
+        baselines: What the steps behind each of them are compared with.
         kinds: Of .tflite files, which are compared in place of steps: the second with the first, and so on.
     """
 
     steps: Mapping[str, Step]
-    baseline: str
+    baselines: tuple[str, ...]
     kinds: tuple[str, ...] = ()
 
 
 def _pruning(trained: Step, fine_tuning: tuple[str, ...], other_scores: Mapping[str, str] | None = None) -> Study:
-    """Half of the multiply-adds, against the whole network with the same extra epochs.
+    """Half of the multiply-adds, against the whole network as it was, and with the same extra epochs.
 
     Args:
         trained: What begins.
@@ -74,7 +74,7 @@ def _pruning(trained: Step, fine_tuning: tuple[str, ...], other_scores: Mapping[
     }
     for title, score in (other_scores or {}).items():
         steps[title] = step("pruning.ratio=0.5", f"pruning.score={score}")
-    return Study(steps, "trained on")
+    return Study(steps, ("trained", "trained on"))
 
 
 _LAST = ("early_stopping=null", "checkpoint.keep=last")
@@ -103,7 +103,7 @@ STUDIES = {
             "student alone": Step(_STUDENT),
             "student taught": Step((*_STUDENT, "distillation=teacher", f"distillation.run={RUN}"), "trained"),
         },
-        "student alone",
+        ("student alone",),
     ),
-    "quantization": Study({"trained": _MOBILENET}, "trained", ("float32", "int8", "int8_qat")),
+    "quantization": Study({"trained": _MOBILENET}, ("trained",), ("float32", "int8", "int8_qat")),
 }
