@@ -1,6 +1,6 @@
 """Where the faces of FER2013 and their labels come from, and how they are divided.
 
-Called by the data sets `fer2013` and `ferplus`. `folder` reads Kaggle's folder copy, `votes` the labels of FER+, and
+Called by the data sets `fer2013` and `ferplus`. `folder` reads Kaggle's folder copy, `ballots` the votes of FER+, and
 `division` finds train, val and test in either; the csv itself is the business of `pixel_csv`.
 """
 
@@ -29,11 +29,13 @@ class Faces:
     names: np.ndarray
 
 
-def of_table(table: PixelTable) -> Faces:
+def of_table(table: PixelTable, usages: np.ndarray | None = None) -> Faces:
     """Returns what a csv holds.
 
     Args:
         table: From `pixel_csv.load`.
+        usages: uint8 (n,), a position in `USAGES`; None for those of the table.
     """
+    codes = table.usages if usages is None else usages
     names = np.array([f"row {row}" for row in table.rows.tolist()])
-    return Faces(table.images, table.labels.astype(np.int64), np.array([*USAGES, ""])[table.usages], names)
+    return Faces(table.images, table.labels.astype(np.int64), np.array([*USAGES, ""])[codes], names)

@@ -4,8 +4,9 @@ Called by the data set `ferplus`. The file `fer2013new.csv` has a line for each 
 its image numbers are of no account. The rules are those of the reference code: votes that stand alone are taken for
 mistakes; what remains must agree. It must not know splits.
 
-Source: Barsoum et al., "Training Deep Networks for Facial Expression Recognition with Crowd-Sourced Label Distribution",
-2016, https://arxiv.org/abs/1608.01041; the numbers in the rules: https://github.com/microsoft/FERPlus (src/ferplus.py).
+Source: Barsoum et al., "Training Deep Networks for Facial Expression Recognition with Crowd-Sourced Label
+Distribution", 2016, https://arxiv.org/abs/1608.01041; the numbers in the rules: src/ferplus.py of
+https://github.com/microsoft/FERPlus.
 """
 
 import io
@@ -22,7 +23,6 @@ from fer_exp.pixel_csv import NO_USAGE, USAGES, PixelTable
 CLASSES: tuple[str, ...] = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 """The classes of FER+, in the order of its columns."""
 
-CONTEMPT = CLASSES.index("contempt")
 IN_ORDER_OF_EMOTIONS = [
     CLASSES.index({"angry": "anger", "happy": "happiness", "sad": "sadness"}.get(emotion, emotion))
     for emotion in EMOTIONS
@@ -67,7 +67,7 @@ class Verdict:
 
     @property
     def labels(self) -> np.ndarray:
-        """int64 (n,), the class with the largest share, the first of equal ones; of no account where nothing is kept."""
+        """int64 (n,), the class with the largest share, the first of equal ones; of no account where none is kept."""
         return self.targets.argmax(axis=1)
 
 
@@ -133,9 +133,9 @@ def joined(ballots: Ballots, table: PixelTable, votes_path: Path, path: Path) ->
     if len(other):
         row = other[0]
         raise DataError(
-            f"`dataset.votes` must have the Usage of each row of `dataset.path`. Received: row {table.rows[row]} (from "
-            f"0) is {USAGES[found.usages[row]]} in {votes_path} and {USAGES[table.usages[row]]} in {path}. Give the two "
-            "files of one copy."
+            f"`dataset.votes` must have the Usage of each row of `dataset.path`. Received: row {table.rows[row]} "
+            f"(from 0) is {USAGES[found.usages[row]]} in {votes_path} and {USAGES[table.usages[row]]} in {path}. Give "
+            "the two files of one copy."
         )
     return found
 
