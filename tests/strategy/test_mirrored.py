@@ -158,7 +158,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.mark.parametrize("case", ["plain", "taught", "synchronized", "staged"])
 def test_two_replicas_train_as_one_device_does(results: dict[str, Any], case: str) -> None:
-    """SGD; a teacher and drawn labels; Adam with synchronized batch normalisation; stages and soft labels; all weighted."""
+    """SGD; a teacher, drawn labels; Adam, synchronized batch normalisation; stages, soft labels; all weighted."""
     mirrored, single = results[case], results[f"{case}_one"]
     assert (mirrored["replicas"], single["replicas"]) == (2, 1)
     for column in ("train/loss", "train/accuracy", "val/loss", "val/accuracy", "val/macro_f1"):
