@@ -67,6 +67,7 @@ def decoded(
     channels: int,
     on_bad_image: Literal["error", "skip"],
     cache_dir: str,
+    option: str = "on_bad_image",
 ) -> Decoded:
     """Returns the images of files, decoded or from the cache.
 
@@ -77,6 +78,7 @@ def decoded(
         channels: 1 for grey, 3 for RGB.
         on_bad_image: `error` stops at the first file that cannot be decoded, `skip` leaves such files out.
         cache_dir: Folder of the cache.
+        option: What `on_bad_image` is called in the configuration of the data set, for the message.
 
     Raises:
         DataError: If a file cannot be decoded and `on_bad_image` is `error`.
@@ -85,7 +87,7 @@ def decoded(
     arrays, problem = data_cache.load_or_build(
         cache_dir,
         data_cache.make_key("images", [*options, *(f"{file.path}|{file.size}|{file.mtime_ns}" for file in files)]),
-        lambda: decode_all([file.path for file in files], image_size, channels, on_bad_image),
+        lambda: decode_all([file.path for file in files], image_size, channels, on_bad_image, option),
     )
     notes: dict[str, Any] = {} if problem is None else {"cache": problem}
     bad = [file.path for file, kept in zip(files, arrays["kept"], strict=True) if not kept]

@@ -24,7 +24,11 @@ UNDECODABLE = (
 
 
 def decode_all(
-    paths: Sequence[str], image_size: int, channels: int, on_bad_image: Literal["error", "skip"]
+    paths: Sequence[str],
+    image_size: int,
+    channels: int,
+    on_bad_image: Literal["error", "skip"],
+    option: str = "on_bad_image",
 ) -> dict[str, np.ndarray]:
     """Decodes image files side by side.
 
@@ -33,6 +37,7 @@ def decode_all(
         image_size: Height and width of the result in pixels; proportions are not kept.
         channels: 1 for grey, 3 for RGB.
         on_bad_image: `error` stops at the first file that cannot be decoded, `skip` leaves it black and unmarked.
+        option: What `on_bad_image` is called in the configuration of the data set, for the message.
 
     Returns:
         `pixels` uint8 (n, image_size, image_size, channels) and `kept` bool (n,), False where decoding failed.
@@ -56,8 +61,7 @@ def decode_all(
             if error is not None and on_bad_image == "error":
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise DataError(
-                    f"{path} cannot be decoded: {error}. Replace it, or leave such images out: "
-                    "dataset.on_bad_image=skip"
+                    f"{path} cannot be decoded: {error}. Replace it, or leave such images out: dataset.{option}=skip"
                 ) from error
     return {"pixels": pixels, "kept": kept}
 

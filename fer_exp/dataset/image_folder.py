@@ -1,19 +1,18 @@
 """Images in one folder for each class, with or without a folder for each split above.
 
-Called through `config.build`. Reads `<root>/<class>/*` and `<root>/<split>/<class>/*`. Classes are known
-by the name of their folder, never by its position. `image_cache` keeps the decoded images between runs.
+Called through `config.build`. `class_folders` finds `<root>/<class>/*` and `<root>/<split>/<class>/*`,
+`image_cache` decodes the images and keeps them between runs.
 """
 
 import os
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from fer_exp import image_cache
+from fer_exp import class_folders, image_cache
+from fer_exp.class_folders import SPLIT_NAMES, FolderImage, class_key
 from fer_exp.corrections import Corrections
 from fer_exp.dataset import Split, Splits, SplitSpec, assemble, draw_fractions
 from fer_exp.emotions import EMOTIONS
@@ -21,27 +20,7 @@ from fer_exp.errors import DataError
 from fer_exp.image_cache import ImageFile
 from fer_exp.signature import InputPath, NonNegativeInt, PositiveInt
 
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
-_SPLITS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation"), "val"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
 _USAGE_PREFIXES = ("PublicTest", "PrivateTest")  # kept in the file names of FER2013's folder copies
-_ALIASES = {
-    **{emotion: emotion for emotion in EMOTIONS},
-    **{"anger": "angry", "disgusted": "disgust", "fearful": "fear", "happiness": "happy"},
-    **{"sadness": "sad", "surprised": "surprise"},
-}
-
-
-@dataclass(frozen=True)
-class _Found:
-    """An image file: the split folder ("" without such folders) and the class folder it lies in."""
-
-    file: ImageFile
-    split: str
-    folder: str
 
 
 def build(
@@ -83,10 +62,10 @@ def build(
             splits that are asked for are not in it.
     """
     root = Path(os.path.realpath(Path(path).expanduser()))
-    found, notes = _find_images(root)
+    found, notes = class_folders.find(root)
     names, labels = _label(found, class_names)
     masks = _named_masks(found, val, test, root)
-    files = [image.file for image in found]
+    files = [ImageFile.of(image.entry) for image in found]
     decoded = image_cache.decoded(root, files, image_size, channels, on_bad_image, cache_dir)
     kept = decoded.kept
     notes |= decoded.notes
@@ -98,86 +77,22 @@ def build(
     unused = int(kept.sum()) - sum(len(chosen) for chosen in rows.values())
     if unused:
         notes["unused_images"] = unused
-    called = np.array([os.path.relpath(image.file.path, root) for image in found])
+    called = np.array(class_folders.names_below(found, root))
     whole = Split(decoded.images, labels, names=called)
     splits = {name: whole.take(chosen) for name, chosen in rows.items()}
     return assemble(splits, names, str(root), notes, Corrections(exclude, relabel))
 
 
-def _find_images(root: Path) -> tuple[list[_Found], dict[str, Any]]:
-    if not root.is_dir():
-        what = "a file" if root.exists() else "nothing there"
-        raise DataError(f"`dataset.path` must be an existing folder. Received: {root} ({what}).")
-    folders = [entry for entry in _entries(root, root) if entry.is_dir()]
-    by_split: dict[str, os.DirEntry[str]] = {}
-    for entry in folders:
-        split = _SPLITS.get(entry.name.casefold())
-        if split in by_split:
-            raise DataError(f"{root}: {by_split[split].name} and {entry.name} both mean the {split} split. Merge them.")
-        if split is not None:
-            by_split[split] = entry
-    notes: dict[str, Any] = {}
-    ignored: Counter[str] = Counter()
-    if by_split:
-        others = [entry.name for entry in folders if entry not in by_split.values()]
-        if others:
-            notes["ignored_folders"] = others
-        pairs = [(split, entry) for split in sorted(by_split) for entry in _entries(Path(by_split[split].path), root)]
-    else:
-        pairs = [("", entry) for entry in folders]
-    found = []
-    for split, entry in pairs:
-        if entry.is_dir():
-            found += _images_of_class(split, entry, root, ignored)
-    if not found:
-        raise DataError(
-            f"{root} has no class folders with images ({', '.join(_SUFFIXES)}). Expected <class>/*.jpg or "
-            f"<split>/<class>/*.jpg below it. Found folders: {', '.join(e.name for e in folders) or 'none'}."
-        )
-    if ignored:
-        notes["ignored_files"] = ignored.total()
-    return found, notes
-
-
-def _images_of_class(split: str, folder: os.DirEntry[str], root: Path, ignored: Counter[str]) -> list[_Found]:
-    found = []
-    for entry in _entries(Path(folder.path), root):
-        if entry.is_file() and entry.name.lower().endswith(_SUFFIXES):
-            found.append(_Found(ImageFile.of(entry), split, folder.name))
-        else:
-            ignored[folder.name] += 1
-    return found
-
-
-def _entries(folder: Path, root: Path) -> list[os.DirEntry[str]]:
-    """Lists a folder by name, without hidden entries and what macOS adds."""
-    try:
-        with os.scandir(folder) as scan:
-            entries = sorted((e for e in scan if not e.name.startswith((".", "__MACOSX"))), key=lambda e: e.name)
-    except OSError as error:
-        raise DataError(f"{folder} cannot be read: {error.strerror or error}. Check its permissions.") from error
-    for entry in entries:
-        if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(root):
-            raise DataError(f"{entry.path} is a link out of {root}. Copy what it points at, or remove it.")
-    return entries
-
-
-def _label(found: Sequence[_Found], class_names: list[str] | None) -> tuple[tuple[str, ...], np.ndarray]:
+def _label(found: Sequence[FolderImage], class_names: list[str] | None) -> tuple[tuple[str, ...], np.ndarray]:
     """Returns the class names in label order, and the label of each image, int64 (n,)."""
-    folder_of: dict[tuple[str, str], str] = {}
-    for image in found:
-        other = folder_of.setdefault((image.split, _class_key(image.folder)), image.folder)
-        if other != image.folder:
-            where = f" in {image.split}" if image.split else ""
-            raise DataError(f"The folders {other} and {image.folder}{where} mean the same class. Merge them.")
-    spelled = {key: folder for (_, key), folder in reversed(folder_of.items())}
+    spelled = class_folders.spelled_classes(found)
     if class_names is not None:
         names = tuple(class_names)
     elif all(key in EMOTIONS for key in spelled):
         names = tuple(emotion for emotion in EMOTIONS if emotion in spelled)
     else:
         names = tuple(sorted(spelled.values(), key=str.casefold))
-    label_of = {_class_key(name): label for label, name in enumerate(names)}
+    label_of = {class_key(name): label for label, name in enumerate(names)}
     if len(label_of) != len(names):
         raise DataError(f"`dataset.class_names` must not name a class twice. Received: {list(names)}.")
     unnamed = sorted(folder for key, folder in spelled.items() if key not in label_of)
@@ -185,14 +100,10 @@ def _label(found: Sequence[_Found], class_names: list[str] | None) -> tuple[tupl
         raise DataError(
             f"`dataset.class_names` must name every class folder. Received: {list(names)}; without: {unnamed}."
         )
-    return names, np.array([label_of[_class_key(image.folder)] for image in found], np.int64)
+    return names, np.array([label_of[class_key(image.folder)] for image in found], np.int64)
 
 
-def _class_key(name: str) -> str:
-    return _ALIASES.get(name.casefold(), name.casefold())
-
-
-def _named_masks(found: Sequence[_Found], val: SplitSpec, test: SplitSpec, root: Path) -> dict[str, np.ndarray]:
+def _named_masks(found: Sequence[FolderImage], val: SplitSpec, test: SplitSpec, root: Path) -> dict[str, np.ndarray]:
     """Returns bool (n,) for train and for each of val and test that is given by name."""
     splits = np.array([image.split for image in found])
     masks = {}
@@ -200,10 +111,10 @@ def _named_masks(found: Sequence[_Found], val: SplitSpec, test: SplitSpec, root:
         if not isinstance(spec, str):
             continue
         if spec in _USAGE_PREFIXES:
-            mask = np.array([os.path.basename(image.file.path).startswith(f"{spec}_") for image in found])
+            mask = np.array([image.entry.name.startswith(f"{spec}_") for image in found])
         else:
-            mask = splits == _SPLITS.get(spec.casefold(), spec)
-        if _SPLITS.get(spec.casefold()) == "train":
+            mask = splits == SPLIT_NAMES.get(spec.casefold(), spec)
+        if SPLIT_NAMES.get(spec.casefold()) == "train":
             raise DataError(f"`dataset.{name}` must not be the images that are trained on. Received: {spec}.")
         if not mask.any():
             held = ", ".join(sorted(set(splits.tolist()) - {""})) or "none, only class folders"
