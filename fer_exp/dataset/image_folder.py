@@ -16,7 +16,7 @@ import numpy as np
 from fer_exp import image_cache
 from fer_exp.corrections import Corrections
 from fer_exp.dataset import Split, Splits, SplitSpec, assemble, draw_fractions
-from fer_exp.emotions import EMOTIONS
+from fer_exp.emotions import EIGHT, canonical
 from fer_exp.errors import DataError
 from fer_exp.image_cache import ImageFile
 from fer_exp.signature import InputPath, NonNegativeInt, PositiveInt
@@ -28,11 +28,6 @@ _SPLITS = {
     **dict.fromkeys(("test", "testing"), "test"),
 }
 _USAGE_PREFIXES = ("PublicTest", "PrivateTest")  # kept in the file names of FER2013's folder copies
-_ALIASES = {
-    **{emotion: emotion for emotion in EMOTIONS},
-    **{"anger": "angry", "disgusted": "disgust", "fearful": "fear", "happiness": "happy"},
-    **{"sadness": "sad", "surprised": "surprise"},
-}
 
 
 @dataclass(frozen=True)
@@ -166,18 +161,18 @@ def _label(found: Sequence[_Found], class_names: list[str] | None) -> tuple[tupl
     """Returns the class names in label order, and the label of each image, int64 (n,)."""
     folder_of: dict[tuple[str, str], str] = {}
     for image in found:
-        other = folder_of.setdefault((image.split, _class_key(image.folder)), image.folder)
+        other = folder_of.setdefault((image.split, canonical(image.folder)), image.folder)
         if other != image.folder:
             where = f" in {image.split}" if image.split else ""
             raise DataError(f"The folders {other} and {image.folder}{where} mean the same class. Merge them.")
     spelled = {key: folder for (_, key), folder in reversed(folder_of.items())}
     if class_names is not None:
         names = tuple(class_names)
-    elif all(key in EMOTIONS for key in spelled):
-        names = tuple(emotion for emotion in EMOTIONS if emotion in spelled)
+    elif all(key in EIGHT for key in spelled):
+        names = tuple(emotion for emotion in EIGHT if emotion in spelled)
     else:
         names = tuple(sorted(spelled.values(), key=str.casefold))
-    label_of = {_class_key(name): label for label, name in enumerate(names)}
+    label_of = {canonical(name): label for label, name in enumerate(names)}
     if len(label_of) != len(names):
         raise DataError(f"`dataset.class_names` must not name a class twice. Received: {list(names)}.")
     unnamed = sorted(folder for key, folder in spelled.items() if key not in label_of)
@@ -185,11 +180,7 @@ def _label(found: Sequence[_Found], class_names: list[str] | None) -> tuple[tupl
         raise DataError(
             f"`dataset.class_names` must name every class folder. Received: {list(names)}; without: {unnamed}."
         )
-    return names, np.array([label_of[_class_key(image.folder)] for image in found], np.int64)
-
-
-def _class_key(name: str) -> str:
-    return _ALIASES.get(name.casefold(), name.casefold())
+    return names, np.array([label_of[canonical(image.folder)] for image in found], np.int64)
 
 
 def _named_masks(found: Sequence[_Found], val: SplitSpec, test: SplitSpec, root: Path) -> dict[str, np.ndarray]:
