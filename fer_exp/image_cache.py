@@ -24,7 +24,7 @@ _REPORTED_IMAGES = 5
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ImageFile:
     """An image file, and what tells whether it has changed.
 
@@ -67,6 +67,7 @@ def decoded(
     channels: int,
     on_bad_image: Literal["error", "skip"],
     cache_dir: str,
+    boxes: np.ndarray | None = None,
 ) -> Decoded:
     """Returns the images of files, decoded or from the cache.
 
@@ -77,15 +78,17 @@ def decoded(
         channels: 1 for grey, 3 for RGB.
         on_bad_image: `error` stops at the first file that cannot be decoded, `skip` leaves such files out.
         cache_dir: Folder of the cache.
+        boxes: int (n, 4): x, y, width and height of what is taken of each image, in its pixels. None: all of it.
 
     Raises:
         DataError: If a file cannot be decoded and `on_bad_image` is `error`.
     """
     options = [_VERSION, str(root), str(image_size), str(channels), on_bad_image]
+    options += [] if boxes is None else [data_cache.sha256_of_arrays([boxes])]
     arrays, problem = data_cache.load_or_build(
         cache_dir,
         data_cache.make_key("images", [*options, *(f"{file.path}|{file.size}|{file.mtime_ns}" for file in files)]),
-        lambda: decode_all([file.path for file in files], image_size, channels, on_bad_image),
+        lambda: decode_all([file.path for file in files], image_size, channels, on_bad_image, boxes),
     )
     notes: dict[str, Any] = {} if problem is None else {"cache": problem}
     bad = [file.path for file, kept in zip(files, arrays["kept"], strict=True) if not kept]

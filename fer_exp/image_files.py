@@ -24,7 +24,11 @@ UNDECODABLE = (
 
 
 def decode_all(
-    paths: Sequence[str], image_size: int, channels: int, on_bad_image: Literal["error", "skip"]
+    paths: Sequence[str],
+    image_size: int,
+    channels: int,
+    on_bad_image: Literal["error", "skip"],
+    boxes: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Decodes image files side by side.
 
@@ -33,6 +37,7 @@ def decode_all(
         image_size: Height and width of the result in pixels; proportions are not kept.
         channels: 1 for grey, 3 for RGB.
         on_bad_image: `error` stops at the first file that cannot be decoded, `skip` leaves it black and unmarked.
+        boxes: int (n, 4): x, y, width and height of what is taken of each image, in its pixels. None: all of it.
 
     Returns:
         `pixels` uint8 (n, image_size, image_size, channels) and `kept` bool (n,), False where decoding failed.
@@ -45,7 +50,7 @@ def decode_all(
 
     def decode(row: int) -> Exception | None:
         try:
-            pixels[row] = _decode(paths[row], image_size, channels)
+            pixels[row] = _decode(paths[row], image_size, channels, None if boxes is None else boxes[row])
         except UNDECODABLE as error:
             kept[row] = False
             return error
@@ -82,9 +87,20 @@ def upright(path: Path | str, channels: int) -> Image.Image:
         return ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
 
 
-def _decode(path: str, image_size: int, channels: int) -> np.ndarray:
+def _decode(path: str, image_size: int, channels: int, box: np.ndarray | None) -> np.ndarray:
     """Returns uint8 (image_size, image_size, channels), upright, resized with antialiasing."""
-    return fitted(upright(path, channels), (image_size, image_size, channels))
+    image = upright(path, channels)
+    return fitted(image if box is None else _cropped(image, box), (image_size, image_size, channels))
+
+
+def _cropped(image: Image.Image, box: np.ndarray) -> Image.Image:
+    """Returns the part of a box (x, y, width, height) that lies in the image."""
+    x, y, width, height = (int(number) for number in box)
+    left, top = max(x, 0), max(y, 0)
+    right, bottom = min(x + width, image.width), min(y + height, image.height)
+    if right <= left or bottom <= top:
+        raise ValueError(f"the box {width}x{height} at ({x}, {y}) lies outside its {image.width}x{image.height} pixels")
+    return image.crop((left, top, right, bottom))
 
 
 def fitted(image: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
