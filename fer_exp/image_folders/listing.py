@@ -16,7 +16,7 @@ from fer_exp.errors import DataError
 from fer_exp.image_cache import ImageFile
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
-_OUTWARD = re.compile(r"(^|/)\.\.(/|$)|^/|\\|\0")  # absolute, upwards, or of Windows
+OUTWARD = re.compile(r"(?:^|/)\.\.(?:/|$)|^/|\\|\0")  # absolute, upwards, or of Windows
 
 
 @dataclass(frozen=True)
@@ -48,25 +48,27 @@ def root_of(path: str) -> Path:
     return root
 
 
-def entries(folder: Path, root: Path) -> list[os.DirEntry[str]]:
+def entries(folder: Path, root: Path, ending: str = "") -> list[os.DirEntry[str]]:
     """Lists a folder by name, without hidden entries and what macOS adds.
 
     Args:
         folder: Below the root, or the root itself.
         root: Folder that links must not lead out of.
+        ending: How the names end.
 
     Raises:
         DataError: If it cannot be read, or holds a link that leads out of the root.
     """
     try:
         with os.scandir(folder) as scan:
-            found = sorted((e for e in scan if not e.name.startswith((".", "__MACOSX"))), key=lambda e: e.name)
+            seen = [e for e in scan if e.name.endswith(ending) and not e.name.startswith((".", "__MACOSX"))]
     except OSError as error:
         raise DataError(f"{folder} cannot be read: {error.strerror or error}. Check its permissions.") from error
-    for entry in found:
+    seen.sort(key=lambda entry: entry.name)
+    for entry in seen:
         if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(root):
             raise DataError(f"{entry.path} is a link out of {root}. Copy what it points at, or remove it.")
-    return found
+    return seen
 
 
 def folders(folder: Path, root: Path) -> list[os.DirEntry[str]]:
@@ -112,7 +114,7 @@ def located(folder: Path, root: Path, paths: Sequence[str], on_missing: Literal[
     Raises:
         DataError: If a path leads out of the root, or a file is not there and `on_missing` is `error`.
     """
-    outward = next((path for path in paths if _OUTWARD.search(path)), None)
+    outward = next((path for path in paths if OUTWARD.search(path)), None)
     if outward is not None:
         raise DataError(f"A list of images must name paths below {folder}. Received: {outward}.")
     rows_in: dict[str, list[int]] = {}
