@@ -6,7 +6,6 @@ classes nor splits.
 """
 
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fer_exp import data_cache
+from fer_exp.folders.listing import ImageFile
 from fer_exp.image_files import decode_all
 from fer_exp.image_rows import Images
 
@@ -22,27 +22,6 @@ from fer_exp.image_rows import Images
 _VERSION = "2"
 _REPORTED_IMAGES = 5
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ImageFile:
-    """An image file, and what tells whether it has changed.
-
-    Attributes:
-        path: Where it is.
-        size: Bytes.
-        mtime_ns: Time of the last change.
-    """
-
-    path: str
-    size: int
-    mtime_ns: int
-
-    @classmethod
-    def of(cls, entry: os.DirEntry[str]) -> "ImageFile":
-        """Takes what a listing of a folder says."""
-        stat = entry.stat()
-        return cls(entry.path, stat.st_size, stat.st_mtime_ns)
 
 
 @dataclass(frozen=True)

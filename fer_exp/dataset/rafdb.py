@@ -17,7 +17,7 @@ from fer_exp.corrections import Corrections
 from fer_exp.dataset import SplitFraction, Splits
 from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
-from fer_exp.image_folders import listing
+from fer_exp.folders import listing
 from fer_exp.image_folders.division import Listed, Reading, divided
 from fer_exp.signature import InputPath, NonNegativeInt, PositiveInt
 

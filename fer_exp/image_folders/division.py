@@ -4,7 +4,6 @@ Called by the options of `dataset` that read folders, once they know which image
 not know how a data set is laid out.
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,8 @@ from fer_exp import image_cache
 from fer_exp.corrections import Corrections
 from fer_exp.dataset import Split, Splits, SplitSpec, assemble, draw_fractions
 from fer_exp.errors import DataError
-from fer_exp.image_cache import ImageFile
+from fer_exp.folders import classes
+from fer_exp.folders.listing import ImageFile
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,7 @@ def divided(
     unused = int(decoded.kept.sum()) - sum(len(chosen) for chosen in rows.values())
     if unused:
         notes["unused_images"] = unused
-    above = os.path.join(listed.root, "")
-    called = np.array([file.path.removeprefix(above) for file in files])
+    called = np.array(classes.names_below(files, listed.root))
     whole = Split(decoded.images, labels, groups=listed.groups, names=called)
     splits = {name: whole.take(chosen) for name, chosen in rows.items()}
     return assemble(splits, names, str(listed.root), notes, reading.corrections)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from fer_exp.image_folders.watching import watched
+from fer_exp.folders.watching import watched
 
 
 @pytest.fixture

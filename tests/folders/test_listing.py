@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fer_exp.errors import DataError
-from fer_exp.image_folders import listing
+from fer_exp.folders import listing
 
 
 @pytest.fixture
