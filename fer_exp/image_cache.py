@@ -47,6 +47,7 @@ def decoded(
     on_bad_image: Literal["error", "skip"],
     cache_dir: str,
     boxes: np.ndarray | None = None,
+    option: str = "on_bad_image",
 ) -> Decoded:
     """Returns the images of files, decoded or from the cache.
 
@@ -58,6 +59,7 @@ def decoded(
         on_bad_image: `error` stops at the first file that cannot be decoded, `skip` leaves such files out.
         cache_dir: Folder of the cache.
         boxes: int (n, 4): x, y, width and height of what is taken of each image, in its pixels. None: all of it.
+        option: What `on_bad_image` is called in the configuration of the data set, for the message.
 
     Raises:
         DataError: If a file cannot be decoded and `on_bad_image` is `error`.
@@ -67,7 +69,7 @@ def decoded(
     arrays, problem = data_cache.load_or_build(
         cache_dir,
         data_cache.make_key("images", [*options, *(f"{file.path}|{file.size}|{file.mtime_ns}" for file in files)]),
-        lambda: decode_all([file.path for file in files], image_size, channels, on_bad_image, boxes),
+        lambda: decode_all([file.path for file in files], image_size, channels, on_bad_image, boxes, option),
     )
     notes: dict[str, Any] = {} if problem is None else {"cache": problem}
     bad = [file.path for file, kept in zip(files, arrays["kept"], strict=True) if not kept]

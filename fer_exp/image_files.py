@@ -29,6 +29,7 @@ def decode_all(
     channels: int,
     on_bad_image: Literal["error", "skip"],
     boxes: np.ndarray | None = None,
+    option: str = "on_bad_image",
 ) -> dict[str, np.ndarray]:
     """Decodes image files side by side.
 
@@ -38,6 +39,7 @@ def decode_all(
         channels: 1 for grey, 3 for RGB.
         on_bad_image: `error` stops at the first file that cannot be decoded, `skip` leaves it black and unmarked.
         boxes: int (n, 4): x, y, width and height of what is taken of each image, in its pixels. None: all of it.
+        option: What `on_bad_image` is called in the configuration of the data set, for the message.
 
     Returns:
         `pixels` uint8 (n, image_size, image_size, channels) and `kept` bool (n,), False where decoding failed.
@@ -61,8 +63,7 @@ def decode_all(
             if error is not None and on_bad_image == "error":
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise DataError(
-                    f"{path} cannot be decoded: {error}. Replace it, or leave such images out: "
-                    "dataset.on_bad_image=skip"
+                    f"{path} cannot be decoded: {error}. Replace it, or leave such images out: dataset.{option}=skip"
                 ) from error
     return {"pixels": pixels, "kept": kept}
 
