@@ -1,9 +1,9 @@
-"""Image files decoded into arrays of one size.
+"""Image files decoded, and fitted into arrays of one size.
 
-Called by the readers of data sets that are folders of images. It knows neither classes nor splits.
+Called by `image_cache` and by whatever opens pictures. It knows neither classes nor splits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
@@ -24,42 +24,50 @@ UNDECODABLE = (
 
 
 def decode_all(
-    paths: Sequence[str], image_size: int, channels: int, on_bad_image: Literal["error", "skip"]
-) -> dict[str, np.ndarray]:
+    paths: Sequence[str],
+    image_size: int,
+    channels: int,
+    on_bad_image: Literal["error", "skip"],
+    advance: Callable[[], None] = lambda: None,
+) -> tuple[np.ndarray, dict[int, str]]:
     """Decodes image files side by side.
 
     Args:
         paths: The files.
         image_size: Height and width of the result in pixels; proportions are not kept.
         channels: 1 for grey, 3 for RGB.
-        on_bad_image: `error` stops at the first file that cannot be decoded, `skip` leaves it black and unmarked.
+        on_bad_image: `error` stops at the first file that cannot be decoded, `skip` leaves it black.
+        advance: Told of every file that is done.
 
     Returns:
-        `pixels` uint8 (n, image_size, image_size, channels) and `kept` bool (n,), False where decoding failed.
+        uint8 (n, image_size, image_size, channels), and of each file that could not be decoded its place and why.
 
     Raises:
         DataError: If a file cannot be decoded and `on_bad_image` is `error`.
     """
     pixels = np.zeros((len(paths), image_size, image_size, channels), np.uint8)
-    kept = np.ones(len(paths), bool)
+    failures: dict[int, str] = {}
 
     def decode(row: int) -> Exception | None:
         try:
-            pixels[row] = _decode(paths[row], image_size, channels)
+            pixels[row] = fitted(upright(paths[row], channels), (image_size, image_size, channels))
         except UNDECODABLE as error:
-            kept[row] = False
             return error
         return None
 
     with ThreadPoolExecutor() as pool:  # Pillow decodes and resizes outside the interpreter lock
-        for path, error in zip(paths, pool.map(decode, range(len(paths))), strict=True):
-            if error is not None and on_bad_image == "error":
+        for row, error in enumerate(pool.map(decode, range(len(paths)))):
+            advance()
+            if error is None:
+                continue
+            failures[row] = str(error)
+            if on_bad_image == "error":
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise DataError(
-                    f"{path} cannot be decoded: {error}. Replace it, or leave such images out: "
+                    f"{paths[row]} cannot be decoded: {error}. Replace it, or leave such images out: "
                     "dataset.on_bad_image=skip"
                 ) from error
-    return {"pixels": pixels, "kept": kept}
+    return pixels, failures
 
 
 def upright(path: Path | str, channels: int) -> Image.Image:
@@ -80,11 +88,6 @@ def upright(path: Path | str, channels: int) -> Image.Image:
         if image.mode.startswith(("I", "F")):
             raise ValueError(f"it has more than 8 bits a channel (mode {image.mode})")
         return ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
-
-
-def _decode(path: str, image_size: int, channels: int) -> np.ndarray:
-    """Returns uint8 (image_size, image_size, channels), upright, resized with antialiasing."""
-    return fitted(upright(path, channels), (image_size, image_size, channels))
 
 
 def fitted(image: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:

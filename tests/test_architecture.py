@@ -38,6 +38,7 @@ FLOORS = [
         "calibration",
         "usage",
         "image_files",
+        "image_store",
         "submission",
         "figure_style",
         "search_space",

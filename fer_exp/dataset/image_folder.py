@@ -35,7 +35,7 @@ _ALIASES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Found:
     """An image file: the split folder ("" without such folders) and the class folder it lies in."""
 
@@ -98,7 +98,8 @@ def build(
     unused = int(kept.sum()) - sum(len(chosen) for chosen in rows.values())
     if unused:
         notes["unused_images"] = unused
-    called = np.array([os.path.relpath(image.file.path, root) for image in found])
+    above = os.path.join(root, "")
+    called = np.array([image.file.path.removeprefix(above) for image in found])
     whole = Split(decoded.images, labels, names=called)
     splits = {name: whole.take(chosen) for name, chosen in rows.items()}
     return assemble(splits, names, str(root), notes, Corrections(exclude, relabel))
