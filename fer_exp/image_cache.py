@@ -73,6 +73,7 @@ def decoded(
     channels: int,
     on_bad_image: Literal["error", "skip"],
     cache_dir: str,
+    boxes: np.ndarray | None = None,
 ) -> Decoded:
     """Returns the images of files, decoded or from the cache.
 
@@ -83,18 +84,21 @@ def decoded(
         channels: 1 for grey, 3 for RGB.
         on_bad_image: `error` stops at the first file that cannot be decoded, `skip` leaves such files out.
         cache_dir: Folder of the cache.
+        boxes: int (n, 4): x, y, width and height of what is taken of each image, in its pixels. None: all of it.
 
     Raises:
         DataError: If a file cannot be decoded and `on_bad_image` is `error`.
         StorageError: If the images can neither be kept in the cache nor be held in memory.
     """
     options = [_VERSION, str(root), str(image_size), str(channels), on_bad_image]
+    options += [] if boxes is None else [data_cache.sha256_of_arrays([boxes])]
     key = data_cache.make_key("images", [*options, *(f"{f.path}|{f.size}|{f.mtime_ns}" for f in files)])
     with _progress(len(files)) as begin:
 
         def build(rows: range) -> tuple[np.ndarray, dict[int, str]]:
             paths = [file.path for file in files[rows.start : rows.stop]]
-            images, failures = decode_all(paths, image_size, channels, on_bad_image, begin(rows.start))
+            own = None if boxes is None else boxes[rows.start : rows.stop]
+            images, failures = decode_all(paths, image_size, channels, on_bad_image, own, begin(rows.start))
             return images, {rows[place]: reason for place, reason in failures.items()}
 
         stored = image_store.load_or_build(cache_dir, key, (len(files), image_size, image_size, channels), build)

@@ -28,6 +28,7 @@ def decode_all(
     image_size: int,
     channels: int,
     on_bad_image: Literal["error", "skip"],
+    boxes: np.ndarray | None = None,
     advance: Callable[[], None] = lambda: None,
 ) -> tuple[np.ndarray, dict[int, str]]:
     """Decodes image files side by side.
@@ -37,6 +38,7 @@ def decode_all(
         image_size: Height and width of the result in pixels; proportions are not kept.
         channels: 1 for grey, 3 for RGB.
         on_bad_image: `error` stops at the first file that cannot be decoded, `skip` leaves it black.
+        boxes: int (n, 4): x, y, width and height of what is taken of each image, in its pixels. None: all of it.
         advance: Told of every file that is done.
 
     Returns:
@@ -50,7 +52,7 @@ def decode_all(
 
     def decode(row: int) -> Exception | None:
         try:
-            pixels[row] = fitted(upright(paths[row], channels), (image_size, image_size, channels))
+            pixels[row] = _decode(paths[row], image_size, channels, None if boxes is None else boxes[row])
         except UNDECODABLE as error:
             return error
         return None
@@ -88,6 +90,22 @@ def upright(path: Path | str, channels: int) -> Image.Image:
         if image.mode.startswith(("I", "F")):
             raise ValueError(f"it has more than 8 bits a channel (mode {image.mode})")
         return ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
+
+
+def _decode(path: str, image_size: int, channels: int, box: np.ndarray | None) -> np.ndarray:
+    """Returns uint8 (image_size, image_size, channels), upright, resized with antialiasing."""
+    image = upright(path, channels)
+    return fitted(image if box is None else _cropped(image, box), (image_size, image_size, channels))
+
+
+def _cropped(image: Image.Image, box: np.ndarray) -> Image.Image:
+    """Returns the part of a box (x, y, width, height) that lies in the image."""
+    x, y, width, height = (int(number) for number in box)
+    left, top = max(x, 0), max(y, 0)
+    right, bottom = min(x + width, image.width), min(y + height, image.height)
+    if right <= left or bottom <= top:
+        raise ValueError(f"the box {width}x{height} at ({x}, {y}) lies outside its {image.width}x{image.height} pixels")
+    return image.crop((left, top, right, bottom))
 
 
 def fitted(image: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:

@@ -68,7 +68,7 @@ FLOORS = [
         "litert_guard",
         "significance",
     },
-    {"mlflow_run", "mlflow_store", "mlflow_registry", "proof", "qat_file", "channel_choice"},
+    {"mlflow_run", "mlflow_store", "mlflow_registry", "proof", "qat_file", "channel_choice", "image_folders"},
     {*GROUPS, "launcher", "sweeper", "sampler", "pruner"},
     {
         "commandline",

@@ -1,11 +1,10 @@
 """Images in one folder for each class, with or without a folder for each split above.
 
 Called through `config.build`. Reads `<root>/<class>/*` and `<root>/<split>/<class>/*`. Classes are known
-by the name of their folder, never by its position. `image_cache` keeps the decoded images between runs.
+by the name of their folder, never by its position. `image_folders` walks, decodes and divides.
 """
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,26 +12,21 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fer_exp import image_cache
 from fer_exp.corrections import Corrections
-from fer_exp.dataset import Split, Splits, SplitSpec, assemble, draw_fractions
-from fer_exp.emotions import EMOTIONS
+from fer_exp.dataset import Splits, SplitSpec
+from fer_exp.emotions import EIGHT, canonical
 from fer_exp.errors import DataError
 from fer_exp.image_cache import ImageFile
+from fer_exp.image_folders import listing
+from fer_exp.image_folders.division import Listed, Reading, divided
 from fer_exp.signature import InputPath, NonNegativeInt, PositiveInt
 
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 _SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation"), "val"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
 _USAGE_PREFIXES = ("PublicTest", "PrivateTest")  # kept in the file names of FER2013's folder copies
-_ALIASES = {
-    **{emotion: emotion for emotion in EMOTIONS},
-    **{"anger": "angry", "disgusted": "disgust", "fearful": "fear", "happiness": "happy"},
-    **{"sadness": "sad", "surprised": "surprise"},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +63,8 @@ def build(
         image_size: Height and width every image is resized to, in pixels, at least 1; proportions are not
             kept.
         channels: 1 for grey, 3 for RGB.
-        class_names: Names of the class folders in label order; null for the order of FER2013 if all are
-            emotions (or aliases such as `happiness`), else alphabetical.
+        class_names: Names of the class folders in label order; null for the order of FER2013, contempt last, if all
+            are expressions (or aliases such as `happiness`), else alphabetical.
         on_bad_image: Either `error` (the first image that cannot be decoded stops the run) or `skip`
             (such images are left out and counted).
         split_seed: Seed of the stratified fractions, at least 0.
@@ -82,34 +76,17 @@ def build(
         DataError: If the folder is missing, unreadable or laid out otherwise, an image cannot be decoded, or the
             splits that are asked for are not in it.
     """
-    root = Path(os.path.realpath(Path(path).expanduser()))
+    root = listing.root_of(path)
     found, notes = _find_images(root)
     names, labels = _label(found, class_names)
     masks = _named_masks(found, val, test, root)
-    files = [image.file for image in found]
-    decoded = image_cache.decoded(root, files, image_size, channels, on_bad_image, cache_dir)
-    kept = decoded.kept
-    notes |= decoded.notes
-    rows = _choose_rows(labels, {name: mask & kept for name, mask in masks.items()}, val, test, split_seed)
-    _check_classes(labels, rows, names)
-    absent = [name for label, name in enumerate(names) if label not in set(labels[rows["train"]].tolist())]
-    if absent:
-        notes["missing_classes"] = absent
-    unused = int(kept.sum()) - sum(len(chosen) for chosen in rows.values())
-    if unused:
-        notes["unused_images"] = unused
-    above = os.path.join(root, "")
-    called = np.array([image.file.path.removeprefix(above) for image in found])
-    whole = Split(decoded.images, labels, names=called)
-    splits = {name: whole.take(chosen) for name, chosen in rows.items()}
-    return assemble(splits, names, str(root), notes, Corrections(exclude, relabel))
+    listed = Listed(root, [image.file for image in found], labels, names, notes=notes)
+    reading = Reading(image_size, channels, on_bad_image, split_seed, Corrections(exclude, relabel), cache_dir)
+    return divided(listed, masks, val, test, reading)
 
 
 def _find_images(root: Path) -> tuple[list[_Found], dict[str, Any]]:
-    if not root.is_dir():
-        what = "a file" if root.exists() else "nothing there"
-        raise DataError(f"`dataset.path` must be an existing folder. Received: {root} ({what}).")
-    folders = [entry for entry in _entries(root, root) if entry.is_dir()]
+    folders = listing.folders(root, root)
     by_split: dict[str, os.DirEntry[str]] = {}
     for entry in folders:
         split = _SPLITS.get(entry.name.casefold())
@@ -118,67 +95,45 @@ def _find_images(root: Path) -> tuple[list[_Found], dict[str, Any]]:
         if split is not None:
             by_split[split] = entry
     notes: dict[str, Any] = {}
-    ignored: Counter[str] = Counter()
     if by_split:
         others = [entry.name for entry in folders if entry not in by_split.values()]
         if others:
             notes["ignored_folders"] = others
-        pairs = [(split, entry) for split in sorted(by_split) for entry in _entries(Path(by_split[split].path), root)]
+        pairs = [(split, e) for split in sorted(by_split) for e in listing.folders(Path(by_split[split].path), root)]
     else:
         pairs = [("", entry) for entry in folders]
-    found = []
+    found: list[_Found] = []
+    ignored = 0
     for split, entry in pairs:
-        if entry.is_dir():
-            found += _images_of_class(split, entry, root, ignored)
+        images, other_files = listing.images(Path(entry.path), root)
+        found += [_Found(image, split, entry.name) for image in images]
+        ignored += other_files
     if not found:
         raise DataError(
-            f"{root} has no class folders with images ({', '.join(_SUFFIXES)}). Expected <class>/*.jpg or "
+            f"{root} has no class folders with images ({', '.join(listing.SUFFIXES)}). Expected <class>/*.jpg or "
             f"<split>/<class>/*.jpg below it. Found folders: {', '.join(e.name for e in folders) or 'none'}."
         )
     if ignored:
-        notes["ignored_files"] = ignored.total()
+        notes["ignored_files"] = ignored
     return found, notes
-
-
-def _images_of_class(split: str, folder: os.DirEntry[str], root: Path, ignored: Counter[str]) -> list[_Found]:
-    found = []
-    for entry in _entries(Path(folder.path), root):
-        if entry.is_file() and entry.name.lower().endswith(_SUFFIXES):
-            found.append(_Found(ImageFile.of(entry), split, folder.name))
-        else:
-            ignored[folder.name] += 1
-    return found
-
-
-def _entries(folder: Path, root: Path) -> list[os.DirEntry[str]]:
-    """Lists a folder by name, without hidden entries and what macOS adds."""
-    try:
-        with os.scandir(folder) as scan:
-            entries = sorted((e for e in scan if not e.name.startswith((".", "__MACOSX"))), key=lambda e: e.name)
-    except OSError as error:
-        raise DataError(f"{folder} cannot be read: {error.strerror or error}. Check its permissions.") from error
-    for entry in entries:
-        if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(root):
-            raise DataError(f"{entry.path} is a link out of {root}. Copy what it points at, or remove it.")
-    return entries
 
 
 def _label(found: Sequence[_Found], class_names: list[str] | None) -> tuple[tuple[str, ...], np.ndarray]:
     """Returns the class names in label order, and the label of each image, int64 (n,)."""
     folder_of: dict[tuple[str, str], str] = {}
     for image in found:
-        other = folder_of.setdefault((image.split, _class_key(image.folder)), image.folder)
+        other = folder_of.setdefault((image.split, canonical(image.folder)), image.folder)
         if other != image.folder:
             where = f" in {image.split}" if image.split else ""
             raise DataError(f"The folders {other} and {image.folder}{where} mean the same class. Merge them.")
     spelled = {key: folder for (_, key), folder in reversed(folder_of.items())}
     if class_names is not None:
         names = tuple(class_names)
-    elif all(key in EMOTIONS for key in spelled):
-        names = tuple(emotion for emotion in EMOTIONS if emotion in spelled)
+    elif all(key in EIGHT for key in spelled):
+        names = tuple(emotion for emotion in EIGHT if emotion in spelled)
     else:
         names = tuple(sorted(spelled.values(), key=str.casefold))
-    label_of = {_class_key(name): label for label, name in enumerate(names)}
+    label_of = {canonical(name): label for label, name in enumerate(names)}
     if len(label_of) != len(names):
         raise DataError(f"`dataset.class_names` must not name a class twice. Received: {list(names)}.")
     unnamed = sorted(folder for key, folder in spelled.items() if key not in label_of)
@@ -186,11 +141,7 @@ def _label(found: Sequence[_Found], class_names: list[str] | None) -> tuple[tupl
         raise DataError(
             f"`dataset.class_names` must name every class folder. Received: {list(names)}; without: {unnamed}."
         )
-    return names, np.array([label_of[_class_key(image.folder)] for image in found], np.int64)
-
-
-def _class_key(name: str) -> str:
-    return _ALIASES.get(name.casefold(), name.casefold())
+    return names, np.array([label_of[canonical(image.folder)] for image in found], np.int64)
 
 
 def _named_masks(found: Sequence[_Found], val: SplitSpec, test: SplitSpec, root: Path) -> dict[str, np.ndarray]:
@@ -220,26 +171,3 @@ def _named_masks(found: Sequence[_Found], val: SplitSpec, test: SplitSpec, root:
         )
     train = (splits == "train") | (splits == "")
     return {"train": train & ~np.logical_or.reduce([np.zeros_like(train), *masks.values()]), **masks}
-
-
-def _choose_rows(
-    labels: np.ndarray, masks: dict[str, np.ndarray], val: SplitSpec, test: SplitSpec, seed: int
-) -> dict[str, np.ndarray]:
-    """Returns the row numbers of train, val and test, sorted."""
-    rows = {name: np.flatnonzero(mask) for name, mask in masks.items()}
-    if len(rows["train"]):
-        rows |= draw_fractions(labels, rows["train"], val, test, seed)
-    empty = [name for name in ("train", "val", "test") if not len(rows.get(name, ()))]
-    if empty:
-        raise DataError(f"There are no usable images for {empty[0]}. Check the folders, and the warnings about images.")
-    return {name: rows[name] for name in ("train", "val", "test")}
-
-
-def _check_classes(labels: np.ndarray, rows: dict[str, np.ndarray], names: tuple[str, ...]) -> None:
-    for split in ("val", "test"):
-        strange = np.setdiff1d(labels[rows[split]], labels[rows["train"]])
-        if len(strange):
-            raise DataError(
-                f"Every class of the {split} split must have training images. Without any: "
-                f"{', '.join(names[label] for label in strange)}."
-            )

@@ -109,8 +109,13 @@ def test_fewer_emotions_keep_their_order(root: Path) -> None:
 
 
 def test_one_unknown_name_makes_the_order_alphabetical(root: Path) -> None:
+    names = ("surprise", "bored", "Anger")
+    assert build(fill(root, names, 5), val=0.2, test=0.2).class_names == ("Anger", "bored", "surprise")
+
+
+def test_contempt_comes_after_the_seven(root: Path) -> None:
     names = ("surprise", "contempt", "Anger")
-    assert build(fill(root, names, 5), val=0.2, test=0.2).class_names == ("Anger", "contempt", "surprise")
+    assert build(fill(root, names, 5), val=0.2, test=0.2).class_names == ("angry", "surprise", "contempt")
 
 
 def test_class_names_decide_the_order(root: Path) -> None:
