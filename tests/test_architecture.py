@@ -39,6 +39,7 @@ FLOORS = [
         "usage",
         "image_files",
         "image_store",
+        "source_choice",
         "submission",
         "figure_style",
         "search_space",
