@@ -1,26 +1,31 @@
-"""The decoded images of many files: read once, then taken from the cache.
+"""The decoded images of many files: read once, then taken from the cache, however many there are.
 
 Called by the readers of data sets that are folders of images. The key of an entry is made of the list of files with
-their sizes and times of change, and of the options: a file that changes without either is not noticed. It knows neither
-classes nor splits.
+their sizes and times of change, and of the options: a file that changes without either is not noticed. `image_store`
+keeps the images and decides whether memory or the disk holds them. It knows neither classes nor splits.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from fer_exp import data_cache
+from fer_exp import data_cache, image_store
 from fer_exp.folders.listing import ImageFile
 from fer_exp.image_files import decode_all
 from fer_exp.image_rows import Images
 
 # Raise this number with every change of how an image is decoded: it is part of the cache key.
-_VERSION = "2"
+_VERSION = "3"
 _REPORTED_IMAGES = 5
+_SILENT_SECONDS, _REFRESH_SECONDS = 2.0, 0.2
 _log = logging.getLogger(__name__)
 
 
@@ -29,8 +34,9 @@ class Decoded:
     """Images of files.
 
     Attributes:
-        images: uint8 (n, image_size, image_size, channels), one for each file, black where decoding failed.
-        kept: bool (n,), False where decoding failed.
+        images: uint8 (n, image_size, image_size, channels), one for each file, black where one is left out; in memory,
+            or on disk if they are many.
+        kept: bool (n,), False for those that are left out.
         notes: What is worth recording.
     """
 
@@ -53,7 +59,7 @@ def decoded(
 
     Args:
         root: Folder they lie in, part of the key.
-        files: The files.
+        files: The files, at least one.
         image_size: Height and width of the result in pixels; proportions are not kept.
         channels: 1 for grey, 3 for RGB.
         on_bad_image: `error` stops at the first file that cannot be decoded, `skip` leaves such files out.
@@ -63,17 +69,61 @@ def decoded(
 
     Raises:
         DataError: If a file cannot be decoded and `on_bad_image` is `error`.
+        StorageError: If the images can neither be kept in the cache nor be held in memory.
     """
     options = [_VERSION, str(root), str(image_size), str(channels), on_bad_image]
     options += [] if boxes is None else [data_cache.sha256_of_arrays([boxes])]
-    arrays, problem = data_cache.load_or_build(
-        cache_dir,
-        data_cache.make_key("images", [*options, *(f"{file.path}|{file.size}|{file.mtime_ns}" for file in files)]),
-        lambda: decode_all([file.path for file in files], image_size, channels, on_bad_image, boxes, option),
-    )
-    notes: dict[str, Any] = {} if problem is None else {"cache": problem}
-    bad = [file.path for file, kept in zip(files, arrays["kept"], strict=True) if not kept]
-    if bad:
+    key = data_cache.make_key("images", [*options, *(f"{f.path}|{f.size}|{f.mtime_ns}" for f in files)])
+    with _progress(len(files)) as begin:
+
+        def build(rows: range) -> tuple[np.ndarray, dict[int, str]]:
+            paths = [file.path for file in files[rows.start : rows.stop]]
+            own = None if boxes is None else boxes[rows.start : rows.stop]
+            images, failures = decode_all(paths, image_size, channels, on_bad_image, own, option, begin(rows.start))
+            return images, {rows[place]: reason for place, reason in failures.items()}
+
+        stored = image_store.load_or_build(cache_dir, key, (len(files), image_size, image_size, channels), build)
+    kept = np.ones(len(files), bool)
+    kept[list(stored.left_out)] = False
+    notes: dict[str, Any] = {} if stored.problem is None else {"cache": stored.problem}
+    if stored.left_out:
+        bad = [files[row].path for row in sorted(stored.left_out)]
         notes |= {"skipped_images": len(bad), "first_skipped_images": bad[:_REPORTED_IMAGES]}
         _log.warning("%s: %d images cannot be decoded, skipped; the first: %s", root, len(bad), bad[0])
-    return Decoded(arrays["pixels"], arrays["kept"], notes)
+    return Decoded(stored.images, kept, notes)
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], Callable[[], None]]]:
+    """Shows how the decoding goes on: a bar on a terminal, and one line at the end if it took long.
+
+    Yields:
+        Begins to count behind so many images; returns what is told of each image.
+    """
+    console = Console(stderr=True)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    bar = Progress("decoding images", *columns, console=console, transient=True, disable=not console.is_terminal)
+    task = bar.add_task("", total=total, rate="")
+    started, count, before, shown = 0.0, 0, 0, 0.0
+
+    def begin(done: int) -> Callable[[], None]:
+        nonlocal started, before
+        if not started:
+            started, before = time.perf_counter(), done
+            bar.start()
+        return advance
+
+    def advance() -> None:
+        nonlocal count, shown
+        count, now = count + 1, time.perf_counter()
+        if now - shown > _REFRESH_SECONDS:
+            bar.update(task, completed=before + count, rate=f"{count / (now - started):,.0f} images/s")
+            shown = now
+
+    try:
+        yield begin
+    finally:
+        bar.stop()
+    seconds = time.perf_counter() - started
+    if started and seconds > _SILENT_SECONDS:
+        _log.info("%s images decoded in %.0f s: %s images/s", f"{count:,}", seconds, f"{count / seconds:,.0f}")

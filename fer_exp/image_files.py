@@ -1,9 +1,9 @@
-"""Image files decoded into arrays of one size.
+"""Image files decoded, and fitted into arrays of one size.
 
-Called by the readers of data sets that are folders of images. It knows neither classes nor splits.
+Called by `image_cache` and by whatever opens pictures. It knows neither classes nor splits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
@@ -30,42 +30,48 @@ def decode_all(
     on_bad_image: Literal["error", "skip"],
     boxes: np.ndarray | None = None,
     option: str = "on_bad_image",
-) -> dict[str, np.ndarray]:
+    advance: Callable[[], None] = lambda: None,
+) -> tuple[np.ndarray, dict[int, str]]:
     """Decodes image files side by side.
 
     Args:
         paths: The files.
         image_size: Height and width of the result in pixels; proportions are not kept.
         channels: 1 for grey, 3 for RGB.
-        on_bad_image: `error` stops at the first file that cannot be decoded, `skip` leaves it black and unmarked.
+        on_bad_image: `error` stops at the first file that cannot be decoded, `skip` leaves it black.
         boxes: int (n, 4): x, y, width and height of what is taken of each image, in its pixels. None: all of it.
         option: What `on_bad_image` is called in the configuration of the data set, for the message.
+        advance: Told of every file that is done.
 
     Returns:
-        `pixels` uint8 (n, image_size, image_size, channels) and `kept` bool (n,), False where decoding failed.
+        uint8 (n, image_size, image_size, channels), and of each file that could not be decoded its place and why.
 
     Raises:
         DataError: If a file cannot be decoded and `on_bad_image` is `error`.
     """
     pixels = np.zeros((len(paths), image_size, image_size, channels), np.uint8)
-    kept = np.ones(len(paths), bool)
+    failures: dict[int, str] = {}
 
     def decode(row: int) -> Exception | None:
         try:
             pixels[row] = _decode(paths[row], image_size, channels, None if boxes is None else boxes[row])
         except UNDECODABLE as error:
-            kept[row] = False
             return error
         return None
 
     with ThreadPoolExecutor() as pool:  # Pillow decodes and resizes outside the interpreter lock
-        for path, error in zip(paths, pool.map(decode, range(len(paths))), strict=True):
-            if error is not None and on_bad_image == "error":
+        for row, error in enumerate(pool.map(decode, range(len(paths)))):
+            advance()
+            if error is None:
+                continue
+            failures[row] = str(error)
+            if on_bad_image == "error":
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise DataError(
-                    f"{path} cannot be decoded: {error}. Replace it, or leave such images out: dataset.{option}=skip"
+                    f"{paths[row]} cannot be decoded: {error}. Replace it, or leave such images out: "
+                    f"dataset.{option}=skip"
                 ) from error
-    return {"pixels": pixels, "kept": kept}
+    return pixels, failures
 
 
 def upright(path: Path | str, channels: int) -> Image.Image:

@@ -50,6 +50,8 @@ FLOORS = [
         "usage",
         "image_files",
         "folders",
+        "image_store",
+        "source_choice",
         "submission",
         "figure_style",
         "search_space",

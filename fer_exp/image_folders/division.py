@@ -18,6 +18,8 @@ from fer_exp.errors import DataError
 from fer_exp.folders import classes
 from fer_exp.folders.listing import ImageFile
 
+_CHECK = "Check the folders, and the warnings about images."
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -79,6 +81,8 @@ def divided(
         DataError: If an image cannot be decoded, or a split has no images or classes that cannot be trained on.
     """
     files, labels, names = listed.files, listed.labels, listed.class_names
+    if not files:
+        raise DataError(f"{listed.root} holds no usable images. {_CHECK}")
     decoded = image_cache.decoded(
         listed.root, files, reading.image_size, reading.channels, reading.on_bad_image, reading.cache_dir, listed.boxes
     )
@@ -111,7 +115,7 @@ def _choose_rows(
         rows = rows | draw_fractions(labels, rows["train"], val, test, seed, groups)
     empty = [name for name in ("train", "val", "test") if not len(rows.get(name, ()))]
     if empty:
-        raise DataError(f"There are no usable images for {empty[0]}. Check the folders, and the warnings about images.")
+        raise DataError(f"There are no usable images for {empty[0]}. {_CHECK}")
     return {name: rows[name] for name in ("train", "val", "test")}
 
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_exp import data_cache, image_cache
+from fer_exp import image_cache, image_store
 from fer_exp.dataset import Splits, image_folder
 from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
+from fer_exp.image_rows import ImageRows
 
 KAGGLE = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")  # alphabetical, as folders are listed
 
@@ -216,16 +217,28 @@ def test_the_second_start_does_not_decode(root: Path, monkeypatch: pytest.Monkey
 def test_a_damaged_cache_entry_is_rebuilt(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     options: dict[str, Any] = {"val": 0.25, "test": 0.25}
     expected = build(fill(root, ("a",), 4), **options).sha256
-    (entry,) = (root.parent / "cache").iterdir()
+    (entry,) = (root.parent / "cache").glob("images-*/images.npy")
     entry.write_bytes(entry.read_bytes()[:-30])
     with caplog.at_level(logging.WARNING):
         assert build(root, **options).sha256 == expected
     assert "will be rebuilt" in caplog.text
 
 
-def test_a_cache_folder_that_cannot_be_written_is_noted(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data_cache, "_write", lambda *_: "not cached: full")
-    assert build(fill(root, ("a",), 4), val=0.25, test=0.25).notes == {"cache": "not cached: full"}
+def test_a_cache_folder_that_cannot_be_written_is_noted(root: Path) -> None:
+    (root.parent / "cache").write_text("in the way")
+    notes = build(fill(root, ("a",), 4), val=0.25, test=0.25).notes
+    assert notes == {"cache": f"not cached: {root.parent / 'cache'} cannot be written (File exists)"}
+
+
+def test_images_that_are_many_stay_on_disk_and_are_the_same(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options: dict[str, Any] = {"val": 0.25, "test": 0.25}
+    held = build(fill(root, ("a", "b"), 8), **options)
+    monkeypatch.setattr(image_store, "IN_MEMORY_BYTES", 0)
+    splits = build(root, **options)
+    assert isinstance(held.train.images, np.ndarray)
+    assert isinstance(splits.train.images, ImageRows)
+    np.testing.assert_array_equal(splits.train.images[:], held.train.images)
+    assert splits.sha256 == held.sha256
 
 
 def text_file(path: Path) -> None:

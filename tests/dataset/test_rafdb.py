@@ -95,6 +95,12 @@ def test_a_missing_image_is_an_error_that_names_it_or_left_out(root: Path) -> No
     assert len(splits.train) + len(splits.val) == 69
 
 
+def test_a_list_of_which_no_image_is_there_is_an_error_also_if_missing_images_are_not(root: Path) -> None:
+    (root / "Image" / "aligned").rename(root / "Image" / "faces")
+    with pytest.raises(DataError, match="basic holds no usable images"):
+        build(root, on_bad_image="skip")
+
+
 @pytest.mark.parametrize("what", ["EmoLabel", "EmoLabel/list_patition_label.txt"])
 def test_another_layout_is_an_error_that_says_what_is_there(what: str, root: Path) -> None:
     (root / what).rename(root / "elsewhere")
