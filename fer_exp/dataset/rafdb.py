@@ -99,8 +99,8 @@ def _copied(root: Path) -> _Found:
         for folder in listing.folders(part, root):
             if folder.name not in map(str, _CODES):
                 raise DataError(
-                    f"{folder.path}: the folders of a copy of RAF-DB must be named 1 to 7. Folders named by expressions "
-                    "are read with dataset=image_folder."
+                    f"{folder.path}: the folders of a copy of RAF-DB must be named 1 to 7. Folders named by "
+                    "expressions are read with dataset=image_folder."
                 )
             images, _ = listing.images(Path(folder.path), root)
             files += images
