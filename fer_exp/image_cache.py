@@ -5,7 +5,10 @@ their sizes and times of change, and of the options: a file that changes without
 keeps the images and decides whether memory or the disk holds them. It knows neither classes nor splits.
 """
 
+import csv
+import functools
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,12 +21,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fer_exp import data_cache, image_store
+from fer_exp.faces import NO_FACE, FaceCrop
 from fer_exp.folders.listing import ImageFile
-from fer_exp.image_files import decode_all
+from fer_exp.image_files import UNWANTED, decode_all
 from fer_exp.image_rows import Images
+from fer_exp.image_store import Stored
 
 # Raise this number with every change of how an image is decoded: it is part of the cache key.
 _VERSION = "3"
+REJECTED = "rejected_images.csv"
+"""In the folder of an entry: what is left out of it, and why."""
 _REPORTED_IMAGES = 5
 _SILENT_SECONDS, _REFRESH_SECONDS = 2.0, 0.2
 _log = logging.getLogger(__name__)
@@ -53,6 +60,7 @@ def decoded(
     on_bad_image: Literal["error", "skip"],
     cache_dir: str,
     boxes: np.ndarray | None = None,
+    face: FaceCrop | None = None,
     option: str = "on_bad_image",
 ) -> Decoded:
     """Returns the images of files, decoded or from the cache.
@@ -65,6 +73,7 @@ def decoded(
         on_bad_image: `error` stops at the first file that cannot be decoded, `skip` leaves such files out.
         cache_dir: Folder of the cache.
         boxes: int (n, 4): x, y, width and height of what is taken of each image, in its pixels. None: all of it.
+        face: How the largest face of each image is cut out; images without one are left out. None: the whole image.
         option: What `on_bad_image` is called in the configuration of the data set, for the message.
 
     Raises:
@@ -73,24 +82,56 @@ def decoded(
     """
     options = [_VERSION, str(root), str(image_size), str(channels), on_bad_image]
     options += [] if boxes is None else [data_cache.sha256_of_arrays([boxes])]
+    crop = None
+    if face is not None:
+        from fer_exp.faces import cropping  # which imports OpenCV
+
+        options += [cropping.VERSION, str(face)]
+        crop = functools.partial(cropping.cropped, how=face)
     key = data_cache.make_key("images", [*options, *(f"{f.path}|{f.size}|{f.mtime_ns}" for f in files)])
     with _progress(len(files)) as begin:
 
         def build(rows: range) -> tuple[np.ndarray, dict[int, str]]:
             paths = [file.path for file in files[rows.start : rows.stop]]
             own = None if boxes is None else boxes[rows.start : rows.stop]
-            images, failures = decode_all(paths, image_size, channels, on_bad_image, own, option, begin(rows.start))
+            told = begin(rows.start)
+            images, failures = decode_all(paths, image_size, channels, on_bad_image, own, crop, told, option)
             return images, {rows[place]: reason for place, reason in failures.items()}
 
         stored = image_store.load_or_build(cache_dir, key, (len(files), image_size, image_size, channels), build)
     kept = np.ones(len(files), bool)
     kept[list(stored.left_out)] = False
+    return Decoded(stored.images, kept, _notes(root, files, stored))
+
+
+def _notes(root: Path, files: Sequence[ImageFile], stored: Stored) -> dict[str, Any]:
+    """Returns what is worth recording, and says what was left out; all of it is listed beside the images."""
     notes: dict[str, Any] = {} if stored.problem is None else {"cache": stored.problem}
-    if stored.left_out:
-        bad = [files[row].path for row in sorted(stored.left_out)]
+    faceless = [files[row].path for row, reason in sorted(stored.left_out.items()) if reason == UNWANTED]
+    bad = [files[row].path for row, reason in sorted(stored.left_out.items()) if reason != UNWANTED]
+    if bad:
         notes |= {"skipped_images": len(bad), "first_skipped_images": bad[:_REPORTED_IMAGES]}
         _log.warning("%s: %d images cannot be decoded, skipped; the first: %s", root, len(bad), bad[0])
-    return Decoded(stored.images, kept, notes)
+    if faceless:
+        notes |= {"images_without_a_face": len(faceless), "first_without_a_face": faceless[:_REPORTED_IMAGES]}
+        _log.warning(
+            "%s: no face in %d of %d images, left out; the first: %s", root, len(faceless), len(files), faceless[0]
+        )
+    if stored.left_out and stored.folder is not None:
+        notes["rejected_images"] = str(_write_rejected(stored.folder / REJECTED, root, files, stored.left_out))
+    return notes
+
+
+def _write_rejected(target: Path, root: Path, files: Sequence[ImageFile], left_out: Mapping[int, str]) -> Path:
+    if not target.exists():
+        above = os.path.join(root, "")
+        rows = [
+            (files[row].path.removeprefix(above), NO_FACE if reason == UNWANTED else reason)
+            for row, reason in sorted(left_out.items())
+        ]
+        with target.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            csv.writer(file).writerows([("name", "reason"), *rows])
+    return target
 
 
 @contextmanager

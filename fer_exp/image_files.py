@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 from fer_exp.errors import DataError
 
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP")  # nothing else is opened, whatever the name of the file says
+UNWANTED = "there is nothing in it that is wanted"
 UNDECODABLE = (
     OSError,
     SyntaxError,
@@ -29,8 +30,9 @@ def decode_all(
     channels: int,
     on_bad_image: Literal["error", "skip"],
     boxes: np.ndarray | None = None,
-    option: str = "on_bad_image",
+    crop: Callable[[Image.Image], Image.Image | None] | None = None,
     advance: Callable[[], None] = lambda: None,
+    option: str = "on_bad_image",
 ) -> tuple[np.ndarray, dict[int, str]]:
     """Decodes image files side by side.
 
@@ -40,11 +42,13 @@ def decode_all(
         channels: 1 for grey, 3 for RGB.
         on_bad_image: `error` stops at the first file that cannot be decoded, `skip` leaves it black.
         boxes: int (n, 4): x, y, width and height of what is taken of each image, in its pixels. None: all of it.
-        option: What `on_bad_image` is called in the configuration of the data set, for the message.
+        crop: Cuts out of an upright image what is wanted; an image of which it returns None is left out.
         advance: Told of every file that is done.
+        option: What `on_bad_image` is called in the configuration of the data set, for the message.
 
     Returns:
-        uint8 (n, image_size, image_size, channels), and of each file that could not be decoded its place and why.
+        uint8 (n, image_size, image_size, channels), and of each file that is left out its place and why;
+        `UNWANTED` if it was decoded.
 
     Raises:
         DataError: If a file cannot be decoded and `on_bad_image` is `error`.
@@ -52,25 +56,31 @@ def decode_all(
     pixels = np.zeros((len(paths), image_size, image_size, channels), np.uint8)
     failures: dict[int, str] = {}
 
-    def decode(row: int) -> Exception | None:
+    def decode(row: int) -> Exception | str | None:
         try:
-            pixels[row] = _decode(paths[row], image_size, channels, None if boxes is None else boxes[row])
+            image = upright(paths[row], channels)
+            if boxes is not None:
+                image = _boxed(image, boxes[row])
+            wanted = image if crop is None else crop(image)
+            if wanted is None:
+                return UNWANTED
+            pixels[row] = fitted(wanted, (image_size, image_size, channels))
         except UNDECODABLE as error:
             return error
         return None
 
     with ThreadPoolExecutor() as pool:  # Pillow decodes and resizes outside the interpreter lock
-        for row, error in enumerate(pool.map(decode, range(len(paths)))):
+        for row, problem in enumerate(pool.map(decode, range(len(paths)))):
             advance()
-            if error is None:
+            if problem is None:
                 continue
-            failures[row] = str(error)
-            if on_bad_image == "error":
+            failures[row] = str(problem)
+            if on_bad_image == "error" and isinstance(problem, Exception):
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise DataError(
-                    f"{paths[row]} cannot be decoded: {error}. Replace it, or leave such images out: "
+                    f"{paths[row]} cannot be decoded: {problem}. Replace it, or leave such images out: "
                     f"dataset.{option}=skip"
-                ) from error
+                ) from problem
     return pixels, failures
 
 
@@ -94,13 +104,7 @@ def upright(path: Path | str, channels: int) -> Image.Image:
         return ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
 
 
-def _decode(path: str, image_size: int, channels: int, box: np.ndarray | None) -> np.ndarray:
-    """Returns uint8 (image_size, image_size, channels), upright, resized with antialiasing."""
-    image = upright(path, channels)
-    return fitted(image if box is None else _cropped(image, box), (image_size, image_size, channels))
-
-
-def _cropped(image: Image.Image, box: np.ndarray) -> Image.Image:
+def _boxed(image: Image.Image, box: np.ndarray) -> Image.Image:
     """Returns the part of a box (x, y, width, height) that lies in the image."""
     x, y, width, height = (int(number) for number in box)
     left, top = max(x, 0), max(y, 0)

@@ -52,6 +52,7 @@ FLOORS = [
         "folders",
         "image_store",
         "source_choice",
+        "faces",
         "submission",
         "figure_style",
         "search_space",
@@ -190,7 +191,7 @@ SEARCHING = {f"{group}/{path.stem}.py" for group in ("sampler", "pruner") for pa
     [
         ("mlflow", OF_MLFLOW),
         ("ai_edge_litert", {"litert.py", "litert_child.py"}),
-        ("cv2", {"predict/faces.py", "predict/videos.py"}),
+        ("cv2", {"faces/search.py", "faces/cropping.py", "predict/videos.py"}),
         ("jinja2", {"compare/page.py"}),
         ("joblib", {"launcher/joblib.py"}),
         ("ray", {"launcher/ray.py"}),

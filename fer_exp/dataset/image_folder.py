@@ -15,10 +15,11 @@ from fer_exp.corrections import Corrections
 from fer_exp.dataset import Splits, SplitSpec
 from fer_exp.emotions import EIGHT, canonical
 from fer_exp.errors import DataError
+from fer_exp.faces import FaceCrop
 from fer_exp.folders import classes, listing
 from fer_exp.folders.classes import SPLIT_NAMES, FolderImage
 from fer_exp.image_folders.division import Listed, Reading, divided
-from fer_exp.signature import InputPath, NonNegativeInt, PositiveInt
+from fer_exp.signature import InputPath, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 _USAGE_PREFIXES = ("PublicTest", "PrivateTest")  # kept in the file names of FER2013's folder copies
 
@@ -31,6 +32,9 @@ def build(
     image_size: PositiveInt,
     channels: Literal[1, 3],
     class_names: list[str] | None,
+    faces: Literal["none", "haar"],
+    face_margin: NonNegativeFloat,
+    face_alignment: Literal["eyes", "none"],
     on_bad_image: Literal["error", "skip"],
     split_seed: NonNegativeInt,
     exclude: InputPath | None,
@@ -50,6 +54,10 @@ def build(
         channels: 1 for grey, 3 for RGB.
         class_names: Names of the class folders in label order; null for the order of FER2013, contempt last, if all
             are expressions (or aliases such as `happiness`), else alphabetical.
+        faces: Either `none` (every image is a face) or `haar` (images are photos: the largest face that is found is cut
+            out, and photos without one are left out, counted and listed).
+        face_margin: What is added to each side of a face, as a share of its width, at least 0.
+        face_alignment: Either `eyes` (a face is turned until its eyes are level, where both are found) or `none`.
         on_bad_image: Either `error` (the first image that cannot be decoded stops the run) or `skip`
             (such images are left out and counted).
         split_seed: Seed of the stratified fractions, at least 0.
@@ -66,7 +74,9 @@ def build(
     names, labels = _label(found, class_names)
     masks = _named_masks(found, val, test, root)
     listed = Listed(root, [image.file for image in found], labels, names, notes=notes)
-    reading = Reading(image_size, channels, on_bad_image, split_seed, Corrections(exclude, relabel), cache_dir)
+    face = FaceCrop(face_margin, face_alignment) if faces == "haar" else None
+    corrections = Corrections(exclude, relabel)
+    reading = Reading(image_size, channels, on_bad_image, split_seed, corrections, cache_dir, face)
     return divided(listed, masks, val, test, reading)
 
 

@@ -15,6 +15,7 @@ from fer_exp import image_cache
 from fer_exp.corrections import Corrections
 from fer_exp.dataset import Split, Splits, SplitSpec, assemble, draw_fractions
 from fer_exp.errors import DataError
+from fer_exp.faces import FaceCrop
 from fer_exp.folders import classes
 from fer_exp.folders.listing import ImageFile
 
@@ -32,6 +33,7 @@ class Reading:
         split_seed: Seed of the fractions.
         corrections: Which images of train and val are left out or labelled anew.
         cache_dir: Folder of the cache.
+        face: How the largest face of each image is cut out; None for whole images, or boxes that are known.
     """
 
     image_size: int
@@ -40,6 +42,7 @@ class Reading:
     split_seed: int
     corrections: Corrections
     cache_dir: str
+    face: FaceCrop | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,14 @@ def divided(
     if not files:
         raise DataError(f"{listed.root} holds no usable images. {_CHECK}")
     decoded = image_cache.decoded(
-        listed.root, files, reading.image_size, reading.channels, reading.on_bad_image, reading.cache_dir, listed.boxes
+        listed.root,
+        files,
+        reading.image_size,
+        reading.channels,
+        reading.on_bad_image,
+        reading.cache_dir,
+        listed.boxes,
+        reading.face,
     )
     usable = {name: np.flatnonzero(mask & decoded.kept) for name, mask in masks.items()}
     rows = _choose_rows(labels, usable, val, test, reading.split_seed, listed.groups)
