@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from fer_exp import source_choice
 from fer_exp.errors import ConfigError
 from fer_exp.explain import describe, siblings
 from fer_exp.signature import (
@@ -155,6 +156,8 @@ def check(values: Mapping[str, Any]) -> Experiment:
         ConfigError: With every problem of every group, each naming key, rule, value received and nearest valid key.
     """
     problems: list[str] = []
+    if isinstance(values.get("dataset"), Mapping):
+        values = {**values, "dataset": source_choice.given(values["dataset"])}
     for group in GROUPS:
         if isinstance(values.get(group), Mapping):
             problems += problems_of(group, values[group])
@@ -222,6 +225,11 @@ def problems_of(group: str, node: Mapping[str, Any], key: str | None = None) -> 
 def _cross_field_problems(experiment: Experiment) -> Iterator[str]:
     """The rules that no single option can know."""
     e = experiment
+    if e.option("dataset") == "combine":
+        for name, node in e.dataset["sources"].items():
+            yield from problems_of("dataset", node, f"dataset.sources.{name}")
+        chosen = {key: e.dataset[key] for key in ("train", "test", "test_images")}
+        yield from source_choice.problems(tuple(e.dataset["sources"]), **chosen)
     devices = e.strategy.get("devices")
     if isinstance(devices, int) and e.batch_size % devices:
         yield (

@@ -99,6 +99,8 @@ def run(word: str, overrides: Sequence[str], split: str, file: str, common: bool
     tracker: Tracker = config.build(experiment.tracking, system_metrics=False)
     folder = Path("outputs").absolute() / f"evaluate-{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
     report.write_evaluation(folder, found.evaluation, found.split, split)
+    if found.split.sources is not None:
+        report.write_sources(folder, _of_sources(found, splits))
     run_id = _log(tracker, folder, model, experiment, splits, split, found)
     screen.print(_table(found, split, model, splits))
     for note in found.notes:
@@ -237,11 +239,18 @@ def _log(
     name = f"evaluate {model.file if model.record else Path(model.file).name} on {experiment.option('dataset')} {split}"
     with tracker.run(name, {**params, **dataset}, tags) as tracked:
         tracked.log_metrics(metrics.scalars(found.evaluation, split))
+        tracked.log_metrics(metrics.scalars_of_sources(_of_sources(found, splits), split))
         for part in (report.FIGURES, report.TABLES):
             tracked.log_folder(folder / part)
         if found.notes:
             tracked.set_tags({"mlflow.note.content": "\n".join(f"- {note}" for note in found.notes)})
     return tracked.run_id
+
+
+def _of_sources(found: Evaluated, splits: Splits) -> dict[str, metrics.Evaluation]:
+    if found.split.sources is None:
+        return {}
+    return metrics.of_sources(found.evaluation, found.split.sources, splits.source_names)
 
 
 def _table(found: Evaluated, split: str, model: Classifier, splits: Splits) -> Table:

@@ -211,6 +211,10 @@ def _evaluate(
     evaluation = metrics.evaluate(probabilities, splits.test.labels, splits.class_names)
     tracked.log_metrics(metrics.scalars(evaluation, "test"))
     report.write_evaluation(folder, evaluation, splits.test)
+    if splits.test.sources is not None:
+        of_sources = metrics.of_sources(evaluation, splits.test.sources, splits.source_names)
+        tracked.log_metrics(metrics.scalars_of_sources(of_sources, "test"))
+        report.write_sources(folder, of_sources)
     views = experiment.test_time_augmentation
     if views != "none":
         averaged = training.predict(trained.model, splits.test.images, experiment.batch_size, views)

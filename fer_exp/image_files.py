@@ -1,9 +1,9 @@
-"""Image files decoded into arrays of one size.
+"""Image files decoded, and fitted into arrays of one size.
 
-Called by the readers of data sets that are folders of images. It knows neither classes nor splits.
+Called by `image_cache` and by whatever opens pictures. It knows neither classes nor splits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 from fer_exp.errors import DataError
 
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP")  # nothing else is opened, whatever the name of the file says
+UNWANTED = "there is nothing in it that is wanted"
 UNDECODABLE = (
     OSError,
     SyntaxError,
@@ -28,42 +29,59 @@ def decode_all(
     image_size: int,
     channels: int,
     on_bad_image: Literal["error", "skip"],
+    boxes: np.ndarray | None = None,
+    crop: Callable[[Image.Image], Image.Image | None] | None = None,
+    advance: Callable[[], None] = lambda: None,
     option: str = "on_bad_image",
-) -> dict[str, np.ndarray]:
+) -> tuple[np.ndarray, dict[int, str]]:
     """Decodes image files side by side.
 
     Args:
         paths: The files.
         image_size: Height and width of the result in pixels; proportions are not kept.
         channels: 1 for grey, 3 for RGB.
-        on_bad_image: `error` stops at the first file that cannot be decoded, `skip` leaves it black and unmarked.
+        on_bad_image: `error` stops at the first file that cannot be decoded, `skip` leaves it black.
+        boxes: int (n, 4): x, y, width and height of what is taken of each image, in its pixels. None: all of it.
+        crop: Cuts out of an upright image what is wanted; an image of which it returns None is left out.
+        advance: Told of every file that is done.
         option: What `on_bad_image` is called in the configuration of the data set, for the message.
 
     Returns:
-        `pixels` uint8 (n, image_size, image_size, channels) and `kept` bool (n,), False where decoding failed.
+        uint8 (n, image_size, image_size, channels), and of each file that is left out its place and why;
+        `UNWANTED` if it was decoded.
 
     Raises:
         DataError: If a file cannot be decoded and `on_bad_image` is `error`.
     """
     pixels = np.zeros((len(paths), image_size, image_size, channels), np.uint8)
-    kept = np.ones(len(paths), bool)
+    failures: dict[int, str] = {}
 
-    def decode(row: int) -> Exception | None:
+    def decode(row: int) -> Exception | str | None:
         try:
-            pixels[row] = _decode(paths[row], image_size, channels)
+            image = upright(paths[row], channels)
+            if boxes is not None:
+                image = _boxed(image, boxes[row])
+            wanted = image if crop is None else crop(image)
+            if wanted is None:
+                return UNWANTED
+            pixels[row] = fitted(wanted, (image_size, image_size, channels))
         except UNDECODABLE as error:
-            kept[row] = False
             return error
         return None
 
     with ThreadPoolExecutor() as pool:  # Pillow decodes and resizes outside the interpreter lock
-        for path, error in zip(paths, pool.map(decode, range(len(paths))), strict=True):
-            if error is not None and on_bad_image == "error":
+        for row, problem in enumerate(pool.map(decode, range(len(paths)))):
+            advance()
+            if problem is None:
+                continue
+            failures[row] = str(problem)
+            if on_bad_image == "error" and isinstance(problem, Exception):
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise DataError(
-                    f"{path} cannot be decoded: {error}. Replace it, or leave such images out: dataset.{option}=skip"
-                ) from error
-    return {"pixels": pixels, "kept": kept}
+                    f"{paths[row]} cannot be decoded: {problem}. Replace it, or leave such images out: "
+                    f"dataset.{option}=skip"
+                ) from problem
+    return pixels, failures
 
 
 def upright(path: Path | str, channels: int) -> Image.Image:
@@ -86,9 +104,14 @@ def upright(path: Path | str, channels: int) -> Image.Image:
         return ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
 
 
-def _decode(path: str, image_size: int, channels: int) -> np.ndarray:
-    """Returns uint8 (image_size, image_size, channels), upright, resized with antialiasing."""
-    return fitted(upright(path, channels), (image_size, image_size, channels))
+def _boxed(image: Image.Image, box: np.ndarray) -> Image.Image:
+    """Returns the part of a box (x, y, width, height) that lies in the image."""
+    x, y, width, height = (int(number) for number in box)
+    left, top = max(x, 0), max(y, 0)
+    right, bottom = min(x + width, image.width), min(y + height, image.height)
+    if right <= left or bottom <= top:
+        raise ValueError(f"the box {width}x{height} at ({x}, {y}) lies outside its {image.width}x{image.height} pixels")
+    return image.crop((left, top, right, bottom))
 
 
 def fitted(image: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:

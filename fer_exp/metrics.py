@@ -11,7 +11,7 @@ that holds every class both are the usual means over all classes. Precision of a
 predicted is 0, as with scikit-learn's `zero_division=0`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -138,6 +138,22 @@ def evaluate(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequenc
     )
 
 
+def of_sources(evaluation: Evaluation, sources: np.ndarray, names: Sequence[str]) -> dict[str, Evaluation]:
+    """Returns the evaluation of the images of each source that has any, by its name.
+
+    Args:
+        evaluation: Of all images.
+        sources: int (n,), index into `names`.
+        names: Of the sources.
+    """
+    found = {}
+    for number, name in enumerate(names):
+        rows = sources == number
+        if rows.any():
+            found[name] = evaluate(evaluation.probabilities[rows], evaluation.labels[rows], evaluation.class_names)
+    return found
+
+
 def bootstrap_macro_f1(confusion: np.ndarray, resamples: int = 1000, seed: int = 0) -> Interval:
     """Returns the percentile bootstrap interval of the macro F1.
 
@@ -178,6 +194,20 @@ def scalars(evaluation: Evaluation, prefix: str) -> dict[str, float]:
         named = zip(evaluation.class_names, row, strict=True)
         values |= {f"{metric}/{name}": float(value) for name, value in named if not np.isnan(value)}
     return {f"{prefix}/{name}": value for name, value in values.items()}
+
+
+def scalars_of_sources(found: Mapping[str, Evaluation], prefix: str) -> dict[str, float]:
+    """Returns `<prefix>/<source>/accuracy`, `.../macro_f1` and `.../n`, the number of images.
+
+    Args:
+        found: From `of_sources`.
+        prefix: First part of every name, usually the split.
+    """
+    values: dict[str, float] = {}
+    for name, evaluation in found.items():
+        numbers = {"accuracy": evaluation.accuracy, "macro_f1": evaluation.macro_f1, "n": float(len(evaluation))}
+        values |= {f"{prefix}/{name}/{key}": value for key, value in numbers.items()}
+    return values
 
 
 def _check_probabilities(probabilities: np.ndarray) -> None:

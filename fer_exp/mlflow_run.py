@@ -20,7 +20,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 from mlflow.utils.time import get_current_time_millis
 
-from fer_exp import mlflow_system, outbox
+from fer_exp import image_rows, mlflow_system, outbox
 from fer_exp.dataset import Splits
 from fer_exp.errors import TrackingError
 from fer_exp.outbox import Header, Record
@@ -113,8 +113,13 @@ class MlflowRun:
         source = CodeDatasetSource({"source": splits.source})
         sets = {}
         for context, split in (("training", splits.train), ("validation", splits.val), ("test", splits.test)):
+            # MLflow notes shape and type alone, and images on disk are not read for that.
             data = mlflow.data.from_numpy(
-                split.images, source=source, targets=split.labels, name=context, digest=splits.sha256[:32]
+                image_rows.outline(split.images),
+                source=source,
+                targets=split.labels,
+                name=context,
+                digest=splits.sha256[:32],
             )
             sets[context] = data.to_dict()
         self._put({"kind": "data", "sets": sets})

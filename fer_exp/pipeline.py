@@ -55,7 +55,7 @@ def training_batches(
         Batches (images float32 (b, h, w, c) in [0, 255], labels float32 (b, classes)[, weights float32 (b,)]), the
         labels being `split.targets` where there are any, or classes drawn from them.
     """
-    read, target_of = _reader(split.images), _targets(split, num_classes)
+    read, target_of = reader(split.images), _targets(split, num_classes)
     steps = steps_in(split, batch_size, replicas)
     weights = None if class_weights is None else tf.constant(class_weights, tf.float32)
 
@@ -79,14 +79,14 @@ def training_batches(
     return without_autotuning(every_epoch.flat_map(epoch_of_rows).map(load, num_parallel_calls=2).prefetch(4))
 
 
-def _reader(images: Images) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns a function of row numbers, int32 (b,), that gives uint8 (b, h, w, c): out of memory, or off the disk."""
+def reader(images: Images) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns a function of row numbers, int32 (b,), that gives these rows: out of memory, or off the disk."""
     if isinstance(images, np.ndarray):
         held = tf.constant(images)
         return lambda rows: tf.gather(held, rows)
 
     def read(rows: tf.Tensor) -> tf.Tensor:
-        batch = tf.numpy_function(lambda chosen: images[chosen], [rows], tf.uint8, stateful=False)
+        batch = tf.numpy_function(lambda chosen: images[chosen], [rows], images.dtype, stateful=False)
         return tf.ensure_shape(batch, (None, *images.shape[1:]))
 
     return read
@@ -139,7 +139,7 @@ def evaluation_batches(split: Split, batch_size: int, num_classes: int, replicas
     Returns:
         Batches (images float32 (b, h, w, c) in [0, 255], labels float32 (b, classes)).
     """
-    read, labels = _reader(split.images), tf.constant(split.labels, tf.int32)
+    read, labels = reader(split.images), tf.constant(split.labels, tf.int32)
 
     def load(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return tf.cast(read(rows), tf.float32), tf.one_hot(tf.gather(labels, rows), num_classes)

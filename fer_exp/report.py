@@ -3,6 +3,7 @@
 Called by `experiment`, which logs the folders. It must not know where they are logged.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,16 @@ def write_evaluation(folder: Path, evaluation: metrics.Evaluation, test: Split, 
     tables.classification_table(evaluation).to_csv(lists / "classification_report.csv")
     (lists / "classification_report.txt").write_text(tables.classification_text(evaluation))
     tables.predictions_table(evaluation).to_csv(lists / "predictions.csv", index=False)
+
+
+def write_sources(folder: Path, found: Mapping[str, metrics.Evaluation]) -> None:
+    """Writes what each source of the images says of the model.
+
+    Args:
+        folder: The run's folder.
+        found: Evaluation of the images of each source, by its name.
+    """
+    tables.sources_table(found).to_csv(_in(folder, TABLES) / "per_source.csv", index=False)
 
 
 def _in(folder: Path, name: str) -> Path:

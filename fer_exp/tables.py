@@ -4,6 +4,7 @@ Called by `report` and `experiment`, and by `compare` and `registry`, which read
 no metric of its own and writes no file.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,19 @@ def confusion_table(evaluation: Evaluation) -> pd.DataFrame:
         index=[f"true_{name}" for name in evaluation.class_names],
         columns=[f"predicted_{name}" for name in evaluation.class_names],
     )
+
+
+def sources_table(found: Mapping[str, Evaluation]) -> pd.DataFrame:
+    """Returns one line for each source of the images: their number, accuracy and macro F1 with 95 % intervals.
+
+    Args:
+        found: Evaluation of the images of each source, by its name.
+    """
+    rows = [
+        (name, len(e), e.accuracy, *e.accuracy_interval, e.macro_f1, *e.macro_f1_interval) for name, e in found.items()
+    ]
+    columns = ["accuracy", "accuracy_low", "accuracy_high", "macro_f1", "macro_f1_low", "macro_f1_high"]
+    return pd.DataFrame(rows, columns=["source", "images", *columns])
 
 
 def predictions_table(evaluation: Evaluation) -> pd.DataFrame:

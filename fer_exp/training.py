@@ -207,7 +207,7 @@ def augmented_sample(
     """Returns the first images of the split as augmentation leaves them, uint8, and the labels of their larger part."""
     few = split.take(slice(0, most))
     images, labels = augment(
-        tf.constant(few.images, tf.float32),
+        tf.constant(few.images[:], tf.float32),
         tf.one_hot(few.labels, num_classes),
         tf.constant([seed, 0], tf.int32),
         tf.constant(0.0),

@@ -1,12 +1,16 @@
 """Features of a frozen backbone, computed once, are the ones each step would have computed."""
 
+import tempfile
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
 
-from fer_exp import features
+from fer_exp import features, image_store
+from fer_exp.errors import StorageError
+from fer_exp.image_rows import ImageRows
 from fer_exp.transfer import classifier
 
 IMAGES = np.random.default_rng(0).uniform(0, 255, (10, 8, 8, 1)).astype(np.float32)
@@ -51,6 +55,33 @@ def test_every_view_is_gone_through_in_turn_first_in_order_then_shuffled(model: 
         assert sorted(epoch) == epochs[number % 2]
         assert epoch != epochs[number % 2]
     assert epochs[2] != epochs[4]
+
+
+def test_features_that_are_many_are_kept_in_a_file_and_give_the_same_batches(
+    model: keras.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trunk, _ = features.split_model(model)
+    batches = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(4)
+    held = features.compute(trunk, batches, views=1)
+    monkeypatch.setattr(image_store, "IN_MEMORY_BYTES", 100)  # of 160 and 280 bytes: it is found out on the way
+    filed = features.compute(trunk, batches, views=1)
+    assert isinstance(held.arrays[0], np.ndarray)
+    assert isinstance(filed.arrays[0], ImageRows)
+    both = ([*features.in_order(f, 4), *features.batches_of(f, 4, seed=0).take(6)] for f in (held, filed))
+    for batch, twin in zip(*both, strict=True):
+        for part, same in zip(batch, twin, strict=True):
+            np.testing.assert_array_equal(part, same)
+
+
+def test_features_that_fit_nowhere_are_an_error(model: keras.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> None:
+        raise OSError(28, "No space left on device")
+
+    trunk, _ = features.split_model(model)
+    monkeypatch.setattr(image_store, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    with pytest.raises(StorageError, match=r"too many for memory, and .* \(No space left on device\)\. Free"):
+        features.compute(trunk, tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(4), views=1)
 
 
 def test_validation_is_in_order(model: keras.Model) -> None:

@@ -1,5 +1,6 @@
 """Cross-validation: each image of train and val is validated once, every fold looks like the whole, test stays."""
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from fer_exp import commandline, folds
 from fer_exp.dataset import Split, Splits, assemble
 from fer_exp.errors import DataError
 
+NAMES = ("a", "b", "c")
 COUNTS = (31, 8, 17)  # images of each class in train and val together; no multiple of the folds
 
 
@@ -94,6 +96,66 @@ def test_a_class_with_fewer_images_than_folds_is_refused(counts: tuple[int, ...]
 def test_a_class_without_images_does_not_stand_in_the_way() -> None:
     divided = folds.divide(data((12, 0, 12)), 4, 3)
     assert np.bincount(divided.val.labels).tolist() == [3, 0, 3]
+
+
+def of_persons(persons: int = 12, images: int = 6) -> Splits:
+    """Returns images that hold their own number, those of a person in several classes and in both splits."""
+    rng = np.random.default_rng(0)
+    groups = np.array([f"S{person:03}" for person in rng.permutation(np.repeat(np.arange(persons), images))])
+    labels = np.array([(int(group[1:]) + number) % 3 for number, group in enumerate(groups)])
+    pixels = np.arange(len(labels), dtype=np.uint8)[:, None, None, None]
+    whole, cut = Split(pixels, labels, groups=groups), len(labels) * 3 // 4
+    test = Split(np.full((3, 1, 1, 1), 255, np.uint8), np.arange(3), groups=np.array(["T1", "T2", "T3"]))
+    return assemble({"train": whole.take(slice(0, cut)), "val": whole.take(slice(cut, None)), "test": test}, NAMES, "x")
+
+
+def test_no_person_is_in_two_folds_and_each_image_is_validated_once() -> None:
+    splits = of_persons()
+    validated, persons = [], []
+    for fold in range(4):
+        divided = folds.divide(splits, 4, fold)
+        train, val = divided.train, divided.val
+        assert train.groups is not None
+        assert val.groups is not None
+        assert not set(train.groups) & set(val.groups)
+        assert set(val.labels.tolist()) == {0, 1, 2}
+        validated += numbers(val)
+        persons += sorted(set(val.groups))
+    assert sorted(validated) == list(range(72))
+    assert sorted(persons) == [f"S{person:03}" for person in range(12)]
+
+
+def test_images_keep_their_person() -> None:
+    splits = of_persons()
+    person_of = {
+        number: person
+        for split in (splits.train, splits.val)
+        for number, person in zip(numbers(split), np.array(split.groups), strict=True)
+    }
+    val = folds.divide(splits, 4, 1).val
+    assert [person_of[number] for number in numbers(val)] == np.array(val.groups).tolist()
+
+
+def test_fewer_persons_than_folds_are_refused() -> None:
+    with pytest.raises(DataError) as caught:
+        folds.divide(of_persons(persons=3, images=12), 4, 0)
+    assert str(caught.value) == (
+        "`folds` must be at most the groups (persons) that show each class in train and val together, because no group "
+        "is divided. Received: folds=4, and a is shown by 3 of 3. Use folds=3 or fold=null."
+    )
+
+
+def test_a_class_that_one_person_shows_cannot_be_in_every_fold() -> None:
+    splits = of_persons()
+    labels = np.where(np.array(splits.train.groups) == "S004", 2, splits.train.labels % 2)
+    rest = splits.val.labels % 2
+    changed = dataclasses.replace(
+        splits,
+        train=dataclasses.replace(splits.train, labels=labels),
+        val=dataclasses.replace(splits.val, labels=rest),
+    )
+    with pytest.raises(DataError, match="c is shown by 1 of 12. Use fold=null"):
+        folds.divide(changed, 4, 0)
 
 
 def test_a_range_of_folds_is_a_sweep_over_the_fold() -> None:

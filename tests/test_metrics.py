@@ -106,3 +106,14 @@ def test_what_cannot_be_evaluated_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         metrics.evaluate(rows, labels, names)
+
+
+def test_each_source_of_the_images_is_measured_alone() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.9, 0.1], [0.4, 0.6]])
+    whole = metrics.evaluate(probabilities, np.array([0, 1, 1, 1]), ("a", "b"))
+    found = metrics.of_sources(whole, np.array([0, 0, 2, 2]), ("x", "none", "y"))
+    numbers = metrics.scalars_of_sources(found, "test")
+    assert numbers == pytest.approx(
+        {"test/x/accuracy": 1, "test/x/macro_f1": 1, "test/x/n": 2, "test/y/accuracy": 0.5, "test/y/n": 2}
+        | {"test/y/macro_f1": (0 + 2 / 3) / 2}  # a is predicted once without an image; b: precision 1, recall 1/2
+    )

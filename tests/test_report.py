@@ -39,3 +39,12 @@ def test_the_history_is_drawn_and_kept(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "tables" / "history.csv"), history)
     assert (tmp_path / "figures" / "training_curves.png").is_file()
     assert (tmp_path / "figures" / "training_samples.png").is_file()
+
+
+def test_sources_have_a_table_with_a_line_for_each(tmp_path: Path) -> None:
+    evaluation = metrics.evaluate(0.1 + 0.7 * np.eye(3)[[0, 1, 1, 1, 2, 0]], LABELS, NAMES)
+    report.write_sources(tmp_path, metrics.of_sources(evaluation, np.array([0, 0, 0, 1, 1, 1]), ("x", "y")))
+    table = pd.read_csv(tmp_path / "tables" / "per_source.csv")
+    assert table[["source", "images", "accuracy"]].to_numpy().tolist() == [["x", 3, 2 / 3], ["y", 3, 2 / 3]]
+    assert (table["accuracy_low"] < 2 / 3).all()
+    assert (table["macro_f1_high"] >= table["macro_f1"]).all()

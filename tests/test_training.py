@@ -15,6 +15,7 @@ from tensorflow.python.framework.config import disable_op_determinism
 from fer_exp import assembly, config, training
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import TrainingDivergedError
+from fer_exp.image_rows import ImageRows
 
 NAMES = ("angry", "happy", "sad")
 PLAIN = ("augmentation=none", "schedule=constant", "precision=float32", "batch_size=12")
@@ -327,3 +328,19 @@ def test_an_augmented_sample_is_of_pixels_and_the_larger_label() -> None:
     assert images.dtype == np.uint8
     assert np.array_equal(images, SPLITS.train.images[:5] + 10)
     assert labels.tolist() == SPLITS.train.labels[:5].tolist()
+
+
+def test_images_on_disk_are_trained_on_to_the_same_numbers(tmp_path: Path) -> None:
+    def filed(split: Split, name: str) -> Split:
+        np.save(tmp_path / f"{name}.npy", split.images)
+        return dataclasses.replace(split, images=ImageRows(np.load(tmp_path / f"{name}.npy", mmap_mode="r")))
+
+    on_disk = dataclasses.replace(SPLITS, train=filed(SPLITS.train, "train"), val=filed(SPLITS.val, "val"))
+    overrides = ("epochs=2", "augmentation=light", "deterministic=true")
+    held, read = run(tmp_path / "a", *overrides), run(tmp_path / "b", *overrides, splits=on_disk)
+    numbers = [[{**metrics, "images_per_second": 0} for metrics, _ in r.logged] for r in (held, read)]
+    assert numbers[0] == numbers[1]
+    answers = [training.predict(r.trained.model, s.val.images, 4) for r, s in ((held, SPLITS), (read, on_disk))]
+    np.testing.assert_array_equal(*answers)
+    pair = [training.augmented_sample(s.train, lambda i, t, *_: (i, t), 3, 0) for s in (SPLITS, on_disk)]
+    np.testing.assert_array_equal(pair[0][0], pair[1][0])

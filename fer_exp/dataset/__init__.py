@@ -17,8 +17,11 @@ from fer_exp.corrections import Corrections
 from fer_exp.errors import DataError
 from fer_exp.image_rows import Images
 
-SplitSpec = Annotated[float, Field(gt=0, lt=1)] | str
+SplitFraction = Annotated[float, Field(gt=0, lt=1)]
+"""A stratified fraction of the training rows."""
+SplitSpec = SplitFraction | str
 """A stratified fraction of the training rows, or the name of a split in the source."""
+_GROUP_DRAWS = 200  # random divisions of groups, of which the one nearest to the fraction of every class is taken
 
 
 @dataclass(frozen=True)
@@ -125,20 +128,26 @@ def concatenate(splits: Sequence[Split], num_classes: int) -> Split:
     )
 
 
-def stratified_rows(labels: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def stratified_rows(
+    labels: np.ndarray, fraction: float, seed: int, groups: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Draws a stratified fraction of the rows.
 
     Args:
         labels: int (n,).
         fraction: Share to draw, 0 < fraction < 1; every class gives its share, rounded.
         seed: Seed of the draw.
+        groups: str (n,); whole groups are drawn, so that the shares are met only as well as these allow. None: each
+            row is on its own.
 
     Returns:
         Sorted row numbers that stay, and sorted row numbers that were drawn.
 
     Raises:
-        DataError: If a class has a single row, so that it cannot be on both sides.
+        DataError: If a class has a single row, so that it cannot be on both sides; with groups, if there is one group.
     """
+    if groups is not None:
+        return _stratified_groups(labels, fraction, seed, groups)
     from sklearn.model_selection import train_test_split
 
     try:
@@ -150,8 +159,34 @@ def stratified_rows(labels: np.ndarray, fraction: float, seed: int) -> tuple[np.
     return np.sort(kept), np.sort(drawn)
 
 
+def _stratified_groups(
+    labels: np.ndarray, fraction: float, seed: int, groups: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draws whole groups: among random draws, the one whose share of each class is nearest to the fraction."""
+    from sklearn.model_selection import ShuffleSplit
+
+    held, group_of = np.unique(groups, return_inverse=True)
+    if len(held) < 2:
+        raise DataError(
+            f"A fraction of {fraction} cannot be drawn by groups (persons), of which none is divided: all "
+            f"{len(labels)} rows are of one, {held[0]}. Add images of other persons."
+        )
+    classes, label_of = np.unique(labels, return_inverse=True)
+    counts = np.zeros((len(held), len(classes)), np.int64)
+    np.add.at(counts, (group_of, label_of), 1)
+    size = min(max(round(fraction * len(held)), 1), len(held) - 1)
+    draws = ShuffleSplit(_GROUP_DRAWS, test_size=size, random_state=seed).split(counts)
+
+    def distance(groups_drawn: np.ndarray) -> float:
+        return float(np.abs(counts[groups_drawn].sum(axis=0) / counts.sum(axis=0) - fraction).max())
+
+    nearest = min((drawn for _, drawn in draws), key=distance)
+    is_drawn = np.isin(group_of, nearest)
+    return np.flatnonzero(~is_drawn), np.flatnonzero(is_drawn)
+
+
 def draw_fractions(
-    labels: np.ndarray, train: np.ndarray, val: SplitSpec, test: SplitSpec, seed: int
+    labels: np.ndarray, train: np.ndarray, val: SplitSpec, test: SplitSpec, seed: int, groups: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
     """Takes those of val and test that are given as fractions out of the training rows.
 
@@ -161,6 +196,7 @@ def draw_fractions(
         val: Fraction of `train`, or a name, which is not looked at.
         test: The same.
         seed: Seed of the draw.
+        groups: str (n,), of all rows: none is divided between splits. None: each row is on its own.
 
     Returns:
         Sorted row numbers of `train` and of each split that is a fraction.
@@ -174,7 +210,8 @@ def draw_fractions(
     rows, left = {"train": train}, 1.0
     for name, fraction in fractions.items():
         # Both fractions are of all training rows, so the second is a larger share of what the first has left.
-        kept, drawn = stratified_rows(labels[rows["train"]], fraction / left, seed)
+        of_train = None if groups is None else groups[rows["train"]]
+        kept, drawn = stratified_rows(labels[rows["train"]], fraction / left, seed, of_train)
         rows[name], rows["train"], left = rows["train"][drawn], rows["train"][kept], left - fraction
     return rows
 

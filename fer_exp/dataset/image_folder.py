@@ -1,7 +1,7 @@
 """Images in one folder for each class, with or without a folder for each split above.
 
-Called through `config.build`. `class_folders` finds `<root>/<class>/*` and `<root>/<split>/<class>/*`,
-`image_cache` decodes the images and keeps them between runs.
+Called through `config.build`. `folders.classes` finds `<root>/<class>/*` and `<root>/<split>/<class>/*`,
+`image_folders` decodes and divides.
 """
 
 import os
@@ -11,14 +11,15 @@ from typing import Literal
 
 import numpy as np
 
-from fer_exp import class_folders, image_cache
-from fer_exp.class_folders import SPLIT_NAMES, FolderImage, class_key
 from fer_exp.corrections import Corrections
-from fer_exp.dataset import Split, Splits, SplitSpec, assemble, draw_fractions
-from fer_exp.emotions import EMOTIONS
+from fer_exp.dataset import Splits, SplitSpec
+from fer_exp.emotions import EIGHT, canonical
 from fer_exp.errors import DataError
-from fer_exp.image_cache import ImageFile
-from fer_exp.signature import InputPath, NonNegativeInt, PositiveInt
+from fer_exp.faces import FaceCrop
+from fer_exp.folders import classes, listing
+from fer_exp.folders.classes import SPLIT_NAMES, FolderImage
+from fer_exp.image_folders.division import Listed, Reading, divided
+from fer_exp.signature import InputPath, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 _USAGE_PREFIXES = ("PublicTest", "PrivateTest")  # kept in the file names of FER2013's folder copies
 
@@ -31,6 +32,9 @@ def build(
     image_size: PositiveInt,
     channels: Literal[1, 3],
     class_names: list[str] | None,
+    faces: Literal["none", "haar"],
+    face_margin: NonNegativeFloat,
+    face_alignment: Literal["eyes", "none"],
     on_bad_image: Literal["error", "skip"],
     split_seed: NonNegativeInt,
     exclude: InputPath | None,
@@ -48,8 +52,12 @@ def build(
         image_size: Height and width every image is resized to, in pixels, at least 1; proportions are not
             kept.
         channels: 1 for grey, 3 for RGB.
-        class_names: Names of the class folders in label order; null for the order of FER2013 if all are
-            emotions (or aliases such as `happiness`), else alphabetical.
+        class_names: Names of the class folders in label order; null for the order of FER2013, contempt last, if all
+            are expressions (or aliases such as `happiness`), else alphabetical.
+        faces: Either `none` (every image is a face) or `haar` (images are photos: the largest face that is found is cut
+            out, and photos without one are left out, counted and listed).
+        face_margin: What is added to each side of a face, as a share of its width, at least 0.
+        face_alignment: Either `eyes` (a face is turned until its eyes are level, where both are found) or `none`.
         on_bad_image: Either `error` (the first image that cannot be decoded stops the run) or `skip`
             (such images are left out and counted).
         split_seed: Seed of the stratified fractions, at least 0.
@@ -61,38 +69,27 @@ def build(
         DataError: If the folder is missing, unreadable or laid out otherwise, an image cannot be decoded, or the
             splits that are asked for are not in it.
     """
-    root = Path(os.path.realpath(Path(path).expanduser()))
-    found, notes = class_folders.find(root)
+    root = listing.root_of(path)
+    found, notes = classes.find(root)
     names, labels = _label(found, class_names)
     masks = _named_masks(found, val, test, root)
-    files = [ImageFile.of(image.entry) for image in found]
-    decoded = image_cache.decoded(root, files, image_size, channels, on_bad_image, cache_dir)
-    kept = decoded.kept
-    notes |= decoded.notes
-    rows = _choose_rows(labels, {name: mask & kept for name, mask in masks.items()}, val, test, split_seed)
-    _check_classes(labels, rows, names)
-    absent = [name for label, name in enumerate(names) if label not in set(labels[rows["train"]].tolist())]
-    if absent:
-        notes["missing_classes"] = absent
-    unused = int(kept.sum()) - sum(len(chosen) for chosen in rows.values())
-    if unused:
-        notes["unused_images"] = unused
-    called = np.array(class_folders.names_below(found, root))
-    whole = Split(decoded.images, labels, names=called)
-    splits = {name: whole.take(chosen) for name, chosen in rows.items()}
-    return assemble(splits, names, str(root), notes, Corrections(exclude, relabel))
+    listed = Listed(root, [image.file for image in found], labels, names, notes=notes)
+    face = FaceCrop(face_margin, face_alignment) if faces == "haar" else None
+    corrections = Corrections(exclude, relabel)
+    reading = Reading(image_size, channels, on_bad_image, split_seed, corrections, cache_dir, face)
+    return divided(listed, masks, val, test, reading)
 
 
 def _label(found: Sequence[FolderImage], class_names: list[str] | None) -> tuple[tuple[str, ...], np.ndarray]:
     """Returns the class names in label order, and the label of each image, int64 (n,)."""
-    spelled = class_folders.spelled_classes(found)
+    spelled = classes.spelled_classes(found)
     if class_names is not None:
         names = tuple(class_names)
-    elif all(key in EMOTIONS for key in spelled):
-        names = tuple(emotion for emotion in EMOTIONS if emotion in spelled)
+    elif all(key in EIGHT for key in spelled):
+        names = tuple(emotion for emotion in EIGHT if emotion in spelled)
     else:
         names = tuple(sorted(spelled.values(), key=str.casefold))
-    label_of = {class_key(name): label for label, name in enumerate(names)}
+    label_of = {canonical(name): label for label, name in enumerate(names)}
     if len(label_of) != len(names):
         raise DataError(f"`dataset.class_names` must not name a class twice. Received: {list(names)}.")
     unnamed = sorted(folder for key, folder in spelled.items() if key not in label_of)
@@ -100,7 +97,7 @@ def _label(found: Sequence[FolderImage], class_names: list[str] | None) -> tuple
         raise DataError(
             f"`dataset.class_names` must name every class folder. Received: {list(names)}; without: {unnamed}."
         )
-    return names, np.array([label_of[class_key(image.folder)] for image in found], np.int64)
+    return names, np.array([label_of[canonical(image.folder)] for image in found], np.int64)
 
 
 def _named_masks(found: Sequence[FolderImage], val: SplitSpec, test: SplitSpec, root: Path) -> dict[str, np.ndarray]:
@@ -111,7 +108,7 @@ def _named_masks(found: Sequence[FolderImage], val: SplitSpec, test: SplitSpec, 
         if not isinstance(spec, str):
             continue
         if spec in _USAGE_PREFIXES:
-            mask = np.array([image.entry.name.startswith(f"{spec}_") for image in found])
+            mask = np.array([os.path.basename(image.file.path).startswith(f"{spec}_") for image in found])
         else:
             mask = splits == SPLIT_NAMES.get(spec.casefold(), spec)
         if SPLIT_NAMES.get(spec.casefold()) == "train":
@@ -130,26 +127,3 @@ def _named_masks(found: Sequence[FolderImage], val: SplitSpec, test: SplitSpec, 
         )
     train = (splits == "train") | (splits == "")
     return {"train": train & ~np.logical_or.reduce([np.zeros_like(train), *masks.values()]), **masks}
-
-
-def _choose_rows(
-    labels: np.ndarray, masks: dict[str, np.ndarray], val: SplitSpec, test: SplitSpec, seed: int
-) -> dict[str, np.ndarray]:
-    """Returns the row numbers of train, val and test, sorted."""
-    rows = {name: np.flatnonzero(mask) for name, mask in masks.items()}
-    if len(rows["train"]):
-        rows |= draw_fractions(labels, rows["train"], val, test, seed)
-    empty = [name for name in ("train", "val", "test") if not len(rows.get(name, ()))]
-    if empty:
-        raise DataError(f"There are no usable images for {empty[0]}. Check the folders, and the warnings about images.")
-    return {name: rows[name] for name in ("train", "val", "test")}
-
-
-def _check_classes(labels: np.ndarray, rows: dict[str, np.ndarray], names: tuple[str, ...]) -> None:
-    for split in ("val", "test"):
-        strange = np.setdiff1d(labels[rows[split]], labels[rows["train"]])
-        if len(strange):
-            raise DataError(
-                f"Every class of the {split} split must have training images. Without any: "
-                f"{', '.join(names[label] for label in strange)}."
-            )

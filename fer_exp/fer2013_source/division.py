@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from fer_exp.class_folders import SPLIT_NAMES
 from fer_exp.dataset import Split, SplitSpec, draw_fractions
 from fer_exp.errors import DataError
+from fer_exp.folders.classes import SPLIT_NAMES
 
 _TRAINING = "Training"
 

@@ -12,13 +12,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fer_exp import class_folders, image_cache, image_rows
-from fer_exp.class_folders import FolderImage, class_key
-from fer_exp.emotions import EMOTIONS
+from fer_exp import image_cache, image_rows
+from fer_exp.emotions import EMOTIONS, canonical
 from fer_exp.errors import DataError
 from fer_exp.fer2013_facts import OFFICIAL_COUNTS
 from fer_exp.fer2013_source import Faces
-from fer_exp.image_cache import ImageFile
+from fer_exp.folders import classes
+from fer_exp.folders.classes import FolderImage
 from fer_exp.pixel_csv import IMAGE_SIZE, USAGES
 
 _PARTS = {"": "", "train": "Training", "val": "val", "test": "test"}  # what a folder alone says
@@ -45,7 +45,7 @@ def load(path: Path, on_bad_row: Literal["error", "skip"], cache_dir: str) -> tu
             "`dataset.path` must be a csv of FER2013, or the folder that holds train/<class>/*.jpg and "
             f"test/<class>/*.jpg. Received a folder without folders: {root}."
         )
-    found, notes = class_folders.find(root)
+    found, notes = classes.find(root)
     labels = _labels(found, root)
     parts, misplaced = _parts(found)
     if misplaced:
@@ -54,9 +54,9 @@ def load(path: Path, on_bad_row: Literal["error", "skip"], cache_dir: str) -> tu
             "%s: %d images lie in another folder than their names say (such as PublicTest_1.jpg in train): the names "
             "count.", root, misplaced,
         )  # fmt: skip
-    files = [ImageFile.of(image.entry) for image in found]
+    files = [image.file for image in found]
     decoded = image_cache.decoded(root, files, IMAGE_SIZE, 1, on_bad_row, cache_dir, option="on_bad_row")
-    names = np.array(class_folders.names_below(found, root))
+    names = np.array(classes.names_below(files, root))
     faces = Faces(decoded.images, labels, parts, names)
     if not decoded.kept.all():
         kept = decoded.kept
@@ -96,21 +96,21 @@ def _has_folders(root: Path) -> bool:
 
 
 def _labels(found: list[FolderImage], root: Path) -> np.ndarray:
-    spelled = class_folders.spelled_classes(found)
+    spelled = classes.spelled_classes(found)
     strange = [folder for key, folder in spelled.items() if key not in EMOTIONS]
     if strange:
         raise DataError(
             f"The class folders of FER2013 must be {', '.join(EMOTIONS)} (or names such as happiness). Received: "
             f"{root} with {', '.join(strange)}. Other classes are read with dataset=image_folder."
         )
-    return np.array([EMOTIONS.index(class_key(image.folder)) for image in found], np.int64)
+    return np.array([EMOTIONS.index(canonical(image.folder)) for image in found], np.int64)
 
 
 def _parts(found: list[FolderImage]) -> tuple[np.ndarray, int]:
     """Returns the part of each image, str (n,), and how many lie in a folder that contradicts their name."""
     parts, misplaced = [], 0
     for image in found:
-        named = image.entry.name.partition("_")[0]
+        named = os.path.basename(image.file.path).partition("_")[0]
         parts.append(named if named in USAGES else _PARTS[image.split])
         misplaced += named in USAGES and image.split != "" and (named == "Training") != (image.split == "train")
     return np.array(parts), misplaced

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawn_faces import flat, found_faces, photo
 from PIL import Image
 
-from fer_exp import data_cache, image_cache
+from fer_exp import image_cache, image_store
 from fer_exp.dataset import Splits, image_folder
 from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
+from fer_exp.image_rows import ImageRows
 
 KAGGLE = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")  # alphabetical, as folders are listed
 
@@ -35,6 +37,9 @@ def fill(root: Path, classes: tuple[str, ...], count: int, start: int = 0) -> Pa
 def build(root: Path, **options: Any) -> Splits:
     defaults = {"val": 0.1, "test": "test", "image_size": 8, "channels": 1, "class_names": None}
     more = {
+        "faces": "none",
+        "face_margin": 0.1,
+        "face_alignment": "eyes",
         "on_bad_image": "error",
         "split_seed": 0,
         "exclude": None,
@@ -108,8 +113,13 @@ def test_fewer_emotions_keep_their_order(root: Path) -> None:
 
 
 def test_one_unknown_name_makes_the_order_alphabetical(root: Path) -> None:
+    names = ("surprise", "bored", "Anger")
+    assert build(fill(root, names, 5), val=0.2, test=0.2).class_names == ("Anger", "bored", "surprise")
+
+
+def test_contempt_comes_after_the_seven(root: Path) -> None:
     names = ("surprise", "contempt", "Anger")
-    assert build(fill(root, names, 5), val=0.2, test=0.2).class_names == ("Anger", "contempt", "surprise")
+    assert build(fill(root, names, 5), val=0.2, test=0.2).class_names == ("angry", "surprise", "contempt")
 
 
 def test_class_names_decide_the_order(root: Path) -> None:
@@ -211,16 +221,28 @@ def test_the_second_start_does_not_decode(root: Path, monkeypatch: pytest.Monkey
 def test_a_damaged_cache_entry_is_rebuilt(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     options: dict[str, Any] = {"val": 0.25, "test": 0.25}
     expected = build(fill(root, ("a",), 4), **options).sha256
-    (entry,) = (root.parent / "cache").iterdir()
+    (entry,) = (root.parent / "cache").glob("images-*/images.npy")
     entry.write_bytes(entry.read_bytes()[:-30])
     with caplog.at_level(logging.WARNING):
         assert build(root, **options).sha256 == expected
     assert "will be rebuilt" in caplog.text
 
 
-def test_a_cache_folder_that_cannot_be_written_is_noted(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data_cache, "_write", lambda *_: "not cached: full")
-    assert build(fill(root, ("a",), 4), val=0.25, test=0.25).notes == {"cache": "not cached: full"}
+def test_a_cache_folder_that_cannot_be_written_is_noted(root: Path) -> None:
+    (root.parent / "cache").write_text("in the way")
+    notes = build(fill(root, ("a",), 4), val=0.25, test=0.25).notes
+    assert notes == {"cache": f"not cached: {root.parent / 'cache'} cannot be written (File exists)"}
+
+
+def test_images_that_are_many_stay_on_disk_and_are_the_same(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options: dict[str, Any] = {"val": 0.25, "test": 0.25}
+    held = build(fill(root, ("a", "b"), 8), **options)
+    monkeypatch.setattr(image_store, "IN_MEMORY_BYTES", 0)
+    splits = build(root, **options)
+    assert isinstance(held.train.images, np.ndarray)
+    assert isinstance(splits.train.images, ImageRows)
+    np.testing.assert_array_equal(splits.train.images[:], held.train.images)
+    assert splits.sha256 == held.sha256
 
 
 def text_file(path: Path) -> None:
@@ -264,6 +286,7 @@ def test_skip_leaves_such_images_out_and_counts_them_also_on_a_cache_hit(
         caplog.clear()
         with caplog.at_level(logging.WARNING):
             splits = build(root, val=0.25, test=0.25, on_bad_image="skip")
+        assert splits.notes.pop("rejected_images").endswith("rejected_images.csv")
         assert splits.notes == {"skipped_images": 1, "first_skipped_images": [str(root / "a" / "bad.png")]}
         assert "1 images cannot be decoded" in caplog.text
         values = [s.images[:, 0, 0, 0].tolist() for s in (splits.train, splits.val, splits.test)]
@@ -409,3 +432,49 @@ def test_a_folder_that_cannot_be_read_is_an_error(root: Path, monkeypatch: pytes
     monkeypatch.setattr(os, "scandir", denied)
     with pytest.raises(DataError, match=r"faces/a cannot be read: Permission denied\. Check its permissions"):
         build(root, val=0.25, test=0.25)
+
+
+def photos(root: Path) -> Path:
+    """Two classes of photos with a face each, and one of the first class without."""
+    for name, face in zip(("happy", "sad"), found_faces(), strict=True):
+        (root / name).mkdir(parents=True)
+        for number in range(4):
+            photo(face).save(root / name / f"{number}.png")
+    flat(128, (300, 400)).save(root / "happy" / "empty.png")
+    return root
+
+
+def test_faces_are_cut_out_of_photos_and_photos_without_one_are_left_out_and_listed(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    options: dict[str, Any] = {"val": 0.25, "test": 0.25, "image_size": 32, "faces": "haar"}
+    photos(root)
+    for _ in ("decoded", "from the cache"):
+        with caplog.at_level(logging.WARNING):
+            splits = build(root, **options)
+        assert "no face in 1 of 9 images, left out; the first:" in caplog.text
+        caplog.clear()
+        assert [len(split) for split in (splits.train, splits.val, splits.test)] == [4, 2, 2]
+        assert splits.notes["images_without_a_face"] == 1
+        rejected = Path(splits.notes["rejected_images"]).read_text()
+        assert rejected.splitlines() == ["name,reason", "happy/empty.png,no face was found"]
+    whole = build(root, **{**options, "faces": "none"}).train.images
+    ground = [float(np.mean(np.abs(images.astype(int) - 128) < 3)) for images in (splits.train.images, whole)]
+    assert ground[0] < 0.1 < 0.6 < ground[1]  # of the even ground around the faces hardly anything is left
+
+
+def test_how_faces_are_cut_is_part_of_what_the_cache_knows(root: Path) -> None:
+    options: dict[str, Any] = {"val": 0.25, "test": 0.25, "image_size": 32, "faces": "haar"}
+    photos(root)
+    found = [
+        build(root, **options, **more).sha256
+        for more in ({}, {"face_margin": 0.4}, {"face_margin": 0.4, "face_alignment": "none"})
+    ]
+    assert len(set(found)) >= 2
+    assert found[0] != found[1]
+    assert len(list((root.parent / "cache").glob("images-*"))) == 3
+
+
+def test_photos_of_which_none_shows_a_face_are_an_error(root: Path) -> None:
+    with pytest.raises(DataError, match="There are no usable images for train. Check the folders, and the warnings"):
+        build(fill(root, ("a", "b"), 4), val=0.25, test=0.25, faces="haar")

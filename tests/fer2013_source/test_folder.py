@@ -189,7 +189,9 @@ def test_an_image_that_cannot_be_decoded_is_named_with_the_option_of_this_data_s
     splits = build(root, on_bad_row="skip")
     assert splits.train.labels.tolist() == splits.train.images[:, 0, 0, 0].tolist()
     assert sizes(splits) == [69, 7, 14]
-    assert splits.notes == {"skipped_images": 1, "first_skipped_images": [str(bad)]}
+    notes = dict(splits.notes)
+    assert Path(notes.pop("rejected_images")).is_file()
+    assert notes == {"skipped_images": 1, "first_skipped_images": [str(bad)]}
 
 
 def test_other_classes_are_an_error_that_names_them(root: Path) -> None:

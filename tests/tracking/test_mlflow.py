@@ -1,5 +1,6 @@
 """Runs end with a true status, numbers land where they belong, and a server that is not there is named."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,13 +11,16 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pandas as pd
 import pytest
 from contracts import node
 from servers import free_port
 
 from fer_exp import config
+from fer_exp.dataset import Split, Splits
 from fer_exp.errors import TrackingError
+from fer_exp.image_rows import ImageRows
 from fer_exp.tracking import tracking_uri
 from fer_exp.tracking.mlflow import PARENT_ENV, MlflowTracker
 
@@ -64,6 +68,22 @@ def test_a_run_keeps_metrics_params_and_tags() -> None:
     found = fetch(where, run.run_id)
     assert (found.info.status, found.info.run_name) == ("FINISHED", "name")
     assert (len(found.data.params), found.data.metrics["val/loss"], found.data.tags["later"]) == (250, 0.25, "1")
+
+
+def test_data_on_disk_are_recorded_like_those_in_memory_without_being_read() -> None:
+    class Unread(np.ndarray):
+        def __getitem__(self, key: object) -> np.ndarray:
+            raise AssertionError("read")
+
+    images, labels = np.zeros((4, 8, 8, 1), np.uint8), np.arange(4) % 2
+    found = []
+    for held in (images, ImageRows(images.view(Unread))):
+        split = Split(held, labels)
+        with tracker().run("name", {}, {}) as run:
+            run.log_data(Splits(split, split, split, ("a", "b"), "0" * 64, "made here"))
+        found.append([entry.dataset.to_dictionary() for entry in fetch(tracker(), run.run_id).inputs.dataset_inputs])
+    assert json.loads(found[0][0]["profile"])["features_shape"] == [4, 8, 8, 1]
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize(

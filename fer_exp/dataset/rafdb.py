@@ -1,0 +1,138 @@
+"""RAF-DB, the aligned faces of its single-label part, divided as its authors did.
+
+Called through `config.build`. Reads `EmoLabel/list_patition_label.txt` (spelled so in the release) and
+`Image/aligned/*_aligned.jpg`, or copies in folders that are named by the numbers, `train/5/*.jpg`; `image_folders`
+decodes and divides the images.
+
+Source: Li, Deng and Du, "Reliable Crowdsourcing and Deep Locality-Preserving Learning for Expression Recognition in
+the Wild", CVPR 2017, http://www.whdeng.cn/RAF/model1.html.
+"""
+
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from fer_exp.corrections import Corrections
+from fer_exp.dataset import SplitFraction, Splits
+from fer_exp.emotions import EMOTIONS
+from fer_exp.errors import DataError
+from fer_exp.folders import listing
+from fer_exp.folders.listing import ImageFile
+from fer_exp.image_folders.division import Listed, Reading, divided
+from fer_exp.signature import InputPath, NonNegativeInt, PositiveInt
+
+_CODES = {1: "surprise", 2: "fear", 3: "disgust", 4: "happy", 5: "sad", 6: "angry", 7: "neutral"}
+_LINE = re.compile(r"((?:train|test)_\d+)\.jpg\s+([1-7])\s*")
+_Found = tuple[list[ImageFile], np.ndarray, np.ndarray, dict[str, Any]]  # files, codes, which are for training, notes
+_LIST = "list_patition_label.txt"
+_LIST_BYTES = 16 * 2**20  # forty times the real one
+
+
+def build(
+    *,
+    path: InputPath,
+    val: SplitFraction,
+    image_size: PositiveInt,
+    channels: Literal[1, 3],
+    on_bad_image: Literal["error", "skip"],
+    split_seed: NonNegativeInt,
+    exclude: InputPath | None,
+    relabel: InputPath | None,
+    cache_dir: str,
+) -> Splits:
+    """Reads RAF-DB; the official test images are the test split.
+
+    Args:
+        path: Folder `basic` of the release, which holds `EmoLabel` and `Image`, or a copy that holds `train` and
+            `test` with the folders 1 to 7; or the folder above. `~` expands.
+        val: Validation split: a stratified fraction of the official training images, above 0 and below 1.
+        image_size: Height and width every image is resized to, in pixels, at least 1; the originals have 100.
+        channels: 1 for grey, 3 for RGB.
+        on_bad_image: Either `error` (the first malformed line, missing image or image that cannot be decoded
+            stops the run) or `skip` (such images are left out and counted).
+        split_seed: Seed of the stratified fraction, at least 0.
+        exclude: CSV with a column `name`: images of train and val to leave out; null for none.
+        relabel: CSV with the columns `name` and `label`: images of train and val to label anew; null for none.
+        cache_dir: Folder that keeps the decoded arrays between runs; may be deleted at any time. `~` expands.
+
+    Raises:
+        DataError: If the folder is laid out otherwise, a line is malformed, or an image is missing or damaged.
+    """
+    root = listing.root_of(path)
+    files, codes, train, notes = _released(root, on_bad_image) or _copied(root)
+    labels = np.array([-1, *(EMOTIONS.index(_CODES[code]) for code in sorted(_CODES))])[codes]
+    listed = Listed(root, files, labels, EMOTIONS, notes=notes)
+    reading = Reading(image_size, channels, on_bad_image, split_seed, Corrections(exclude, relabel), cache_dir)
+    return divided(listed, {"train": train, "test": ~train}, val, "test", reading)
+
+
+def _released(root: Path, on_bad_image: Literal["error", "skip"]) -> _Found | None:
+    """Reads the release; None if it is not there."""
+    labels = listing.find(root, "EmoLabel")
+    if labels is None or not (labels / _LIST).is_file():
+        return None
+    labelled, notes = _labelled(labels / _LIST, on_bad_image)
+    paths = [f"Image/aligned/{name}_aligned.jpg" for name in labelled]
+    found = listing.located(labels.parent, root, paths, on_bad_image)
+    if not found.present.all():
+        notes["missing_images"] = int((~found.present).sum())
+    codes = np.array(list(labelled.values()), np.int64)[found.present]
+    train = np.array([name.startswith("train") for name in labelled], bool)[found.present]
+    return found.files, codes, train, {"layout": "released", **notes}
+
+
+def _copied(root: Path) -> _Found:
+    """Reads `train/5/*.jpg` and `test/5/*.jpg`."""
+    train, test = listing.find(root, "train"), listing.find(root, "test")
+    if train is None or test is None or train.parent != test.parent:
+        held = ", ".join(entry.name for entry in listing.entries(root, root)) or "nothing"
+        raise DataError(
+            f"`dataset.path` must be the folder `basic` of RAF-DB, with EmoLabel/{_LIST} and Image/aligned, or a copy "
+            f"with the folders train and test, and in these 1 to 7. Received: {root}, which holds {held}."
+        )
+    files: list[ImageFile] = []
+    codes: list[int] = []
+    counts = []
+    for part in (train, test):
+        for folder in listing.folders(part, root):
+            if folder.name not in map(str, _CODES):
+                raise DataError(
+                    f"{folder.path}: the folders of a copy of RAF-DB must be named 1 to 7. Folders named by "
+                    "expressions are read with dataset=image_folder."
+                )
+            images, _ = listing.images(Path(folder.path), root)
+            files += images
+            codes += [int(folder.name)] * len(images)
+        counts.append(len(files))
+    return files, np.array(codes, np.int64), np.arange(len(files)) < counts[0], {"layout": "folders"}
+
+
+def _labelled(file: Path, on_bad_line: Literal["error", "skip"]) -> tuple[dict[str, int], dict[str, Any]]:
+    """Returns the code of each image, by name without suffix, and what was left out."""
+    try:
+        if file.stat().st_size > _LIST_BYTES:
+            raise DataError(f"{file} must be the list of RAF-DB, of at most {_LIST_BYTES:,} bytes. It has more.")
+        lines = file.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror or error}. Check its permissions.") from error
+    labelled: dict[str, int] = {}
+    malformed = 0
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        read = _LINE.fullmatch(line)
+        if read is not None and read[1] not in labelled:
+            labelled[read[1]] = int(read[2])
+            continue
+        if on_bad_line == "error":
+            fault = "names an image again" if read is not None else "is malformed"
+            raise DataError(
+                f"{file}, line {number} {fault}. Expected a new `train_00001.jpg 5`, the number from 1 to 7. Received: "
+                f"{line[:80]!r}. Correct it, or leave such lines out: dataset.on_bad_image=skip"
+            )
+        malformed += 1
+    if not labelled:
+        raise DataError(f"{file} holds no lines such as `train_00001.jpg 5`.")
+    return labelled, {"malformed_lines": malformed} if malformed else {}
