@@ -20,10 +20,11 @@ from fer_exp.corrections import Corrections
 from fer_exp.dataset import SplitFraction, Splits
 from fer_exp.emotions import EIGHT, EMOTIONS, canonical
 from fer_exp.errors import DataError
+from fer_exp.faces import FaceCrop
 from fer_exp.folders import listing
 from fer_exp.folders.listing import ImageFile
 from fer_exp.image_folders.division import Listed, Reading, divided
-from fer_exp.signature import InputPath, NonNegativeInt, PositiveInt
+from fer_exp.signature import InputPath, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 _CODES = ("neutral", "angry", "contempt", "disgust", "fear", "happy", "sad", "surprise")
 _IMAGES, _LABELS, _COPY = "cohn-kanade-images", "Emotion", "CK+48"
@@ -50,6 +51,9 @@ def build(
     contempt: Literal["keep", "drop"],
     image_size: PositiveInt,
     channels: Literal[1, 3],
+    faces: Literal["none", "haar"],
+    face_margin: NonNegativeFloat,
+    face_alignment: Literal["eyes", "none"],
     on_bad_image: Literal["error", "skip"],
     split_seed: NonNegativeInt,
     exclude: InputPath | None,
@@ -68,6 +72,10 @@ def build(
         image_size: Height and width every image is resized to, in pixels, at least 1; proportions are not
             kept.
         channels: 1 for grey, 3 for RGB.
+        faces: Either `none` (every image is a face, as in `CK+48`) or `haar` (the face is cut out of each picture, and
+            pictures in which none is found are left out, counted and listed).
+        face_margin: What is added to each side of a face, as a share of its width, at least 0.
+        face_alignment: Either `eyes` (a face is turned until its eyes are level, where both are found) or `none`.
         on_bad_image: Either `error` (the first image that cannot be decoded stops the run) or `skip`
             (such images are left out and counted).
         split_seed: Seed of the division, at least 0.
@@ -97,7 +105,9 @@ def build(
     labels = np.array([names.index(emotion) for _, emotion, _ in taken], np.int64)
     persons = np.array([person for *_, person in taken])
     listed = Listed(root, [file for file, *_ in taken], labels, names, groups=persons, notes=notes)
-    reading = Reading(image_size, channels, on_bad_image, split_seed, Corrections(exclude, relabel), cache_dir)
+    face = FaceCrop(face_margin, face_alignment) if faces == "haar" else None
+    corrections = Corrections(exclude, relabel)
+    reading = Reading(image_size, channels, on_bad_image, split_seed, corrections, cache_dir, face)
     return divided(listed, {"train": np.ones(len(taken), bool)}, val, test, reading)
 
 

@@ -152,6 +152,11 @@ def test_contempt_can_be_dropped(tree: Path) -> None:
     assert "contempt" not in greys(splits).values()
 
 
+def test_faces_are_cut_out_of_the_pictures_if_asked_for(tree: Path) -> None:
+    with pytest.raises(DataError, match="There are no usable images for train"):  # they are flat: there is no face
+        build(tree, faces="haar")
+
+
 def test_the_layout_and_what_has_no_label_are_recorded(tree: Path, copy: Path) -> None:
     assert build(tree).notes == {"layout": "released", "unlabelled_sequences": 20}
     assert build(copy).notes == {"layout": "CK+48"}
