@@ -38,17 +38,20 @@ from fer_exp import (
 from fer_exp.dataset import Splits
 from fer_exp.distillation import Distillation
 from fer_exp.export import Exportable
+from fer_exp.reproduction import comparison
+from fer_exp.reproduction.request import Source
 from fer_exp.tracking import Run, Tracker
 from fer_exp.trial import TrialPruned
 
 
-def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -> float:
+def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path, source: Source | None = None) -> float:
     """Trains, evaluates, exports and logs.
 
     Args:
         experiment: The checked configuration.
         overrides: What the command line changed, for example `lr=1e-4`.
         folder: Where the run's files go.
+        source: The run that this one repeats, with whose numbers its own are compared.
 
     Returns:
         The monitored metric at the kept epoch, which is what a sweep selects by; of a trial that a search pruned, at
@@ -60,6 +63,8 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
     screen = console.make()
     values = experiment.model_dump()
     splits = load(experiment)
+    if source is not None:
+        source.check_data(splits.sha256, splits.source)
     tracker: Tracker = config.build(experiment.tracking)
     screen.print(console.config_tree(values), console.data_table(splits))
     strategy = assembly.prepare(experiment)
@@ -83,6 +88,7 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
             **provenance.tags(overrides, splits, parts),
             "fingerprint": identity,
             "folder": choice.folder.absolute(),
+            **({"reproduces": source.record.run_id} if source else {}),
         }
         folder = choice.folder
         registers = experiment.registered_model is not None and "FER_EXP_SWEPT" not in os.environ  # a sweep: its best
@@ -106,8 +112,12 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
             tracked.log_model(trained.model, splits.image_shape)  # first: some models cannot be exported
             facts = publication.facts(experiment, name, tracked.run_id, tags)
             _export(experiment, splits, parts, trained, evaluation, facts, folder, screen, tracked)
+            if source is not None:
+                _compare(source, evaluation, tags, values, folder, screen, tracked)
             _log_folders(folder, tracked)
             screen.print(console.result_table(_findings(trained, evaluation, folder, tracker)))
+            if source is not None:
+                screen.print(source.found[0].sentence, highlight=False, markup=False, soft_wrap=True)
             if registers:
                 tracked.set_tags({registry.TAG: experiment.registered_model})
         if registers:
@@ -243,6 +253,23 @@ def _export(
         console=screen,
     )
     publication.publish(experiment.export, exportable, folder, tracked)
+
+
+def _compare(
+    source: Source,
+    evaluation: metrics.Evaluation,
+    tags: Mapping[str, Any],
+    values: Mapping[str, Any],
+    folder: Path,
+    screen: Console,
+    tracked: Run,
+) -> None:
+    """Tells whether the numbers are those of the run that was repeated."""
+    found = comparison.compare(source, evaluation, tags, tracked.numbers, values)
+    report.write_reproduction(folder, found.table())
+    tracked.set_tags(found.tags())
+    screen.print(comparison.terminal(found, f"against run {source.record.run_id}"))
+    source.found.append(found)
 
 
 def _log_folders(folder: Path, tracked: Run) -> None:

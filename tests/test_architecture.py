@@ -89,8 +89,8 @@ FLOORS = [
         "chain_report",
         "registry",
     },
-    {"assembly", "features", "continuation", "resume", "store", "search", "model_card", "compression"},
-    {"training", "publication", "provenance"},
+    {"assembly", "features", "continuation", "resume", "store", "search", "model_card", "recorded_config"},
+    {"training", "publication", "provenance", "compression", "reproduction"},
     {"experiment", "sweep", "trained"},
     {"__main__", "doctor", "dispatch", "compare", "compress", "sync", "predict", "evaluate"},
 ]
