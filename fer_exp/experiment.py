@@ -8,6 +8,7 @@ import functools
 import math
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,9 +38,12 @@ from fer_exp import (
 )
 from fer_exp.dataset import Splits
 from fer_exp.distillation import Distillation
+from fer_exp.explain import without_password
 from fer_exp.export import Exportable
 from fer_exp.reproduction import comparison
 from fer_exp.reproduction.request import Source
+from fer_exp.run_page import page
+from fer_exp.run_page.contents import About
 from fer_exp.tracking import Run, Tracker
 from fer_exp.trial import TrialPruned
 
@@ -60,7 +64,7 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path, s
     Raises:
         UserError: If something outside the code is wrong; nothing is recorded if it is found before the training.
     """
-    screen = console.make()
+    began, screen = time.monotonic(), console.make()
     values = experiment.model_dump()
     splits = load(experiment)
     if source is not None:
@@ -114,6 +118,9 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path, s
             _export(experiment, splits, parts, trained, evaluation, facts, folder, screen, tracked)
             if source is not None:
                 _compare(source, evaluation, tags, values, folder, screen, tracked)
+            places = (tracker.uri, tracked.run_id)
+            about = _about(experiment, name, overrides, tags, splits, trained, evaluation, places, began)
+            tracked.log_text(page.write(folder, about), page.FILE)
             _log_folders(folder, tracked)
             screen.print(console.result_table(_findings(trained, evaluation, folder, tracker)))
             if source is not None:
@@ -272,6 +279,33 @@ def _compare(
     source.found.append(found)
 
 
+def _about(
+    experiment: config.Experiment,
+    name: str,
+    overrides: Sequence[str],
+    tags: Mapping[str, Any],
+    splits: Splits,
+    trained: training.Trained,
+    evaluation: metrics.Evaluation,
+    places: tuple[str, str],
+    began: float,
+) -> About:
+    """Returns what the page says of the run; `places` are where it is tracked, and its id there."""
+    uri, run_id = places
+    return About(
+        name=name,
+        run_id=run_id,
+        tracked_in=without_password(uri),
+        commands=publication.commands(overrides, run_id),
+        options={group: experiment.option(group) for group in ("model", "augmentation", "loss", "optimizer")},
+        tags=tags,
+        splits=splits,
+        evaluation=evaluation,
+        kept=(trained.best_epoch, len(trained.history)),
+        seconds=time.monotonic() - began,
+    )
+
+
 def _log_folders(folder: Path, tracked: Run) -> None:
     for name in ("figures", "tables", "tflite", "model"):
         if (folder / name).is_dir():
@@ -289,4 +323,4 @@ def _findings(
         ("test macro-F1", f"{evaluation.macro_f1:.4f}  (95 % interval {f1_low:.4f} - {f1_high:.4f})"),
     ]
     rows += [("confusion", sentence) for sentence in tables.describe_confusions(evaluation, most=3)]
-    return [*rows, ("files", str(folder)), ("tracked in", tracker.uri)]
+    return [*rows, ("files", str(folder)), ("page", str(folder / page.FILE)), ("tracked in", tracker.uri)]

@@ -151,3 +151,12 @@ def test_facts_hold_the_command_without_passwords_and_without_where_runs_are_kep
     assert publication.facts(config.check(compose()), "", "", {**tags, "overrides": "none"})["command"] == (
         "python -m fer_exp"
     )
+
+
+def test_the_commands_to_run_it_again_hold_no_password_and_can_be_pasted() -> None:
+    words = ["lr=0.1", "loss.class_weights={disgust: 2.0}", "tracking.uri=http://me:secret@host:5000"]
+    (_, repeat), (_, given) = publication.commands(words, "a" * 32)
+    assert repeat == f"python -m fer_exp reproduce={'a' * 32} 'tracking.uri=http://me:***@host:5000'"
+    assert given == (
+        "python -m fer_exp lr=0.1 'loss.class_weights={disgust: 2.0}' 'tracking.uri=http://me:***@host:5000'"
+    )
