@@ -46,6 +46,7 @@ FLOORS = [
         "mlflow_system",
         "channel_groups",
         "recorded_model",
+        "sampling",
     },
     {
         "benchmark",
