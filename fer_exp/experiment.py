@@ -117,9 +117,16 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path, s
             facts = publication.facts(experiment, name, tracked.run_id, tags)
             _export(experiment, splits, parts, trained, evaluation, facts, folder, screen, tracked)
             if source is not None:
-                _compare(source, evaluation, tags, values, folder, screen, tracked)
-            places = (tracker.uri, tracked.run_id)
-            about = _about(experiment, name, overrides, tags, splits, trained, evaluation, places, began)
+                found = comparison.compare(source, evaluation, tags, tracked.numbers, values)
+                report.write_reproduction(folder, found.table())
+                tracked.set_tags(found.tags())
+                screen.print(comparison.terminal(found, f"against run {source.record.run_id}"))
+                source.found.append(found)
+            about = About(
+                name, tracked.run_id, without_password(tracker.uri), publication.commands(overrides, tracked.run_id),
+                publication.options(experiment), tags, splits, evaluation, (trained.best_epoch, len(trained.history)),
+                time.monotonic() - began, choice.run_id is not None,
+            )  # fmt: skip
             tracked.log_text(page.write(folder, about), page.FILE)
             _log_folders(folder, tracked)
             screen.print(console.result_table(_findings(trained, evaluation, folder, tracker)))
@@ -260,50 +267,6 @@ def _export(
         console=screen,
     )
     publication.publish(experiment.export, exportable, folder, tracked)
-
-
-def _compare(
-    source: Source,
-    evaluation: metrics.Evaluation,
-    tags: Mapping[str, Any],
-    values: Mapping[str, Any],
-    folder: Path,
-    screen: Console,
-    tracked: Run,
-) -> None:
-    """Tells whether the numbers are those of the run that was repeated."""
-    found = comparison.compare(source, evaluation, tags, tracked.numbers, values)
-    report.write_reproduction(folder, found.table())
-    tracked.set_tags(found.tags())
-    screen.print(comparison.terminal(found, f"against run {source.record.run_id}"))
-    source.found.append(found)
-
-
-def _about(
-    experiment: config.Experiment,
-    name: str,
-    overrides: Sequence[str],
-    tags: Mapping[str, Any],
-    splits: Splits,
-    trained: training.Trained,
-    evaluation: metrics.Evaluation,
-    places: tuple[str, str],
-    began: float,
-) -> About:
-    """Returns what the page says of the run; `places` are where it is tracked, and its id there."""
-    uri, run_id = places
-    return About(
-        name=name,
-        run_id=run_id,
-        tracked_in=without_password(uri),
-        commands=publication.commands(overrides, run_id),
-        options={group: experiment.option(group) for group in ("model", "augmentation", "loss", "optimizer")},
-        tags=tags,
-        splits=splits,
-        evaluation=evaluation,
-        kept=(trained.best_epoch, len(trained.history)),
-        seconds=time.monotonic() - began,
-    )
 
 
 def _log_folders(folder: Path, tracked: Run) -> None:

@@ -53,6 +53,15 @@ def commands(overrides: Sequence[str], run_id: str) -> list[tuple[str, str]]:
     ]
 
 
+def options(experiment: config.Experiment) -> dict[str, str]:
+    """Returns what a reader wants to know of a configuration first, by name."""
+    groups = ("model", "augmentation", "loss", "optimizer", "schedule", "distillation", "pruning")
+    chosen = {group: experiment.option(group) for group in groups}
+    scalars = {"batch size": str(experiment.batch_size), "peak lr": f"{experiment.lr:g}", "seed": str(experiment.seed)}
+    drawn = {"sampling": experiment.sampling} if experiment.sampling != "natural" else {}
+    return {key: name for key, name in chosen.items() if name != "none"} | scalars | drawn
+
+
 def publish(node: Mapping[str, Any], exportable: Exportable, folder: Path, tracked: Run) -> list[Exported]:
     """Exports a model and tells of it.
 

@@ -37,7 +37,8 @@ class About:
         splits: Its data.
         evaluation: Its answers on the test split.
         kept: Epoch whose weights were kept, of how many.
-        seconds: From the start of the run to its page.
+        seconds: From the start of the run to its page, or from where it was continued.
+        continued: Whether an earlier attempt was gone on with.
     """
 
     name: str
@@ -50,6 +51,7 @@ class About:
     evaluation: Evaluation
     kept: tuple[int, int]
     seconds: float
+    continued: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def facts(about: About) -> list[tuple[str, str]]:
         ("size", cost),
         ("first weights", str(tags["weights"])),
         ("kept epoch", f"{about.kept[0]} of {about.kept[1]}"),
-        ("duration", duration(about.seconds)),
+        ("duration", duration(about.seconds) + (" since it was continued" if about.continued else "")),
         ("data", f"{splits.source}, {height}x{width}, {'grey' if channels == 1 else 'RGB'}"),
         ("SHA-256 of the data", splits.sha256),
         ("computed in", str(tags["precision"])),

@@ -42,7 +42,7 @@ def recorded(folder: Path, sha256: str | None = None) -> str:
 
 def test_numbers_that_differ_are_told_recorded_and_exit_with_1(command_line: CommandLine, tmp_path: Path) -> None:
     run_id = recorded(tmp_path)
-    done = command_line(f"reproduce={run_id}")
+    done = command_line(f"reproduce={run_id}", timeout_seconds=600)
     assert done.returncode == 1, done.stderr
     assert done.stdout.splitlines()[-1].startswith("differs: test accuracy 100.00 % then, ")
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")

@@ -1,5 +1,6 @@
 """The page of a run says what the run measured, needs nothing but itself, and shows text from outside as text."""
 
+import dataclasses
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -139,6 +140,11 @@ def test_the_page_fits_phones_and_dark_screens(folder: Path) -> None:
     assert "prefers-color-scheme: dark" in text
     tables = [name for name, attributes in Checker(text).tags if attributes.get("class") == "scroll"]
     assert len(tables) == text.count("<table>") == 5
+
+
+def test_the_time_of_a_continued_run_says_what_it_counts() -> None:
+    facts = dict(contents.facts(dataclasses.replace(about(), continued=True)))
+    assert facts["duration"] == "3 min 20 s since it was continued"
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(12.4, "12 s"), (200, "3 min 20 s"), (3900, "1 h 5 min")])
