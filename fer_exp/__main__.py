@@ -10,7 +10,7 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import FrameType
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -18,8 +18,11 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from fer_exp import cluster, commandline, config, process
+from fer_exp import cluster, commandline, config, process, reproduction
 from fer_exp.errors import UserError
+
+if TYPE_CHECKING:
+    from fer_exp.reproduction.request import Source
 
 
 @hydra.main(config_path=str(config.CONF), config_name="config", version_base="1.3")
@@ -29,7 +32,8 @@ def job(cfg: DictConfig) -> float:
     hydra_config = HydraConfig.get()
     from fer_exp.experiment import run
 
-    value = run(experiment, list(hydra_config.overrides.task), Path(hydra_config.runtime.output_dir))
+    overrides, folder = list(hydra_config.overrides.task), Path(hydra_config.runtime.output_dir)
+    value = run(experiment, overrides, folder, reproduction.current())
     process.say(value=value)
     return value
 
@@ -37,7 +41,8 @@ def job(cfg: DictConfig) -> float:
 def main() -> None:
     """Runs the command line; exits with 0, 1 (a defect), 2, 3 or 4 (a user's error), 130 or 143 (interrupted).
 
-    A run whose result waits in its outbox has ended well: 0. A sweep whose leaderboard does has not: 2.
+    A run whose result waits in its outbox has ended well: 0. A sweep whose leaderboard does has not: 2. `reproduce=`
+    exits with 1 too if the numbers differ.
     """
     # Hydra would print stack traces for a user's mistake and end the process itself; errors are sorted out below.
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -46,20 +51,34 @@ def main() -> None:
     if process.is_job():
         process.end_with_starter()
     try:
+        source = _reproduced()
         jobs = commandline.check(sys.argv[1:])
         if _is_follower(jobs):
             from fer_exp.experiment import follow
 
             follow(jobs.first)
             return
-        with _sweep(jobs):
+        with _sweep(jobs), reproduction.of(source):
             job()
+        if source is not None:
+            sys.exit(source.exit_code)
     except UserError as error:
         _fail(str(error), error.exit_code)
     except (HydraException, OmegaConfBaseException) as error:
         _fail(str(error), UserError.exit_code)
     except KeyboardInterrupt:
         _fail("Interrupted.", 130)
+
+
+def _reproduced() -> "Source | None":
+    """Returns the run to repeat, if that is asked for, and puts the command line that does it in the place of this."""
+    if not reproduction.is_asked(sys.argv[1:]):
+        return None
+    from fer_exp.reproduction import request
+
+    source = request.read(sys.argv[1:])
+    sys.argv[1:] = source.overrides  # which Hydra reads itself
+    return source
 
 
 def _is_follower(jobs: commandline.Jobs | None) -> TypeGuard[commandline.Jobs]:

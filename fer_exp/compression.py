@@ -5,25 +5,20 @@ preset says, then what the user says. It must not know how stages are run.
 """
 
 import re
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from fer_exp import commandline, config, fingerprint
+from fer_exp import commandline, config, fingerprint, recorded_config
 from fer_exp.errors import ConfigError
 from fer_exp.explain import describe
 from fer_exp.tracking import Record, Tracker
 
 FOLDER = config.CONF / "compression"
 DEFAULT = "prune_distil_quantize"
-_RESOLVED = "config/resolved.yaml"
-_MOST_BYTES = 2**20  # of a configuration
-_WORDS = ("null", "true", "false", "nan", "inf")  # that Hydra takes for something else than a text
 # What a stage does not take over: where things go, and what made the source what it is.
 _OWN = ("name", "resume", "cache_dir", "pruning", "distillation", "tracking.uri")
 
@@ -93,7 +88,7 @@ def read(name: str) -> Preset:
     if not path.is_file() or (path.parent == FOLDER and "/" in name):
         known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.yaml")))
         raise ConfigError([f"`compression` must be one of {known}, or a yaml file. Received: compression={name}."])
-    values = _yaml(path, f"`compression` {path}")
+    values = recorded_config.yaml_mapping(path, f"`compression` {path}")
     try:
         preset = Preset(**values)
     except ValidationError as error:
@@ -117,13 +112,13 @@ def plan(tracker: Tracker, source: Record, name: str, overrides: Sequence[str]) 
         ConfigError: With all that is wrong in all stages.
     """
     preset = read(name)
-    base = _as_overrides(_configuration(tracker, source))
+    base = recorded_config.as_overrides(recorded_config.read(tracker, source), _OWN)
     for_all, for_one = _addressed(overrides, [stage.name for stage in preset.stages])
     stages = tuple(
         Stage(
             name=stage.name,
             overrides=_combined(
-                [*base, f"name={_literal(f'{source.name[:150]} | {stage.name}')}"],
+                [*base, f"name={recorded_config.literal(f'{source.name[:150]} | {stage.name}')}"],
                 stage.overrides, for_all, for_one.get(stage.name, []),
             ),
         )
@@ -144,72 +139,6 @@ def plan(tracker: Tracker, source: Record, name: str, overrides: Sequence[str]) 
         raise ConfigError([f"`resume` of a chain must be auto or never. Received: resume={checked[0].resume}."])
     identity = fingerprint.of({"compression": [fingerprint.of(experiment.model_dump()) for experiment in checked]})
     return Chain(name, source, checked[0], identity, stages)
-
-
-def _configuration(tracker: Tracker, source: Record) -> dict[str, Any]:
-    """Reads the configuration that a run has recorded."""
-    with tempfile.TemporaryDirectory(prefix="fer_exp-chain-") as folder:
-        file = tracker.download(source.run_id, _RESOLVED, Path(folder))
-        if file is None:
-            raise ConfigError(
-                [f"`id` must be a run with {_RESOLVED}. Received: {source.run_id} ({source.name}), which has none."]
-            )
-        return _yaml(file, f"{_RESOLVED} of run {source.run_id}")
-
-
-def _yaml(path: Path, called: str) -> dict[str, Any]:
-    if path.stat().st_size > _MOST_BYTES:
-        raise ConfigError([f"{called} must be at most {_MOST_BYTES:,} bytes."])
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{called} must be yaml: {' '.join(str(error).split())[:200]}"]) from error
-    if not isinstance(values, dict):
-        raise ConfigError([f"{called} must be a mapping."])
-    return {str(key): value for key, value in values.items()}
-
-
-def _as_overrides(values: Mapping[str, Any]) -> list[str]:
-    """Returns the overrides that lead to a configuration: options of groups, then values that are not as composed.
-
-    So a reference such as `schedule.peak: ${lr}` stays one, and follows when a stage changes `lr`.
-    """
-    groups = [group for group in config.GROUPS if isinstance(values.get(group), Mapping)]
-    lasting = [group for group in groups if group not in _OWN]
-    options = [f"{group}={config.option_name(values[group])}" for group in lasting]
-    scalars = {key: value for key, value in values.items() if key not in (*groups, *_OWN)}
-    own = _different(scalars, commandline.composed(options))
-    composed = commandline.composed([*options, *own])
-    return [*options, *own, *_different({group: values[group] for group in lasting}, composed)]
-
-
-def _different(values: Mapping[str, Any], composed: Mapping[str, Any], prefix: str = "") -> list[str]:
-    found = []
-    for key, value in values.items():
-        path, default = f"{prefix}{key}", composed.get(key)
-        if path in _OWN or value == default or key == "_target_":
-            continue
-        if isinstance(value, Mapping) and isinstance(default, Mapping):
-            found += _different(value, default, f"{path}.")
-        else:
-            found.append(f"{path}={_literal(value)}")
-    return found
-
-
-def _literal(value: Any) -> str:
-    """Returns a value as the right side of an override."""
-    if value is None:
-        return "null"
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_literal(str(key))}: {_literal(inner)}" for key, inner in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_literal, value)) + "]"
-    if isinstance(value, bool | int | float):
-        return str(value).lower()
-    if re.fullmatch(r"[A-Za-z_][\w/.-]*", str(value)) and str(value).lower() not in _WORDS:
-        return str(value)
-    quoted = str(value).replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{quoted}'"
 
 
 def _addressed(overrides: Sequence[str], stages: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:

@@ -85,6 +85,7 @@ class Experiment(BaseModel):
         seed: Seed of weights, data order and augmentation, 0 to 2^31 - 1.
         folds: Parts that train and val are divided into together if `fold` is given, >= 2; the same for every seed.
         fold: The part to validate on, from 0, the others being trained on; null takes the data set's own val.
+        sampling: How often classes are drawn in training: natural as they are, balanced equally, square_root between.
         deterministic: True makes every operation repeatable bit for bit with as many threads, at the cost of speed.
         precision: Number format of the computation; auto chooses for the device.
         monitor: Metric that checkpoint and early stopping follow unless told otherwise.
@@ -109,6 +110,7 @@ class Experiment(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     folds: Annotated[int, Field(ge=2)]
     fold: NonNegativeInt | None
+    sampling: Literal["natural", "balanced", "square_root"]
     deterministic: bool
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
     monitor: Metric
@@ -273,6 +275,11 @@ def _cross_field_problems(experiment: Experiment) -> Iterator[str]:
         yield (
             "`pruning.ratio` (share of the multiply-adds to remove) or `pruning.threshold` (least score that stays) "
             f"must be given, and not both. Received: {' '.join(amounts) or 'neither'}."
+        )
+    if e.sampling != "natural" and e.option("loss") == "logit_adjusted":
+        yield (
+            "`sampling` must be natural with loss=logit_adjusted, which evens out the classes itself, by their shares "
+            f"of the training images. Received: sampling={e.sampling}."
         )
     if e.fold is not None and e.fold >= e.folds:
         yield f"`fold` must be smaller than folds={e.folds}: folds are counted from 0. Received: fold={e.fold}."

@@ -84,7 +84,7 @@ class DistillationLoss(keras.losses.Loss):
     The square makes up for the gradients of the second part, which shrink with it.
 
     Args:
-        hard: Loss of labels (batch, classes) and logits (batch, classes).
+        hard: Loss of labels (batch, classes, or more in training) and logits (batch, classes).
         temperature: What the logits are divided by, > 0; the teacher's too.
         weight: Share of the teacher's answers, 0-1.
 
@@ -100,15 +100,15 @@ class DistillationLoss(keras.losses.Loss):
         """Returns the loss of each image, (batch,).
 
         Args:
-            y_true: Labels (batch, classes), of validation; or labels and the teacher's probabilities (batch, 2 *
-                classes).
+            y_true: Labels (batch, classes), of validation; or what the loss of the labels takes in training, and behind
+                it the teacher's probabilities (batch, classes).
             y_pred: Logits (batch, classes).
         """
         classes = y_pred.shape[-1]
-        hard = self._hard.call(y_true[:, :classes], y_pred)
         if y_true.shape[-1] == classes:
-            return hard
-        soft = y_true[:, classes:]
+            return self._hard.call(y_true, y_pred)
+        hard = self._hard.call(y_true[:, :-classes], y_pred)
+        soft = y_true[:, -classes:]
         cross_entropy = tf.nn.softmax_cross_entropy_with_logits(soft, y_pred / self._temperature)
         divergence = cross_entropy + tf.reduce_sum(tf.math.xlogy(soft, soft), axis=-1)
         return (1.0 - self._weight) * hard + self._weight * self._temperature**2 * divergence

@@ -8,6 +8,7 @@ import functools
 import math
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,18 +38,24 @@ from fer_exp import (
 )
 from fer_exp.dataset import Splits
 from fer_exp.distillation import Distillation
+from fer_exp.explain import without_password
 from fer_exp.export import Exportable
+from fer_exp.reproduction import comparison
+from fer_exp.reproduction.request import Source
+from fer_exp.run_page import page
+from fer_exp.run_page.contents import About
 from fer_exp.tracking import Run, Tracker
 from fer_exp.trial import TrialPruned
 
 
-def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -> float:
+def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path, source: Source | None = None) -> float:
     """Trains, evaluates, exports and logs.
 
     Args:
         experiment: The checked configuration.
         overrides: What the command line changed, for example `lr=1e-4`.
         folder: Where the run's files go.
+        source: The run that this one repeats, with whose numbers its own are compared.
 
     Returns:
         The monitored metric at the kept epoch, which is what a sweep selects by; of a trial that a search pruned, at
@@ -57,9 +64,11 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
     Raises:
         UserError: If something outside the code is wrong; nothing is recorded if it is found before the training.
     """
-    screen = console.make()
+    began, screen = time.monotonic(), console.make()
     values = experiment.model_dump()
     splits = load(experiment)
+    if source is not None:
+        source.check_data(splits.sha256, splits.source)
     tracker: Tracker = config.build(experiment.tracking)
     screen.print(console.config_tree(values), console.data_table(splits))
     strategy = assembly.prepare(experiment)
@@ -83,6 +92,7 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
             **provenance.tags(overrides, splits, parts),
             "fingerprint": identity,
             "folder": choice.folder.absolute(),
+            **({"reproduces": source.record.run_id} if source else {}),
         }
         folder = choice.folder
         registers = experiment.registered_model is not None and "FER_EXP_SWEPT" not in os.environ  # a sweep: its best
@@ -106,8 +116,22 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
             tracked.log_model(trained.model, splits.image_shape)  # first: some models cannot be exported
             facts = publication.facts(experiment, name, tracked.run_id, tags)
             _export(experiment, splits, parts, trained, evaluation, facts, folder, screen, tracked)
+            if source is not None:
+                found = comparison.compare(source, evaluation, tags, tracked.numbers, values)
+                report.write_reproduction(folder, found.table())
+                tracked.set_tags(found.tags())
+                screen.print(comparison.terminal(found, f"against run {source.record.run_id}"))
+                source.found.append(found)
+            about = About(
+                name, tracked.run_id, without_password(tracker.uri), publication.commands(overrides, tracked.run_id),
+                publication.options(experiment), tags, splits, evaluation, (trained.best_epoch, len(trained.history)),
+                time.monotonic() - began, choice.run_id is not None,
+            )  # fmt: skip
+            tracked.log_text(page.write(folder, about), page.FILE)
             _log_folders(folder, tracked)
             screen.print(console.result_table(_findings(trained, evaluation, folder, tracker)))
+            if source is not None:
+                screen.print(source.found[0].sentence, highlight=False, markup=False, soft_wrap=True)
             if registers:
                 tracked.set_tags({registry.TAG: experiment.registered_model})
         if registers:
@@ -266,4 +290,4 @@ def _findings(
         ("test macro-F1", f"{evaluation.macro_f1:.4f}  (95 % interval {f1_low:.4f} - {f1_high:.4f})"),
     ]
     rows += [("confusion", sentence) for sentence in tables.describe_confusions(evaluation, most=3)]
-    return [*rows, ("files", str(folder)), ("tracked in", tracker.uri)]
+    return [*rows, ("files", str(folder)), ("page", str(folder / page.FILE)), ("tracked in", tracker.uri)]

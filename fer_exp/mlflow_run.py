@@ -57,7 +57,7 @@ class MlflowRun:
         self._params: frozenset[str] = frozenset()
         self._has_model = self._has_data = False
         self._samples = 0  # of system metrics
-        self._of_the_run: set[str] = set()  # metrics of no epoch: those that tell about the model
+        self.numbers: dict[str, float] = {}  # metrics of no epoch: those that tell about the model
 
     @property
     def outbox(self) -> Path:
@@ -85,7 +85,7 @@ class MlflowRun:
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Records numbers, at an epoch or for the run as a whole."""
         if step is None:
-            self._of_the_run |= metrics.keys()
+            self.numbers |= {key: float(value) for key, value in metrics.items()}
         step = step or 0
         values = {key: float(value) for key, value in metrics.items() if step > self._last_steps.get(key, -1)}
         if values:
@@ -147,7 +147,7 @@ class MlflowRun:
             pip_requirements=[f"keras=={keras.__version__}", f"tensorflow=={tf.__version__}"],
         )
         path = str(target.relative_to(self._folder))
-        self._put({"kind": "model", "path": path, "metrics": sorted(self._of_the_run)})
+        self._put({"kind": "model", "path": path, "metrics": sorted(self.numbers)})
 
     def log_logs(self) -> None:
         """Records the log files of the run, or the end of long ones."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from fer_exp import sampling
 from fer_exp.dataset import Split
 from fer_exp.image_rows import Images
 
@@ -37,6 +38,8 @@ def training_batches(
     epochs: int,
     first_epoch: int = 0,
     replicas: int = 1,
+    how: sampling.Sampling = "natural",
+    logit_offsets: Sequence[float] | None = None,
 ) -> tf.data.Dataset:
     """Endless shuffled, augmented batches, beginning with epoch `first_epoch`.
 
@@ -50,18 +53,21 @@ def training_batches(
         epochs: Epochs of the whole training; the share that is done goes to `augment`.
         first_epoch: Epoch to begin with, from 0.
         replicas: Devices that share each batch evenly; the rows left over, fewer than that, are others each epoch.
+        how: How often the classes are drawn, see `sampling`; an epoch has as many rows in any case.
+        logit_offsets: What stands behind the labels, the same for each image; see `loss.Objective`.
 
     Returns:
         Batches (images float32 (b, h, w, c) in [0, 255], labels float32 (b, classes)[, weights float32 (b,)]), the
-        labels being `split.targets` where there are any, or classes drawn from them.
+        labels being `split.targets` where there are any, or classes drawn from them; with offsets (b, 2 * classes).
     """
     read, target_of = reader(split.images), _targets(split, num_classes)
     steps = steps_in(split, batch_size, replicas)
     weights = None if class_weights is None else tf.constant(class_weights, tf.float32)
+    offsets = None if logit_offsets is None else tf.constant([logit_offsets], tf.float32)
+    order_of = sampling.drawn(split.labels, _rows_in_epoch(split, replicas), how)
 
     def epoch_of_rows(epoch: tf.Tensor) -> tf.data.Dataset:
-        order = tf.random.experimental.stateless_shuffle(tf.range(len(split)), seed=tf.stack([seed, epoch]))
-        rows = tf.data.Dataset.from_tensor_slices(order[: _rows_in_epoch(split, replicas)]).batch(batch_size)
+        rows = tf.data.Dataset.from_tensor_slices(order_of(tf.stack([seed, epoch]))).batch(batch_size)
         return rows.enumerate(start=tf.cast(epoch, tf.int64) * steps)
 
     def load(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -71,9 +77,10 @@ def training_batches(
         # The constant keeps augmentation and data order from drawing on the same stream.
         progress = tf.cast(step / (epochs * steps), tf.float32)
         batch, targets = augment(batch, targets, tf.stack([seed ^ 0x5EED, tf.cast(step, tf.int32)]), progress)
-        if weights is None:
-            return batch, targets
-        return batch, targets, tf.linalg.matvec(targets, weights)
+        weight = () if weights is None else (tf.linalg.matvec(targets, weights),)
+        if offsets is not None:
+            targets = tf.concat([targets, tf.tile(offsets, [tf.shape(targets)[0], 1])], axis=1)
+        return batch, targets, *weight
 
     every_epoch = tf.data.Dataset.range(first_epoch, tf.int32.max, output_type=tf.int32)
     return without_autotuning(every_epoch.flat_map(epoch_of_rows).map(load, num_parallel_calls=2).prefetch(4))

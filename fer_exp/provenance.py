@@ -3,6 +3,7 @@
 Called by `experiment`. It must not know how a run trains.
 """
 
+import importlib.metadata
 import os
 import platform
 import socket
@@ -14,10 +15,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from fer_exp import config, trial
+from fer_exp import __version__, benchmark, config, process, trial
 from fer_exp.assembly import Assembled
 from fer_exp.dataset import Splits
 from fer_exp.tracking import swept
+
+_LIBRARIES = ("numpy", "pillow", "scikit-learn", "ai-edge-litert")  # that numbers depend on, beside TensorFlow
 
 
 def run_name(experiment: config.Experiment, overrides: Sequence[str]) -> str:
@@ -64,6 +67,10 @@ def tags(overrides: Sequence[str], splits: Splits, parts: Assembled) -> dict[str
         "multiply_adds": parts.multiply_adds,
         "host": socket.gethostname(),
         "platform": f"Python {platform.python_version()}, TensorFlow {tf.__version__}, Keras {keras.__version__}",
+        "version": __version__,
+        "libraries": ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES),
+        "device": _device(),
+        "threads": tf.config.threading.get_intra_op_parallelism_threads() or process.cores(),
     }
     found |= {f"data_{key}": value for key, value in splits.notes.items()} | trial.tags()
     if parts.teacher is not None:
@@ -71,6 +78,12 @@ def tags(overrides: Sequence[str], splits: Splits, parts: Assembled) -> dict[str
     found |= parts.inherited.tags if parts.inherited else {}
     keys = os.environ.get("FER_EXP_SWEPT", "").split()
     return found | {f"sweep.{key}": value for key, value in swept(overrides).items() if key in keys}
+
+
+def _device() -> str:
+    """Returns the names of the GPUs that compute, or that of the processor."""
+    gpus = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.get_visible_devices("GPU")]
+    return ", ".join(str(gpu.get("device_name", "GPU")) for gpu in gpus) or benchmark.processor()
 
 
 def _git_commit() -> str:

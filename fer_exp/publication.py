@@ -3,7 +3,8 @@
 Called by `experiment`. It must not know how files are made.
 """
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,31 @@ def facts(experiment: config.Experiment, name: str, run_id: str, tags: Mapping[s
         "command": " ".join(["python -m fer_exp", *(word for word in overrides if word != "none")]),
         **{key: tags[key] for key in ("parameters", "multiply_adds", "git_commit")},
     }
+
+
+def commands(overrides: Sequence[str], run_id: str) -> list[tuple[str, str]]:
+    """Returns how a run is run again: a sentence and a command each.
+
+    Args:
+        overrides: What the command line of the run changed.
+        run_id: Of the run.
+    """
+    words = [without_password(word) for word in overrides]
+    places = [word for word in words if word.startswith("tracking.uri=")]
+    repeat = ["python", "-m", "fer_exp", f"reproduce={run_id}", *places]
+    return [
+        ("The same configuration on the same data, and whether the numbers agree:", shlex.join(repeat)),
+        ("The command that was given:", shlex.join(["python", "-m", "fer_exp", *words])),
+    ]
+
+
+def options(experiment: config.Experiment) -> dict[str, str]:
+    """Returns what a reader wants to know of a configuration first, by name."""
+    groups = ("model", "augmentation", "loss", "optimizer", "schedule", "distillation", "pruning")
+    chosen = {group: experiment.option(group) for group in groups}
+    scalars = {"batch size": str(experiment.batch_size), "peak lr": f"{experiment.lr:g}", "seed": str(experiment.seed)}
+    drawn = {"sampling": experiment.sampling} if experiment.sampling != "natural" else {}
+    return {key: name for key, name in chosen.items() if name != "none"} | scalars | drawn
 
 
 def publish(node: Mapping[str, Any], exportable: Exportable, folder: Path, tracked: Run) -> list[Exported]:

@@ -38,6 +38,16 @@ def write_pruning(folder: Path, table: pd.DataFrame) -> None:
     table.to_csv(_in(folder, TABLES) / "pruning.csv", index=False)
 
 
+def write_reproduction(folder: Path, table: pd.DataFrame) -> None:
+    """Writes how the run compares with the one that it repeats.
+
+    Args:
+        folder: The run's folder.
+        table: One row for each thing compared.
+    """
+    table.to_csv(_in(folder, TABLES) / "reproduction.csv", index=False)
+
+
 def write_history(folder: Path, history: pd.DataFrame, stage_starts: list[int], best_epoch: int) -> None:
     """Draws the training curves and writes their numbers.
 

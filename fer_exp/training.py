@@ -152,6 +152,8 @@ def fine_tune(
         epochs=epochs,
         first_epoch=0,
         replicas=1,
+        how=experiment.sampling,
+        logit_offsets=parts.objective.logit_offsets,
     )
     progress = TrainingProgress(console, "fine-tuning", 0, epochs, steps, experiment.batch_size)
     try:
@@ -301,6 +303,8 @@ def _feed(
             epochs=experiment.epochs,
             first_epoch=epoch,
             replicas=replicas,
+            how=experiment.sampling,
+            logit_offsets=parts.objective.logit_offsets,
         )
 
     val = evaluation_batches(splits.val, batch_size, num_classes, replicas)

@@ -1,8 +1,9 @@
-"""Measures what articles on FER claim, with several seeds each, and writes docs/claims.md.
+"""Measures what articles on FER claim, with several seeds each, and writes docs/claims.md and docs/imbalance.md.
 
     python scripts/claims.py --data data/fer2013.csv.gz --weights data/mobilenet_v2_0.35_224_no_top.weights.h5
     python scripts/claims.py --data data/fer2013.csv.gz --only schedule batch_norm
     python scripts/claims.py --only schedule --list        the commands, without running them
+    python scripts/claims.py --only imbalance              recall and F1 of each class, into docs/imbalance.md
 
 Every training is a run of its own in MLflow (experiment `claims`). One that is finished there is not repeated, so that
 a measurement can be interrupted and continued.
@@ -12,7 +13,7 @@ import argparse
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import mlflow
@@ -27,7 +28,7 @@ from studies import STUDIES, Study
 from fer_exp.emotions import EMOTIONS
 from fer_exp.tracking import tracking_uri
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "claims.md"
+DOCUMENTS = Path(__file__).parents[1] / "docs"
 EXPERIMENT = "claims"
 
 
@@ -40,7 +41,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="runs of each variant, >= 2")
     parser.add_argument("--uri", help="MLflow tracking URI; ./mlflow.db unless given")
     parser.add_argument("--list", action="store_true", help="print the commands of missing runs and stop")
-    parser.add_argument("--document", type=Path, default=DOCUMENT)
+    parser.add_argument("--document", type=Path, help="where the tables go; that of each study in docs/ unless given")
     options = parser.parse_args()
     if options.seeds < 2:
         parser.error(f"--seeds must be at least 2, or there is no interval. Received: {options.seeds}.")
@@ -62,7 +63,8 @@ def main() -> None:
         runs = finished(uri)
         for name in options.only:
             study = STUDIES[name].with_weights(options.weights)
-            replace_section(options.document, name, section(name, study, runs, data, options.seeds))
+            document = options.document or DOCUMENTS / study.document
+            replace_section(document, name, section(name, study, runs, data, options.seeds))
 
 
 def finished(uri: str, name: str = EXPERIMENT) -> dict[str, Run]:
@@ -100,7 +102,29 @@ def section(name: str, study: Study, runs: dict[str, Run], data: Sequence[str], 
         rows.append(row)
     verdicts = [f"- {verdict(v, first, accuracy[v] - accuracy[first])}" for v in list(found)[1:]]
     command = f"`python scripts/claims.py --only {name}`: {seeds} seeds; base: `{' '.join(study.base)}`"
-    return "\n".join([markdown(pd.DataFrame(rows)), "", *verdicts, "", command])
+    classes = (
+        [line for kind in ("recall", "f1") for line in ("", class_table(found, kind))] if study.class_tables else []
+    )
+    return "\n".join([markdown(pd.DataFrame(rows)), "", *verdicts, *classes, "", command])
+
+
+def class_table(found: Mapping[str, Sequence[Run]], kind: str) -> str:
+    """Returns recall or F1 of every class, a line for each variant; what is shown with more than chance is bold.
+
+    Args:
+        found: Runs of each variant, paired by their order; the first variant is what the others are compared with.
+        kind: `recall` or `f1`.
+    """
+    first = next(iter(found))
+    rows = []
+    for variant, runs in found.items():
+        row = {"recall, %" if kind == "recall" else "F1, %": variant}
+        for label in EMOTIONS:
+            values = metric(runs, f"test/{kind}/{label}")
+            differences = values - metric(found[first], f"test/{kind}/{label}")
+            row[label] = f"**{interval(values)}**" if abs(differences.mean()) > half(differences) else interval(values)
+        rows.append(row)
+    return markdown(pd.DataFrame(rows))
 
 
 def metric(runs: Sequence[Run], name: str) -> np.ndarray:
@@ -110,20 +134,22 @@ def metric(runs: Sequence[Run], name: str) -> np.ndarray:
 
 def interval(values: np.ndarray, signed: bool = False) -> str:
     """Returns the mean and the half-width of its 95 % interval by Student's t."""
-    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
-    return f"{values.mean():+.1f} ± {half:.1f}" if signed else f"{values.mean():.1f} ± {half:.1f}"
+    return f"{values.mean():+.1f} ± {half(values):.1f}" if signed else f"{values.mean():.1f} ± {half(values):.1f}"
+
+
+def half(values: np.ndarray) -> float:
+    """Returns the half-width of the 95 % interval of a mean by Student's t."""
+    return float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
 
 
 def verdict(variant: str, first: str, differences: np.ndarray) -> str:
     """Returns in words what the paired differences show."""
-    half = stats.t.ppf(0.975, len(differences) - 1) * stats.sem(differences)
-    mean = differences.mean()
-    if abs(mean) <= half:
-        return (
-            f"{variant} against {first}: no difference shown ({mean:+.1f} points, interval ± {half:.1f} includes zero)."
-        )
+    mean, width = differences.mean(), half(differences)
+    if abs(mean) <= width:
+        interval = f"interval ± {width:.1f} includes zero"
+        return f"{variant} against {first}: no difference shown ({mean:+.1f} points, {interval})."
     better = "better" if mean > 0 else "worse"
-    return f"{variant} is {better} than {first} by {abs(mean):.1f} points (± {half:.1f})."
+    return f"{variant} is {better} than {first} by {abs(mean):.1f} points (± {width:.1f})."
 
 
 if __name__ == "__main__":

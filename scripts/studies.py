@@ -17,11 +17,15 @@ class Study:
         base: Overrides that all variants share.
         variants: Overrides of each variant; the first one is what the others are compared with.
         per_class: Report the recall of every class.
+        class_tables: Report recall and F1 of every class in tables of their own, with intervals.
+        document: In which page of docs/ the tables stand.
     """
 
     base: tuple[str, ...]
     variants: Mapping[str, tuple[str, ...]]
     per_class: bool = False
+    class_tables: bool = False
+    document: str = "claims.md"
 
     def with_weights(self, path: str) -> "Study":
         """Returns the study with the file of ImageNet weights filled in."""
@@ -52,6 +56,20 @@ STUDIES = {
     "augmentation": Study(CNN, {"light": (), "none": ("augmentation=none",), "strong": ("augmentation=strong",)}),
     "label_smoothing": Study(CNN, {"without": (), "0.1": ("loss.label_smoothing=0.1",)}),
     "class_weights": Study(CNN, {"without": (), "auto": ("loss.class_weights=auto",)}, per_class=True),
+    "imbalance": Study(
+        CNN,
+        {
+            "plain": (),
+            "class weights": ("loss.class_weights=auto",),
+            "effective number": ("loss.class_weights=effective_number",),
+            "focal": ("loss=focal",),
+            "square root": ("sampling=square_root",),
+            "balanced": ("sampling=balanced",),
+            "logit adjusted": ("loss=logit_adjusted",),
+        },
+        class_tables=True,
+        document="imbalance.md",
+    ),
     "batch_norm": Study(CNN, {"with": (), "without": ("model.batch_norm=false",)}),
     "input_size": Study(MOBILENET, {"96 pixels": (), "48 pixels": ("model.input_size=48",)}),
 }

@@ -1,7 +1,6 @@
 """A chain is the configuration of its source, what the preset says, and what the user says, checked as a whole."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -51,36 +50,6 @@ def checked(arguments: list[str]) -> config.Experiment:
     jobs = commandline.check(arguments)
     assert jobs is not None
     return jobs.first
-
-
-@pytest.mark.parametrize(
-    "overrides",
-    [
-        (),
-        ("model=mobilenet_v2", "finetune=staged", "model.weights=null", "lr=2e-4", "monitor=val/loss", "fold=1"),
-        ("experiment=article_mobilenet", "loss.label_smoothing=0.2"),
-        ("experiment=mobilenet_transfer", "early_stopping=null"),
-        ("optimizer=sgd", "export=none", "schedule=plateau", "schedule.factor=0.3", "debug=fast"),
-    ],
-)
-def test_the_overrides_of_a_source_lead_to_its_configuration(overrides: tuple[str, ...]) -> None:
-    values = compose(*overrides)
-    again = compose(*compression._as_overrides(values))
-    for key in ("name", "resume", "cache_dir", "pruning"):
-        del values[key], again[key]
-    assert again == values
-
-
-def test_a_value_keeps_its_type_on_the_command_line() -> None:
-    value: dict[str, Any] = {
-        "a": [1, 2.5e-7, None, True],
-        "b": "it's {odd}, 'very'",
-        "c": "~/a b",
-        "d": "null",
-        "e": "1",
-    }
-    (found,) = compression._different({"extra": value}, {})
-    assert commandline.composed([f"+{found}"])["extra"] == value
 
 
 def test_each_stage_is_the_source_then_the_preset_then_the_user(tracker: Tracker, tmp_path: Path, two: str) -> None:

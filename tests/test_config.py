@@ -88,6 +88,7 @@ def test_an_added_typo_is_found() -> None:
         ("folds=1", "`folds` must be greater than or equal to 2. Received: folds=1."),
         ("fold=-1", "`fold` must be greater than or equal to 0. Received: fold=-1."),
         ("seed=true", "`seed` must be a valid integer. Received: seed=True."),
+        ("sampling=sqrt", "`sampling` must be 'natural', 'balanced' or 'square_root'. Received: sampling='sqrt'."),
         ("precision=half", "`precision` must be 'auto', 'float32', 'mixed_bfloat16' or 'mixed_float16'. Received:"),
         ("monitor=val/auc", "`monitor` must be 'train/loss', 'train/accuracy', 'val/loss', 'val/accuracy' or"),
         ("early_stopping.patience=0", "`early_stopping.patience` must be greater than 0."),
@@ -134,6 +135,7 @@ def test_all_problems_of_all_groups_come_at_once() -> None:
         ),
         (["fold=5"], "`fold` must be smaller than folds=5: folds are counted from 0. Received: fold=5."),
         (["limit_batches=1", "overfit_batches=1"], "exclude each other"),
+        (["loss=logit_adjusted", "sampling=balanced"], "`sampling` must be natural with loss=logit_adjusted"),
     ],
 )
 def test_rules_across_groups_are_checked(overrides: list[str], message: str) -> None:

@@ -146,6 +146,16 @@ def test_the_pictures_can_be_opened_and_the_tables_read(finished: Finished) -> N
     assert finished.artifact("tables/classification_report.txt").read_text().count("\n") > 8
 
 
+def test_the_page_shows_the_run_and_how_to_run_it_again(finished: Finished) -> None:
+    page = finished.artifact("report.html").read_text()
+    assert page == next(finished.folder.glob("outputs/*/*/report.html")).read_text()
+    assert f"python -m fer_exp reproduce={finished.run.info.run_id}" in page
+    assert finished.run.data.tags["data_sha256"] in page
+    figures = list(finished.folder.glob("outputs/*/*/figures/*.png"))
+    assert page.count('src="data:image/') == len(figures)
+    assert len(page) < 3_000_000
+
+
 def test_the_tflite_files_prove_themselves(finished: Finished) -> None:
     metrics = finished.run.data.metrics
     for kind in ("float32", "dynamic"):

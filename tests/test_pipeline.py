@@ -94,6 +94,32 @@ def test_an_epoch_can_be_produced_again_without_the_ones_before_it(random_settin
     assert not same(from_the_start[:1], from_the_start[2:3])
 
 
+@pytest.mark.parametrize("how", ["balanced", "square_root"])
+def test_an_epoch_with_even_classes_is_as_long_and_can_be_produced_again(
+    random_setting: dict[str, Any], how: str
+) -> None:
+    labels = np.array([0] * 8 + [1, 1, 2])
+    setting = {**random_setting, "split": Split(random_setting["split"].images, labels), "how": how, "replicas": 2}
+    from_the_start = epochs(4, **setting)
+    assert [[len(images) for images, _ in epoch] for epoch in from_the_start] == [[4, 4, 2]] * 4
+    assert same(from_the_start[2:], epochs(2, first_epoch=2, **setting))
+    assert not same(from_the_start[:1], from_the_start[2:3])
+
+
+def test_rare_classes_are_drawn_as_often_as_others() -> None:
+    split = Split(SPLIT.images, np.array([0] * 8 + [1, 1, 2]))
+    (epoch,) = epochs(1, split=split, how="balanced")
+    drawn = np.concatenate([labels for _, labels in epoch]).sum(axis=0)
+    assert sorted(drawn.tolist()) == [3, 4, 4]
+    assert [int(label) for _, labels in epoch for label in labels.argmax(axis=1)] == split.labels[rows(epoch)].tolist()
+
+
+def test_offsets_stand_behind_the_labels_of_training_batches() -> None:
+    for _, labels, weights in epochs(1, class_weights=(0.5, 1.0, 3.0), logit_offsets=(-1.0, -2.0, -3.0))[0]:
+        np.testing.assert_array_equal(labels[:, 3:], np.tile(np.float32([-1, -2, -3]), (len(labels), 1)))
+        np.testing.assert_allclose(weights, labels[:, :3] @ np.array([0.5, 1.0, 3.0]))
+
+
 def test_the_weight_of_an_image_is_that_of_its_class() -> None:
     weights_of_classes = (0.5, 1.0, 3.0)
     for images, labels, weights in epochs(1, class_weights=weights_of_classes)[0]:

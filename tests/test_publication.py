@@ -151,3 +151,20 @@ def test_facts_hold_the_command_without_passwords_and_without_where_runs_are_kep
     assert publication.facts(config.check(compose()), "", "", {**tags, "overrides": "none"})["command"] == (
         "python -m fer_exp"
     )
+
+
+def test_the_commands_to_run_it_again_hold_no_password_and_can_be_pasted() -> None:
+    words = ["lr=0.1", "loss.class_weights={disgust: 2.0}", "tracking.uri=http://me:secret@host:5000"]
+    (_, repeat), (_, given) = publication.commands(words, "a" * 32)
+    assert repeat == f"python -m fer_exp reproduce={'a' * 32} 'tracking.uri=http://me:***@host:5000'"
+    assert given == (
+        "python -m fer_exp lr=0.1 'loss.class_weights={disgust: 2.0}' 'tracking.uri=http://me:***@host:5000'"
+    )
+
+
+def test_the_facts_of_a_configuration_leave_out_what_is_not_used() -> None:
+    found = publication.options(config.check(compose("lr=2e-4", "seed=3", "sampling=balanced")))
+    assert found == {
+        "model": "cnn", "augmentation": "light", "loss": "cross_entropy", "optimizer": "adam", "schedule": "cosine",
+        "batch size": "32", "peak lr": "0.0002", "seed": "3", "sampling": "balanced",
+    }  # fmt: skip

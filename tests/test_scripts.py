@@ -3,11 +3,14 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import compression_studies
 import numpy as np
 import pytest
 from benchmarks.race import Effort, Entry, run, table
+from claims import class_table
 from conftest import ROOT
 from contracts import compose, node
 from document import replace_section
@@ -73,8 +76,10 @@ def test_a_document_without_a_place_for_the_table_is_refused(tmp_path: Path) -> 
 def test_every_measurement_has_a_place_in_its_document(page: str) -> None:
     from benchmark import SECTIONS
 
-    text = (ROOT / "docs" / f"{page}.md").read_text()
+    of_articles = {name: study.document for name, study in STUDIES.items()}
     for name in {"benchmarks": SECTIONS, "claims": STUDIES, "compression": compression_studies.STUDIES}[page]:
+        document = of_articles[name] if page == "claims" else f"{page}.md"
+        text = (ROOT / "docs" / document).read_text()
         assert text.index(f"<!-- {name} -->") < text.index(f"<!-- end of {name} -->")
 
 
@@ -114,6 +119,20 @@ def test_claims_are_judged_by_paired_differences_of_finished_runs(tmp_path: Path
     assert "| recall angry |" in page.read_text()
     missing = script("claims.py", *arguments, "--seeds", "4", "--list", cwd=tmp_path)
     assert [line.split()[-1] for line in missing.stdout.splitlines()] == ["seed=3", "seed=3"]
+
+
+def test_a_table_of_classes_marks_what_differs_in_every_pair() -> None:
+    def runs(*values: float) -> list[Any]:
+        numbers = [{f"test/f1/{name}": value if name == "fear" else 0.5 for name in EMOTIONS} for value in values]
+        return [SimpleNamespace(data=SimpleNamespace(metrics=of_seed)) for of_seed in numbers]
+
+    found = {"plain": runs(0.1, 0.3, 0.5), "better": runs(0.2, 0.4, 0.61), "as good": runs(0.3, 0.2, 0.5)}
+    lines = class_table(found, "f1").splitlines()
+    assert lines[0].startswith("| F1, % | angry | disgust | fear |")
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[2:]]
+    assert [row[0] for row in cells] == ["plain", "better", "as good"]
+    assert [row[3] for row in cells] == ["30.0 ± 49.7", "**40.3 ± 50.9**", "33.3 ± 37.9"]
+    assert {cell for row in cells for cell in (*row[1:3], *row[4:])} == {"50.0 ± 0.0"}
 
 
 class Stub(Entry):

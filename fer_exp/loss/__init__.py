@@ -2,7 +2,7 @@
 
 Called by `training` through `config.build`. The loss takes one-hot or mixed labels (batch, classes) and logits (batch,
 classes). Class weights travel as sample weights of the training batches, so that the validation loss stays unweighted
-and comparable between runs, as with Keras' `class_weight`.
+and comparable between runs, as with Keras' `class_weight`. So do offsets of the logits, as more columns of the labels.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from fer_exp.errors import ConfigError
-from fer_exp.signature import NonNegativeFloat
+from fer_exp.signature import NonNegativeFloat, OpenFraction
 
 if TYPE_CHECKING:
     import keras
 
-ClassWeights = Literal["auto"] | dict[str, NonNegativeFloat] | None
+ClassWeights = Literal["auto", "effective_number"] | dict[str, NonNegativeFloat] | None
 
 
 @dataclass(frozen=True)
@@ -25,34 +25,45 @@ class Objective:
     Attributes:
         loss: Keras loss of labels (batch, classes) and logits (batch, classes).
         class_weights: Weight of an image of each class in the training loss; None for equal weights.
+        logit_offsets: What the loss adds to the logits of each class in training; the training batches carry it behind
+            the labels, (batch, 2 * classes), and those of validation do not. None: the loss takes labels alone.
     """
 
     loss: "keras.losses.Loss"
     class_weights: tuple[float, ...] | None
+    logit_offsets: tuple[float, ...] | None = None
 
 
 def resolve_class_weights(
-    class_weights: Literal["auto"] | Mapping[str, float] | None,
+    class_weights: Literal["auto", "effective_number"] | Mapping[str, float] | None,
+    beta: OpenFraction,
     class_counts: Sequence[int],
     class_names: Sequence[str],
 ) -> tuple[float, ...] | None:
     """Turns the option into one weight for each class.
 
     Args:
-        class_weights: `auto` weighs by n / (classes * count), so that every class counts the same in sum; a mapping
-            gives weights by class name, 1 for those it leaves out; None weighs nothing.
+        class_weights: `auto` weighs by n / (classes * count), so that every class counts the same in sum;
+            `effective_number` by (1 - beta) / (1 - beta^count), scaled to a mean of 1 over the classes; a mapping gives
+            weights by class name, 1 for those it leaves out; None weighs nothing.
+        beta: Of `effective_number`, 0 <= beta < 1: 0 weighs nothing, towards 1 it weighs by 1 / count.
         class_counts: Training images of each class.
         class_names: Name of each class, in label order.
 
     Raises:
-        ConfigError: If a name is no class, or `auto` meets a class without images.
+        ConfigError: If a name is no class, or `auto` or `effective_number` meets a class without images.
+
+    Source:
+        Cui et al., "Class-Balanced Loss Based on Effective Number of Samples", 2019, https://arxiv.org/abs/1901.05555.
     """
     if class_weights is None:
         return None
+    if class_weights == "auto" or class_weights == "effective_number":
+        require_every_class(f"`loss.class_weights` {class_weights}", class_counts, class_names)
+    if class_weights == "effective_number":
+        raw = [(1 - beta) / (1 - beta**count) for count in class_counts]
+        return tuple(len(raw) * weight / sum(raw) for weight in raw)
     if class_weights == "auto":
-        empty = [name for name, count in zip(class_names, class_counts, strict=True) if count == 0]
-        if empty:
-            raise ConfigError([f"`loss.class_weights` auto needs training images of every class; none of: {empty}."])
         return tuple(sum(class_counts) / (len(class_counts) * count) for count in class_counts)
     unknown = sorted(set(class_weights) - set(class_names))
     if unknown:
@@ -60,3 +71,19 @@ def resolve_class_weights(
             [f"`loss.class_weights` must name classes of the data set: {', '.join(class_names)}. Received: {unknown}."]
         )
     return tuple(class_weights.get(name, 1.0) for name in class_names)
+
+
+def require_every_class(who: str, class_counts: Sequence[int], class_names: Sequence[str]) -> None:
+    """Refuses classes without training images.
+
+    Args:
+        who: Needs them.
+        class_counts: Training images of each class.
+        class_names: Name of each class, in label order.
+
+    Raises:
+        ConfigError: If a class has none.
+    """
+    empty = [name for name, count in zip(class_names, class_counts, strict=True) if count == 0]
+    if empty:
+        raise ConfigError([f"{who} needs training images of every class; none of: {empty}."])

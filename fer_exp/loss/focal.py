@@ -16,6 +16,7 @@ def build(
     alpha: PositiveFloat,
     label_smoothing: OpenFraction,
     class_weights: ClassWeights,
+    beta: OpenFraction,
 ) -> Objective:
     """Builds the objective.
 
@@ -25,7 +26,9 @@ def build(
         gamma: How fast well-classified images lose weight, >= 0; 0 is plain cross-entropy.
         alpha: Factor on the whole loss, > 0.
         label_smoothing: Share of the label that is spread over all classes, 0 <= share < 1.
-        class_weights: null, auto (n / (classes * count)) or a weight by class name such as {disgust: 2.0}.
+        class_weights: null, auto (n / (classes * count)), effective_number, or a weight by class name such as
+            {disgust: 2.0}.
+        beta: Of class_weights=effective_number, 0 <= beta < 1; the larger, the more rare classes weigh.
 
     Source:
         Lin et al., 2017, https://arxiv.org/abs/1708.02002.
@@ -33,4 +36,4 @@ def build(
     loss = keras.losses.CategoricalFocalCrossentropy(
         from_logits=True, gamma=gamma, alpha=alpha, label_smoothing=label_smoothing
     )
-    return Objective(loss, resolve_class_weights(class_weights, class_counts, class_names))
+    return Objective(loss, resolve_class_weights(class_weights, beta, class_counts, class_names))

@@ -121,11 +121,13 @@ class Run(Protocol):
     """A run that is open.
 
     What it is told is kept on disk and delivered in order by and by: no method waits for the server. What the server
-    refuses is raised as a TrackingError by a later call, or when the run ends.
+    refuses is raised as a TrackingError by a later call, or when the run ends. `numbers` are those it
+    was told of the run as a whole.
     """
 
     run_id: str
     experiment_id: str
+    numbers: Mapping[str, float]
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Records numbers, at an epoch or for the run as a whole."""

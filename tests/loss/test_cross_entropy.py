@@ -65,6 +65,25 @@ def test_auto_with_a_class_without_images_says_which() -> None:
     assert str(caught.value) == "`loss.class_weights` auto needs training images of every class; none of: ['disgust']."
 
 
+def test_effective_number_is_the_formula_of_cui_scaled_to_a_mean_of_1() -> None:
+    raw = np.array([(1 - 0.9) / (1 - 0.9**count) for count in COUNTS])
+    weights = build(class_weights="effective_number", beta=0.9).class_weights
+    assert weights == pytest.approx(tuple(raw * 3 / raw.sum()))
+    assert np.mean(weights) == pytest.approx(1)
+
+
+def test_beta_0_weighs_nothing_and_beta_near_1_weighs_by_the_inverse_of_the_count() -> None:
+    assert build(class_weights="effective_number", beta=0.0).class_weights == (1.0, 1.0, 1.0)
+    near = np.array(build(class_weights="effective_number", beta=1 - 1e-7).class_weights)
+    assert near * COUNTS == pytest.approx(near[0] * COUNTS[0], rel=1e-4)
+
+
+def test_effective_number_with_a_class_without_images_says_which() -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.build(node("loss", "cross_entropy", class_weights="effective_number"), (4, 0, 5), NAMES)
+    assert str(caught.value).startswith("`loss.class_weights` effective_number needs training images of every class")
+
+
 def test_weighted_training_batches_train_as_keras_does_with_class_weight() -> None:
     rng = np.random.default_rng(0)
     labels = np.array([0] * 4 + [1] + [2] * 5)
