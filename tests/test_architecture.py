@@ -12,7 +12,18 @@ from fer_exp.config import GROUPS
 
 PACKAGE = ROOT / "fer_exp"
 FLOORS = [
-    {"errors", "emotions", "signature", "owner", "fingerprint", "process", "model_file", "model_calls", "image_rows"},
+    {
+        "errors",
+        "emotions",
+        "signature",
+        "owner",
+        "fingerprint",
+        "process",
+        "model_file",
+        "model_calls",
+        "image_rows",
+        "fer2013_facts",
+    },
     {
         "explain",
         "metrics",
@@ -75,6 +86,7 @@ FLOORS = [
         "callbacks",
         "averaging",
         "folds",
+        "leaks",
         "pipeline",
         "console",
         "progress",
@@ -168,7 +180,8 @@ SEARCHING = {f"{group}/{path.stem}.py" for group in ("sampler", "pruner") for pa
         ("mlflow", OF_MLFLOW),
         ("ai_edge_litert", {"litert.py", "litert_child.py"}),
         ("cv2", {"predict/faces.py", "predict/videos.py"}),
-        ("jinja2", {"compare/page.py"}),
+        ("jinja2", {"compare/page.py", "doctor/page.py"}),
+        ("cleanlab", {"doctor/labels.py"}),
         ("joblib", {"launcher/joblib.py"}),
         ("ray", {"launcher/ray.py"}),
         ("optuna", {"study.py", "trial.py", "search.py", "search_report.py", *SEARCHING}),
