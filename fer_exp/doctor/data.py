@@ -29,7 +29,7 @@ _EXPERIMENT = "doctor"  # in MLflow, unless the command line names another
 FILES = {
     "findings.csv": "every finding: name, split, label, kind, detail",
     "exclude.csv": "what can be left out of train and val: dataset.exclude=exclude.csv",
-    "suspected_label_errors.csv": "labels that are probably wrong, the most doubtful first; look before use",
+    "suspected_label_errors.csv": "labels the predictions contradict, the most doubtful first; look before use",
     "relabel.csv": "the surest of them in train and val: dataset.relabel=relabel.csv",
 }
 

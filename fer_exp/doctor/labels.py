@@ -13,8 +13,9 @@ from fer_exp.doctor.classifier import Predicted
 from fer_exp.doctor.pool import SPLIT_NAMES, TEST, Finding, Pool
 from fer_exp.doctor.votes import Votes
 
-# An image is labelled anew only if the prediction is this sure; a person should look at the others first.
-SURE, UNLIKELY = 0.8, 0.05
+# An image is labelled anew only if the prediction is this sure. Of 83 such train images of FER2013 69 % have a majority
+# of FER+ votes for the suggested label and 89 % have none for the given one, which holds for 45 % of all images.
+SURE, UNLIKELY = 0.9, 0.05
 _TOP = 100  # how many of the first suspects are compared with the votes
 
 
@@ -49,7 +50,9 @@ def examine(pool: Pool, predicted: Predicted) -> Finding:
         f"Suspects, not verdicts: the predictions are right for {100 * predicted.accuracy:.1f} % of the train images. "
         "Look before you feed relabel.csv back."
     )
-    return Finding("label_error", "Labels that are probably wrong", rows, details, advice, suggested=suggested)
+    return Finding(
+        "label_error", "Suspected label errors, the most doubtful first", rows, details, advice, suggested=suggested
+    )
 
 
 def _chances(
