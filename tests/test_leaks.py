@@ -65,5 +65,5 @@ def test_a_training_on_leaking_data_is_refused_in_one_line(command_line: Command
     doctor_cases.faulty(tmp_path / "faces")
     done = command_line(*doctor_cases.overrides(tmp_path / "faces"), "strict=true", "debug=fast")
     assert done.returncode == 2
-    assert "error: `strict` allows no image in two splits. Received: 1 of 26 test images" in done.stderr
+    assert "error: `strict` allows no image in two splits. Received: 1 of 27 test images" in done.stderr
     assert "Traceback" not in done.stderr

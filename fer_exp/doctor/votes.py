@@ -16,6 +16,7 @@ from fer_exp.doctor.pool import Finding, Pool
 from fer_exp.errors import DataError
 
 _NOT_A_FACE = "NF"
+_OTHERS = ("contempt", "unknown", _NOT_A_FACE)
 _COLUMNS = {"anger": "angry", "fear": "fear", "disgust": "disgust", "happiness": "happy"} | {
     "sadness": "sad", "surprise": "surprise", "neutral": "neutral"}  # fmt: skip
 
@@ -53,7 +54,7 @@ def read(file: Path, pool: Pool) -> Votes:
             f"`--votes` must be fer2013new.csv of FER+. Received: {file} without the column {', '.join(absent)}."
         )
     positions = _positions(pool, file, len(table))
-    counts = table.select_dtypes("number").to_numpy(np.int64)
+    counts = table[[c for c in (*_COLUMNS, *_OTHERS) if c in table]].to_numpy(np.int64)
     emotions = [column for column, name in _COLUMNS.items() if name in pool.class_names]
     total, most = counts.sum(axis=1), table[emotions].to_numpy(np.int64)
     labels = np.array([pool.class_names.index(_COLUMNS[column]) for column in emotions])
