@@ -35,7 +35,7 @@ def examine(pool: Pool, predicted: Predicted) -> Finding:
         among = predicted.probabilities[np.ix_(rows, present)]
         among = among / among.sum(axis=1, keepdims=True)
         given = np.searchsorted(present, pool.labels[rows])
-        wrong = find_label_issues(given, among, filter_by="confident_learning", n_jobs=1)
+        wrong = find_label_issues(given, among, filter_by="both", n_jobs=1)
         suspects.append(rows[wrong & (among.argmax(axis=1) != given)])
     rows = np.concatenate(suspects)
     suggested = predicted.probabilities[rows].argmax(axis=1)
