@@ -120,7 +120,9 @@ def captioned(
     for group, texts, (left, top) in zip(groups, captions, places, strict=True):
         if framed:
             size = (len(group) * width, height)
-            axes.add_patch(Rectangle((left, top), *size, facecolor="#f3f4f6", edgecolor="#d5d8dc", linewidth=0.8))
+            axes.add_patch(
+                Rectangle((left, top), *size, facecolor="#f3f4f6", edgecolor="#d5d8dc", linewidth=0.8, zorder=-1)
+            )
         for number, (image, text) in enumerate(zip(group, texts, strict=True)):
             _place(axes, image, left + number * width + 0.05, top + 0.05, width - 0.1)
             longest = max(map(len, text.split("\n")))

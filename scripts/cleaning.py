@@ -1,12 +1,12 @@
 """Measures what leaving out and relabelling by the doctor's files do to accuracy, and writes docs/fer2013_audit.md.
 
-    python -m fer_exp.doctor data dataset=fer2013 dataset.path=data/fer2013.csv.gz dataset.val=0.1 dataset.test=PublicTest
+    python -m fer_exp.doctor data dataset=fer2013 dataset.path=<file> dataset.val=0.1 dataset.test=PublicTest
     python scripts/cleaning.py --data data/fer2013.csv.gz --found outputs/doctor-<time>
     python scripts/cleaning.py --found outputs/doctor-<time> --list       the commands, without running them
 
-The small CNN of `scripts/claims.py` is trained on the data as they are, without what exclude.csv names, and relabelled by
-relabel.csv besides, with several seeds. The test split is the same in all. Finished runs (experiment `claims`) are not
-repeated.
+The small CNN of `scripts/claims.py` is trained on the data as they are, without what exclude.csv names, and relabelled
+by relabel.csv besides, with several seeds. The test split is the same in all. Finished runs (experiment `claims`) are
+not repeated.
 """
 
 import argparse

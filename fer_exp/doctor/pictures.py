@@ -44,13 +44,11 @@ def _one_by_one(pool: Pool, finding: Finding) -> Figure:
     captions = [_caption(pool, finding, number, int(row)) for number, row in enumerate(shown)]
     total = len(finding.groups) or len(finding.rows)
     unit = "groups" if finding.groups else "images"
-    subtitle = f"{len(shown)} of {total:,} {unit}" + (", the most doubtful first" if _doubts(finding) else "")
+    subtitle = f"{len(shown)} of {total:,} {unit}" + (
+        "; given → suggested label" if finding.suggested is not None else ""
+    )
     images = [pool.images[int(row)] for row in shown]
     return image_sheets.captioned([images], [captions], finding.title, subtitle)
-
-
-def _doubts(finding: Finding) -> bool:
-    return finding.suggested is not None
 
 
 def _caption(pool: Pool, finding: Finding, number: int, row: int) -> str:
