@@ -160,3 +160,14 @@ def test_cleaning_compares_the_data_as_they_are_with_both_corrections(tmp_path: 
     assert [line.split()[-1] for line in lines] == ["seed=0"] * 3 + ["seed=1"] * 3
     text = (ROOT / "docs" / "fer2013_audit.md").read_text()
     assert text.index("<!-- cleaning -->") < text.index("<!-- end of cleaning -->")
+
+
+def test_the_picture_of_an_audit_is_drawn_from_the_files_of_the_doctor(tmp_path: Path) -> None:
+    (tmp_path / "findings.csv").write_text("name,split,label,kind,detail\na,train,sad,duplicate,as b\n")
+    refused = script("audit_picture.py", str(tmp_path), str(tmp_path / "out.png"), cwd=tmp_path)
+    assert refused.returncode == 2
+    assert f"Received: {tmp_path} without suspected_label_errors.csv." in refused.stderr
+    (tmp_path / "suspected_label_errors.csv").write_text("name,given,label\na,sad,happy\n")
+    assert script("audit_picture.py", str(tmp_path), str(tmp_path / "out.png"), cwd=tmp_path).returncode == 0
+    with Image.open(tmp_path / "out.png") as picture:
+        assert picture.width == 11 * 120

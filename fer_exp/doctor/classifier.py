@@ -15,7 +15,7 @@ from fer_exp.doctor.pool import TRAIN, Group, Pool
 from fer_exp.image_rows import take
 
 FOLDS = 5
-_RIDGE = 0.3  # penalty for each image; features have variance 1. On FER2013 0.3 gives 51.5 %, 1 gives 50.6 %
+_RIDGE = 0.3  # penalty for each image; features have variance 1. On FER2013 0.3 gives 0.8 points more than 1
 _MOST_FILTERS, _FEWEST_FILTERS = 128, 16
 _IMAGES_A_FILTER = 100
 _SEED = 0
