@@ -99,6 +99,7 @@ class Experiment(BaseModel):
         overfit_batches: Train, validate and test on the same so many batches; a sound model reaches 100 %.
         registered_model: Name under which the model is registered in MLflow as a new version, of a sweep that of the
             best run; null registers nothing.
+        strict: True refuses data with the same image in two splits, which otherwise is warned about and recorded.
         cache_dir: Folder for parsed data sets.
     """
 
@@ -121,6 +122,7 @@ class Experiment(BaseModel):
     limit_batches: PositiveInt | None
     overfit_batches: PositiveInt | None
     registered_model: ModelName | None
+    strict: bool
     cache_dir: str
     dataset: dict[str, Any]
     model: dict[str, Any]

@@ -23,6 +23,7 @@ from fer_exp import (
     console,
     fingerprint,
     folds,
+    leaks,
     limits,
     metrics,
     provenance,
@@ -193,8 +194,10 @@ def _recorded(screen: Console, tracked: Run) -> Iterator[None]:
 
 
 def load(experiment: config.Experiment) -> Splits:
-    """Reads the data set and divides it as the experiment asks."""
-    return limits.limit(folds.divide(config.build(experiment.dataset), experiment.folds, experiment.fold), experiment)
+    """Reads the data set, divides it as the experiment asks, and looks for images that are in two splits."""
+    splits = folds.divide(config.build(experiment.dataset), experiment.folds, experiment.fold)
+    arguments = leaks.arguments_of(experiment.dataset, experiment.fold, experiment.folds)
+    return limits.limit(leaks.checked(splits, experiment.strict, arguments), experiment)
 
 
 def _write_config(folder: Path, values: Mapping[str, Any], overrides: Sequence[str], tracked: Run) -> None:

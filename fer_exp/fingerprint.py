@@ -10,7 +10,7 @@ from typing import Any
 
 from fer_exp import __version__
 
-VOLATILE = ("name", "tracking", "cache_dir", "resume", "registered_model")
+VOLATILE = ("name", "tracking", "cache_dir", "resume", "registered_model", "strict")
 
 
 def of(values: Mapping[str, Any]) -> str:

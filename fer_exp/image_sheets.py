@@ -1,7 +1,7 @@
-"""Sheets of images: the most confident mistakes, and samples of each class.
+"""Sheets of images: the most confident mistakes, samples of each class, any images with captions.
 
-Called by `report` with images and results that are already computed; each function returns a matplotlib `Figure`.
-It must not know models, tracking or where files belong.
+Called by `report` and the doctor with images and results that are already computed; each function returns a matplotlib
+`Figure`. It must not know models, tracking or where files belong.
 """
 
 import math
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from fer_exp.figure_style import DPI, FAINT, INK, headline, headline_height
 from fer_exp.image_rows import Images
@@ -54,7 +55,7 @@ def confidently_wrong(evaluation: Evaluation, images: Images, most: int = 24) ->
 
 
 def samples(
-    images: np.ndarray,
+    images: Images,
     labels: np.ndarray,
     class_names: Sequence[str],
     per_class: int = 8,
@@ -85,6 +86,50 @@ def samples(
         axes.text(left - 0.12, middle, name, ha="right", va="bottom", fontsize=10, color=INK)
         count = f"{len(members):,}" if len(members) else "none"
         axes.text(left - 0.12, middle + 0.03, count, ha="right", va="top", fontsize=8.5, color=FAINT)
+    return figure
+
+
+def captioned(
+    groups: Sequence[Sequence[np.ndarray]],
+    captions: Sequence[Sequence[str]],
+    title: str,
+    subtitle: str,
+    across: int = 9,
+) -> Figure:
+    """Draws images with a caption each; those of a group stand side by side in a frame.
+
+    Args:
+        groups: Images of each group, uint8 (height, width, channels); a single group is drawn as a plain grid.
+        captions: One for each image, two short lines at most.
+        title: First line.
+        subtitle: Second line.
+        across: Images in a row, >= the largest group.
+    """
+    framed = len(groups) > 1
+    if not framed:
+        groups, captions = [[image] for image in groups[0]], [[text] for text in captions[0]]
+    width, height, gap = 1.12, 1.5, 0.14 if framed else 0.0  # inches of a cell, and between frames
+    places, left, top = [], 0.0, 0.0
+    for group in groups:
+        if left and left + len(group) * width > across * (width + gap / 2) + 1e-6:
+            left, top = 0.0, top + height + gap
+        places.append((left, top))
+        left += len(group) * width + gap
+    right = max(left + len(group) * width for group, (left, _) in zip(groups, places, strict=True))
+    figure, axes = _sheet(right, top + height, title, subtitle)
+    for group, texts, (left, top) in zip(groups, captions, places, strict=True):
+        if framed:
+            size = (len(group) * width, height)
+            axes.add_patch(
+                Rectangle((left, top), *size, facecolor="#f3f4f6", edgecolor="#d5d8dc", linewidth=0.8, zorder=-1)
+            )
+        for number, (image, text) in enumerate(zip(group, texts, strict=True)):
+            _place(axes, image, left + number * width + 0.05, top + 0.05, width - 0.1)
+            longest = max(map(len, text.split("\n")))
+            font = min(8.0, 72 * (width - 0.04) / (0.56 * longest))  # a line of n characters is about 0.56 n sizes wide
+            middle = left + (number + 0.5) * width
+            style = {"ha": "center", "va": "top", "fontsize": font, "color": INK, "parse_math": False}
+            axes.text(middle, top + width - 0.03, text, **style)
     return figure
 
 

@@ -49,22 +49,27 @@ def main() -> None:
     data = ["dataset=fer2013", f"dataset.path={options.data}", "dataset.val=0.1", "dataset.test=PublicTest"]
     console = Console()
     for name in options.only:
-        study = STUDIES[name].with_weights(options.weights)
-        for seed in range(options.seeds):  # all variants of a seed before the next one: an early end leaves pairs
-            for variant in study.variants:
-                overrides = study.overrides(variant, data, seed)
-                if " ".join(overrides) in finished(uri):
-                    continue
-                command = [sys.executable, "-m", "fer_exp", *overrides]
-                console.print(shlex.join(["python", *command[1:]]), highlight=False, soft_wrap=True)
-                if not options.list:
-                    subprocess.run([*command, f"tracking.uri={uri}"], check=True)
+        run_missing(STUDIES[name].with_weights(options.weights), data, options.seeds, uri, options.list, console)
     if not options.list:
         runs = finished(uri)
         for name in options.only:
             study = STUDIES[name].with_weights(options.weights)
             document = options.document or DOCUMENTS / study.document
-            replace_section(document, name, section(name, study, runs, data, options.seeds))
+            command = f"python scripts/claims.py --only {name}"
+            replace_section(document, name, section(study, runs, data, options.seeds, command))
+
+
+def run_missing(study: Study, data: Sequence[str], seeds: int, uri: str, only_list: bool, console: Console) -> None:
+    """Prints the command of each run of a study that is not finished, and runs it unless `only_list` is set."""
+    for seed in range(seeds):  # all variants of a seed before the next one: an early end leaves pairs
+        for variant in study.variants:
+            overrides = study.overrides(variant, data, seed)
+            if " ".join(overrides) in finished(uri):
+                continue
+            command = [sys.executable, "-m", "fer_exp", *overrides]
+            console.print(shlex.join(["python", *command[1:]]), highlight=False, soft_wrap=True)
+            if not only_list:
+                subprocess.run([*command, f"tracking.uri={uri}"], check=True)
 
 
 def finished(uri: str, name: str = EXPERIMENT) -> dict[str, Run]:
@@ -77,8 +82,8 @@ def finished(uri: str, name: str = EXPERIMENT) -> dict[str, Run]:
     return {run.data.tags["overrides"].split(" tracking.uri=")[0]: run for run in runs}
 
 
-def section(name: str, study: Study, runs: dict[str, Run], data: Sequence[str], seeds: int) -> str:
-    """Returns the table of a study, its verdicts and its command."""
+def section(study: Study, runs: dict[str, Run], data: Sequence[str], seeds: int, command: str) -> str:
+    """Returns the table of a study, its verdicts and the command that made it."""
     found = {
         variant: [runs[" ".join(study.overrides(variant, data, seed))] for seed in range(seeds)]
         for variant in study.variants
@@ -101,11 +106,11 @@ def section(name: str, study: Study, runs: dict[str, Run], data: Sequence[str], 
             row |= {f"recall {label}": f"{metric(of, f'test/recall/{label}').mean():.1f}" for label in EMOTIONS}
         rows.append(row)
     verdicts = [f"- {verdict(v, first, accuracy[v] - accuracy[first])}" for v in list(found)[1:]]
-    command = f"`python scripts/claims.py --only {name}`: {seeds} seeds; base: `{' '.join(study.base)}`"
+    told = f"`{command}`: {seeds} seeds; base: `{' '.join(study.base)}`"
     classes = (
         [line for kind in ("recall", "f1") for line in ("", class_table(found, kind))] if study.class_tables else []
     )
-    return "\n".join([markdown(pd.DataFrame(rows)), "", *verdicts, *classes, "", command])
+    return "\n".join([markdown(pd.DataFrame(rows)), "", *verdicts, *classes, "", told])
 
 
 def class_table(found: Mapping[str, Sequence[Run]], kind: str) -> str:

@@ -160,3 +160,33 @@ def test_a_contender_that_dies_ends_the_race_and_is_named(tmp_path: Path) -> Non
     with pytest.raises(RuntimeError, match=f"The contender x ended with code 1; see {tmp_path / 'log'}"):
         run([Stub("x", "cnn")], Effort(1, tmp_path / "log"))
     assert "NameError" in (tmp_path / "log").read_text()
+
+
+def test_cleaning_compares_the_data_as_they_are_with_both_corrections(tmp_path: Path) -> None:
+    found = tmp_path / "found"
+    found.mkdir()
+    arguments = ["--found", str(found), "--data", "x.csv", "--uri", f"sqlite:///{tmp_path / 'none.db'}", "--list"]
+    refused = script("cleaning.py", *arguments, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert f"--found must hold exclude.csv and relabel.csv. Received: {found} without exclude.csv." in refused.stderr
+    for name in ("exclude.csv", "relabel.csv"):
+        (found / name).touch()
+    listed = script("cleaning.py", *arguments, "--seeds", "2", cwd=tmp_path)
+    assert listed.returncode == 0, listed.stderr
+    lines = listed.stdout.splitlines()
+    assert [("dataset.exclude=" in line, "dataset.relabel=" in line) for line in lines] == [
+        (False, False), (True, False), (True, True)] * 2  # fmt: skip
+    assert [line.split()[-1] for line in lines] == ["seed=0"] * 3 + ["seed=1"] * 3
+    text = (ROOT / "docs" / "fer2013_audit.md").read_text()
+    assert text.index("<!-- cleaning -->") < text.index("<!-- end of cleaning -->")
+
+
+def test_the_picture_of_an_audit_is_drawn_from_the_files_of_the_doctor(tmp_path: Path) -> None:
+    (tmp_path / "findings.csv").write_text("name,split,label,kind,detail\na,train,sad,duplicate,as b\n")
+    refused = script("audit_picture.py", str(tmp_path), str(tmp_path / "out.png"), cwd=tmp_path)
+    assert refused.returncode == 2
+    assert f"Received: {tmp_path} without suspected_label_errors.csv." in refused.stderr
+    (tmp_path / "suspected_label_errors.csv").write_text("name,given,label\na,sad,happy\n")
+    assert script("audit_picture.py", str(tmp_path), str(tmp_path / "out.png"), cwd=tmp_path).returncode == 0
+    with Image.open(tmp_path / "out.png") as picture:
+        assert picture.width == 11 * 120

@@ -1,15 +1,8 @@
-"""Looks for what is wrong and says so; mends it only when asked.
+"""Runs that say RUNNING although their process is gone.
 
-    python -m fer_exp.doctor runs                       runs that say RUNNING although their process is gone
-    python -m fer_exp.doctor runs --mark-killed         give those the status KILLED
-    python -m fer_exp.doctor runs tracking.uri=http://127.0.0.1:5000
-
-Exits with 0 if all is well (or was mended), with 1 if something was found. What follows the options are overrides as of
-`python -m fer_exp`.
+Called by the doctor's command line. It changes a run only when asked.
 """
 
-import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 
 from fer_exp import outbox, owner, store
-from fer_exp.errors import UserError
 
 _MEANING = {
     "alive": "its process is at work",
@@ -27,23 +19,6 @@ _MEANING = {
     "elsewhere": "started on another host: ask there",
     "unknown": "does not say who owns it: ended by hand only",
 }
-
-
-def main() -> None:
-    """Runs the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m fer_exp.doctor", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    patients = parser.add_subparsers(dest="patient", required=True)
-    of_runs = patients.add_parser("runs", help="runs that say RUNNING")
-    of_runs.add_argument("--mark-killed", action="store_true", help="set those whose process is gone to KILLED")
-    of_runs.add_argument("overrides", nargs="*", metavar="key=value", help="for example tracking.uri=...")
-    options = parser.parse_args()
-    try:
-        found = runs(options.overrides, options.mark_killed, Console())
-    except UserError as error:
-        store.refuse(error)
-    sys.exit(1 if found and not options.mark_killed else 0)
 
 
 def runs(overrides: list[str], mark_killed: bool, screen: Console) -> int:
@@ -95,7 +70,3 @@ def _table(running: pd.DataFrame, states: Sequence[str]) -> Table:
         since = run["started"].strftime("%Y-%m-%d %H:%M")
         table.add_row(run["run_id"], run["name"], since, tags.get(owner.HOST), tags.get(owner.PID), _MEANING[state])
     return table
-
-
-if __name__ == "__main__":
-    main()
