@@ -35,7 +35,7 @@ from fer_exp import (
     trial,
     workers,
 )
-from fer_exp.dataset import Splits
+from fer_exp.dataset import Development, Splits
 from fer_exp.distillation import Distillation
 from fer_exp.export import Exportable
 from fer_exp.tracking import Run, Tracker
@@ -60,12 +60,13 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
     screen = console.make()
     values = experiment.model_dump()
     splits = load(experiment)
+    development = splits.development  # whatever trains is handed this: the test split is out of its reach
     tracker: Tracker = config.build(experiment.tracking)
     screen.print(console.config_tree(values), console.data_table(splits))
     strategy = assembly.prepare(experiment)
     identity = fingerprint.of(values)
     workers.check_alike(strategy, f"{identity} {splits.sha256}")
-    parts = _taught(experiment, tracker, splits, strategy, assembly.assemble(experiment, splits, strategy))
+    parts = _taught(experiment, tracker, development, strategy, assembly.assemble(experiment, development, strategy))
     screen.print(
         f"{parts.model.count_params():,} parameters, {parts.multiply_adds / 1e6:.1f} M multiply-adds an image, "
         f"first weights: {parts.weights_origin}\n"
@@ -91,12 +92,12 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
         opened = tracker.run(name, provenance.flatten(values), tags, choice.run_id, folder, at_end)
         with opened as tracked, _recorded(screen, tracked):
             tracked.log_data(splits)
-            _log_teacher(parts, splits, tracked, screen)
+            _log_teacher(parts, development, tracked, screen)
             _write_config(folder, values, overrides, tracked)
             if parts.inherited and parts.inherited.table is not None:
                 report.write_pruning(folder, parts.inherited.table)
             try:
-                trained = _train(experiment, splits, strategy, parts, folder, screen, tracked, identity)
+                trained = _train(experiment, development, strategy, parts, folder, screen, tracked, identity)
             except TrialPruned as pruned:
                 tracked.set_tags({"pruned": f"after epoch {pruned.epoch}"})
                 screen.print(f"pruned after epoch {pruned.epoch}: other trials of the search were better by then")
@@ -128,7 +129,7 @@ def follow(experiment: config.Experiment) -> None:
     Raises:
         UserError: If something outside the code is wrong.
     """
-    splits = load(experiment)
+    splits = load(experiment).development
     strategy = assembly.prepare(experiment)
     workers.check_alike(strategy, f"{fingerprint.of(experiment.model_dump())} {splits.sha256}")
     parts = assembly.assemble(experiment, splits, strategy)
@@ -139,7 +140,7 @@ def follow(experiment: config.Experiment) -> None:
 def _taught(
     experiment: config.Experiment,
     tracker: Tracker,
-    splits: Splits,
+    splits: Development,
     strategy: tf.distribute.Strategy,
     parts: assembly.Assembled,
 ) -> assembly.Assembled:
@@ -150,7 +151,7 @@ def _taught(
         return parts.taught_by(teacher.load(plan, tracker, splits, (experiment.folds, experiment.fold)))
 
 
-def _log_teacher(parts: assembly.Assembled, splits: Splits, tracked: Run, screen: Console) -> None:
+def _log_teacher(parts: assembly.Assembled, splits: Development, tracked: Run, screen: Console) -> None:
     if parts.teacher is not None:
         found = teacher.measures(parts.teacher, splits.val, splits.class_names)
         tracked.log_metrics(found)
@@ -183,7 +184,7 @@ def _write_config(folder: Path, values: Mapping[str, Any], overrides: Sequence[s
 
 def _train(
     experiment: config.Experiment,
-    splits: Splits,
+    splits: Development,
     strategy: tf.distribute.Strategy,
     parts: assembly.Assembled,
     folder: Path,
@@ -230,6 +231,7 @@ def _export(
     screen: Console,
     tracked: Run,
 ) -> None:
+    development = splits.development
     exportable = Exportable(
         model=trained.model,
         splits=splits,
@@ -237,7 +239,7 @@ def _export(
         predict=lambda images: training.predict(trained.model, images, experiment.batch_size),
         seed=experiment.seed,
         fine_tune=lambda model, epochs, peak: training.fine_tune(
-            experiment, splits, parts, model, epochs, peak, screen
+            experiment, development, parts, model, epochs, peak, screen
         ),
         facts=facts,
         console=screen,

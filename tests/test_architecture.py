@@ -159,6 +159,20 @@ def test_the_rooms_of_mlflow_are_entered_through_its_option_only() -> None:
     assert entered <= OF_MLFLOW
 
 
+# Whatever builds, trains, selects or calibrates. The test split is out of its reach: it is handed a `Development`.
+BEFORE_THE_TEST = [
+    *("assembly", "averaging", "callbacks", "continuation", "distilling", "features", "inheritance", "pipeline"),
+    *("calibration", "qat_file", "quantization_aware", "search", "teacher", "training", "trial"),
+]
+
+
+@pytest.mark.parametrize("room", BEFORE_THE_TEST)
+def test_what_trains_and_selects_neither_takes_all_splits_nor_asks_for_the_test_split(room: str) -> None:
+    tree = ast.parse((PACKAGE / f"{room}.py").read_text())
+    assert not {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} & {"Splits"}
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "test"]
+
+
 SEARCHING = {f"{group}/{path.stem}.py" for group in ("sampler", "pruner") for path in HOMES[group].glob("*.yaml")}
 
 
