@@ -89,7 +89,7 @@ FLOORS = [
         "chain_report",
         "registry",
     },
-    {"assembly", "features", "continuation", "resume", "store", "search", "model_card", "compression"},
+    {"assembly", "assessment", "features", "continuation", "resume", "store", "search", "model_card", "compression"},
     {"training", "publication", "provenance"},
     {"experiment", "sweep", "trained"},
     {"__main__", "doctor", "dispatch", "compare", "compress", "sync", "predict", "evaluate"},
