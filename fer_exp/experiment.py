@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from omegaconf import OmegaConf
 from rich.console import Console
@@ -35,9 +36,11 @@ from fer_exp import (
     trial,
     workers,
 )
+from fer_exp.assessment import examine, temperature
 from fer_exp.dataset import Development, Splits
 from fer_exp.distillation import Distillation
 from fer_exp.export import Exportable
+from fer_exp.image_rows import Images
 from fer_exp.tracking import Run, Tracker
 from fer_exp.trial import TrialPruned
 
@@ -66,7 +69,7 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
     strategy = assembly.prepare(experiment)
     identity = fingerprint.of(values)
     workers.check_alike(strategy, f"{identity} {splits.sha256}")
-    parts = _taught(experiment, tracker, development, strategy, assembly.assemble(experiment, development, strategy))
+    parts = _taught(experiment, tracker, development, strategy, _assembled(experiment, development, strategy))
     screen.print(
         f"{parts.model.count_params():,} parameters, {parts.multiply_adds / 1e6:.1f} M multiply-adds an image, "
         f"first weights: {parts.weights_origin}\n"
@@ -103,12 +106,14 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path) -
                 screen.print(f"pruned after epoch {pruned.epoch}: other trials of the search were better by then")
                 training.forget(folder)
                 return pruned.value
-            evaluation = _evaluate(experiment, splits, trained, folder, tracked)
+            heat = _calibrate(experiment, development, trained, tracked)
+            _keep(trained, folder)
+            evaluation, examined = _evaluate(experiment, splits, trained, heat, folder, tracked)
             tracked.log_model(trained.model, splits.image_shape)  # first: some models cannot be exported
             facts = publication.facts(experiment, name, tracked.run_id, tags)
             _export(experiment, splits, parts, trained, evaluation, facts, folder, screen, tracked)
             _log_folders(folder, tracked)
-            screen.print(console.result_table(_findings(trained, evaluation, folder, tracker)))
+            screen.print(console.result_table(_findings(trained, evaluation, examined, folder, tracker)))
             if registers:
                 tracked.set_tags({registry.TAG: experiment.registered_model})
         if registers:
@@ -132,9 +137,18 @@ def follow(experiment: config.Experiment) -> None:
     splits = load(experiment).development
     strategy = assembly.prepare(experiment)
     workers.check_alike(strategy, f"{fingerprint.of(experiment.model_dump())} {splits.sha256}")
-    parts = assembly.assemble(experiment, splits, strategy)
+    parts = _assembled(experiment, splits, strategy)
     with tempfile.TemporaryDirectory() as folder:
         training.train(experiment, splits, strategy, parts, Path(folder), "", Console(quiet=True), lambda *_: None)
+
+
+def _assembled(
+    experiment: config.Experiment, splits: Development, strategy: tf.distribute.Strategy
+) -> assembly.Assembled:
+    parts = assembly.assemble(experiment, splits, strategy)
+    if experiment.evaluation.temperature_scaling:
+        temperature.check(parts.model)
+    return parts
 
 
 def _taught(
@@ -199,25 +213,62 @@ def _train(
     trained = training.train(experiment, splits, strategy, parts, folder, key, screen, log_epoch)
     report.write_history(folder, trained.history, trained.stage_starts, trained.best_epoch)
     tracked.log_metrics({"best_epoch": trained.best_epoch, f"best_{experiment.checkpoint.monitor}": trained.best_value})
-    (folder / "model").mkdir(exist_ok=True)
-    trained.model.save(folder / "model" / "model.keras")
     return trained
 
 
+def _calibrate(
+    experiment: config.Experiment, splits: Development, trained: training.Trained, tracked: Run
+) -> float | None:
+    """Puts a temperature into the kept model, if it is asked for, and returns it."""
+    if not experiment.evaluation.temperature_scaling:
+        return None
+    probabilities = training.predict(trained.model, splits.val.images, experiment.batch_size)
+    found = temperature.fit(metrics.evaluate(probabilities, splits.val.labels, splits.class_names))
+    temperature.put_into(trained.model, found)
+    tracked.log_metrics({"temperature": found})
+    tracked.set_tags({"temperature": f"{found:.4f}, fitted on val and contained in the model"})
+    return found
+
+
+def _keep(trained: training.Trained, folder: Path) -> None:
+    (folder / "model").mkdir(exist_ok=True)
+    trained.model.save(folder / "model" / "model.keras")
+
+
 def _evaluate(
-    experiment: config.Experiment, splits: Splits, trained: training.Trained, folder: Path, tracked: Run
-) -> metrics.Evaluation:
-    """Evaluates the kept weights on the test split: the only place that looks at it."""
-    probabilities = training.predict(trained.model, splits.test.images, experiment.batch_size)
+    experiment: config.Experiment,
+    splits: Splits,
+    trained: training.Trained,
+    heat: float | None,
+    folder: Path,
+    tracked: Run,
+) -> tuple[metrics.Evaluation, examine.Examined]:
+    """Evaluates the kept weights, which hold the temperature, on the test split: the only place that looks at it."""
+
+    def predict(images: Images) -> np.ndarray:
+        return training.predict(trained.model, images, experiment.batch_size)
+
+    probabilities = predict(splits.test.images)
     evaluation = metrics.evaluate(probabilities, splits.test.labels, splits.class_names)
     tracked.log_metrics(metrics.scalars(evaluation, "test"))
     report.write_evaluation(folder, evaluation, splits.test)
+    subject = examine.Subject(
+        evaluation=evaluation,
+        split=splits.test,
+        name="test",
+        before=None if heat is None else temperature.scaled(evaluation, 1 / heat),
+        train=None if experiment.overfit_batches else splits.train,  # which is then the test split
+        predict=predict,
+        model=trained.model,
+    )
+    examined = examine.examine(subject, experiment.evaluation, folder, experiment.seed)
+    tracked.log_metrics(examined.scalars)
     views = experiment.test_time_augmentation
     if views != "none":
         averaged = training.predict(trained.model, splits.test.images, experiment.batch_size, views)
         over_views = metrics.evaluate(averaged, splits.test.labels, splits.class_names)
         tracked.log_metrics(metrics.scalars(over_views, f"test_{views}"))
-    return evaluation
+    return evaluation, examined
 
 
 def _export(
@@ -254,7 +305,11 @@ def _log_folders(folder: Path, tracked: Run) -> None:
 
 
 def _findings(
-    trained: training.Trained, evaluation: metrics.Evaluation, folder: Path, tracker: Tracker
+    trained: training.Trained,
+    evaluation: metrics.Evaluation,
+    examined: examine.Examined,
+    folder: Path,
+    tracker: Tracker,
 ) -> list[tuple[str, str]]:
     low, high = evaluation.accuracy_interval
     f1_low, f1_high = evaluation.macro_f1_interval
@@ -263,5 +318,6 @@ def _findings(
         ("test accuracy", f"{evaluation.accuracy:.4f}  (95 % interval {low:.4f} - {high:.4f})"),
         ("test macro-F1", f"{evaluation.macro_f1:.4f}  (95 % interval {f1_low:.4f} - {f1_high:.4f})"),
     ]
+    rows += examined.findings
     rows += [("confusion", sentence) for sentence in tables.describe_confusions(evaluation, most=3)]
     return [*rows, ("files", str(folder)), ("tracked in", tracker.uri)]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from fer_exp import commandline, litert_guard, registry, store
 from fer_exp.errors import ConfigError, ModelError
 from fer_exp.signature import run_id as checked_id
 from fer_exp.tracking import Record, Tracker
+
+if TYPE_CHECKING:
+    import keras
 
 KERAS = "keras"
 BATCH = 256  # images at a time
@@ -37,6 +41,7 @@ class Classifier:
         record: Its run; None for a file.
         tracker: Where the run is; None for a file.
         file: Which file of the run it is, `keras` or the name of an exported one; the path of a file.
+        model: The Keras model behind it; None for a file.
     """
 
     name: str
@@ -46,6 +51,7 @@ class Classifier:
     record: Record | None
     tracker: Tracker | None
     file: str
+    model: "keras.Model | None" = None
 
 
 @contextmanager
@@ -145,7 +151,7 @@ def _keras(tracker: Tracker, record: Record, folder: Path) -> Classifier:
         )
     return Classifier(
         f"run {_called(record)}", shape, names,
-        lambda images: training.predict(model, images, BATCH), record, tracker, KERAS,
+        lambda images: training.predict(model, images, BATCH), record, tracker, KERAS, model,
     )  # fmt: skip
 
 

@@ -1,11 +1,12 @@
 """Whether a model is as often right as it is confident: ECE, Brier score, NLL and the bins of the reliability diagram.
 
-Called by `examine` and by the picture. NumPy only. Confidence is the probability of the predicted class.
+Called by `examine` and by the picture. Confidence is the probability of the predicted class.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from fer_exp.metrics import Evaluation, Interval, percentiles, wilson
 
@@ -110,6 +111,26 @@ def scalars(confidence: Confidence, prefix: str) -> dict[str, float]:
         "nll_high": confidence.nll_interval.high,
     }
     return {f"{prefix}/{name}": value for name, value in found.items()}
+
+
+def table(evaluation: Evaluation) -> pd.DataFrame:
+    """Returns the bins of both kinds: `bins` (equal_width, equal_count), edges, images, and what happens in them."""
+    found = {"equal_width": equal_width(evaluation), "equal_count": equal_count(evaluation)}
+    return pd.concat(
+        pd.DataFrame(
+            {
+                "bins": name,
+                "from": bins.low,
+                "to": bins.high,
+                "images": bins.count,
+                "confidence": bins.confidence,
+                "accuracy": bins.accuracy,
+                "accuracy_low": bins.interval[:, 0],
+                "accuracy_high": bins.interval[:, 1],
+            }
+        )
+        for name, bins in found.items()
+    )
 
 
 def equal_width(evaluation: Evaluation, bins: int = BINS) -> Bins:

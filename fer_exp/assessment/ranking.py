@@ -1,13 +1,15 @@
 """How well the probability of a class sorts images: one class against the rest, by ROC-AUC and average precision.
 
-Called by `examine` and by the picture of the curves. NumPy and scikit-learn only.
+Called by `examine` and by the picture of the curves. It knows no model.
 
 A class without images, or without images of any other class, has neither value: both are NaN and stay out of the means.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from fer_exp.metrics import Evaluation, Interval, percentiles
 
@@ -79,6 +81,27 @@ def scalars(ranking: Ranking, class_names: tuple[str, ...], prefix: str) -> dict
         found |= {name: macro, f"{name}_low": interval.low, f"{name}_high": interval.high}
         found |= {f"{name}/{one}": float(value) for one, value in zip(class_names, rows, strict=True)}
     return {f"{prefix}/{name}": value for name, value in found.items() if not np.isnan(value)}
+
+
+def table(ranking: Ranking, evaluation: Evaluation) -> pd.DataFrame:
+    """Returns a row for each class, and one for their mean: both values, and the ends of their intervals."""
+    found: dict[str, list[Any]] = {
+        "class": [*evaluation.class_names, "mean"],
+        "images": [*evaluation.support, len(evaluation)],
+    }
+    for name, rows, ends, mean, interval in (
+        ("roc_auc", ranking.auc, ranking.auc_interval, ranking.macro_auc, ranking.macro_auc_interval),
+        (
+            "average_precision",
+            ranking.precision,
+            ranking.precision_interval,
+            ranking.macro_precision,
+            ranking.macro_precision_interval,
+        ),
+    ):
+        found |= {name: [*rows, mean], f"{name}_low": [*ends[:, 0], interval.low]}
+        found[f"{name}_high"] = [*ends[:, 1], interval.high]
+    return pd.DataFrame(found)
 
 
 def weighted(truth: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
