@@ -124,7 +124,7 @@ def robustness(table: pd.DataFrame, title: str) -> Figure:
         axes.axhline(clean, color=FAINT, linewidth=1, linestyle=":")
         mean = rows.loc[rows["severity"] > 0, "accuracy"].mean()
         axes.set_title(f"{name.replace('_', ' ')}, mean {100 * mean:.1f} %", loc="left", fontsize=10, color=INK)
-        axes.set_xticks(range(SEVERITIES + 1), ["0", *(f"{amount:g}" for amount in rows["amount"].iloc[1:])])
+        axes.set_xticks(range(SEVERITIES + 1), ["as is", *(f"{amount:.2g}" for amount in rows["amount"].iloc[1:])])
         axes.set_xlabel(str(rows["unit"].iloc[0]), fontsize=8.5, color=FAINT)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         axes.tick_params(labelsize=8.5, labelcolor=INK, color=FAINT)

@@ -42,9 +42,9 @@ class Explainer:
 
         try:
             network = folding.read(model)
-        except ExportError as error:
-            raise NoMapError(str(error)) from error
-        flat, layers = folding.built(network)
+            flat, layers = folding.built(network)
+        except (ExportError, TypeError, ValueError) as error:  # layers that take more than tensors, or are called twice
+            raise NoMapError(f"{model.name} cannot be written out flat: {error}") from error
         cut = _last_map(network, layers)
         if cut is None:
             raise NoMapError(

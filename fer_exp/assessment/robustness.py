@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from fer_exp.assessment.corruptions import CORRUPTIONS, SEVERITIES
+from fer_exp.assessment.corruptions import CORRUPTIONS, SEVERITIES, Corruption
 from fer_exp.calibration import stratified_rows
 from fer_exp.image_rows import Images
 from fer_exp.metrics import wilson
+
+_BATCH = 256  # images at a time: large ones take much memory while they are damaged
 
 
 def measure(
@@ -28,7 +30,7 @@ def measure(
         predict: uint8 (n, height, width, channels) -> predicted classes int (n,).
         images: uint8 (n, height, width, channels).
         labels: int (n,).
-        corruptions: Names, of `CORRUPTIONS`.
+        corruptions: Names, of `CORRUPTIONS`; at least one.
         most: Largest number of images that are used, each class with its share.
         seed: Of the choice of the images and of what is random in the corruptions.
 
@@ -38,12 +40,20 @@ def measure(
     """
     rows = stratified_rows(labels, most, seed)
     chosen, truth = images[rows], labels[rows]
-    clean = int(np.sum(predict(chosen) == truth))
+
+    def hits_at(corruption: Corruption, severity: int) -> int:
+        found = 0
+        for start in range(0, len(rows), _BATCH):
+            part = slice(start, start + _BATCH)
+            found += int(np.sum(predict(corruption(chosen[part], severity, seed + start)) == truth[part]))
+        return found
+
+    clean = hits_at(CORRUPTIONS[corruptions[0]], 0)
     table = []
     for name in corruptions:
         corruption = CORRUPTIONS[name]
         for severity in range(SEVERITIES + 1):
-            hits = int(np.sum(predict(corruption(chosen, severity, seed)) == truth)) if severity else clean
+            hits = hits_at(corruption, severity) if severity else clean
             low, high = wilson(np.array(hits), np.array(len(rows)))
             amount = corruption.amounts[severity - 1] if severity else np.nan
             table.append([name, severity, corruption.unit, amount, len(rows), hits / len(rows), low, high])

@@ -112,6 +112,14 @@ def test_a_model_without_a_map_is_told_of() -> None:
         grad_cam.Explainer(model)
 
 
+def test_a_model_whose_layers_take_more_than_one_list_is_told_of() -> None:
+    inputs = keras.Input((6, 6, 4))
+    x = layers.MultiHeadAttention(1, 4)(inputs, inputs)
+    model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x)), name="attends")
+    with pytest.raises(grad_cam.NoMapError, match="attends cannot be written out flat: "):
+        grad_cam.Explainer(model)
+
+
 def test_the_model_is_left_as_it_is() -> None:
     model = build("cnn")
     before, names = model.get_weights(), [layer.name for layer in model.layers]
