@@ -86,7 +86,8 @@ def run(word: str, overrides: Sequence[str], split: str, file: str, common: bool
     with trained.opened(word, file, overrides) as model:
         experiment = _experiment(jobs.first, model, overrides)
         splits = folds.divide(config.build(experiment.dataset), experiment.folds, experiment.fold)
-        found, before = _measured(model, splits, split, common, experiment.evaluation.temperature_scaling)
+        found, before, more = _measured(model, splits, split, common, experiment.evaluation.temperature_scaling)
+        tracker: Tracker = config.build(experiment.tracking, system_metrics=False)
         folder = Path("outputs").absolute() / f"evaluate-{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
         report.write_evaluation(folder, found.evaluation, found.split, split)
         subject = examine.Subject(
@@ -94,14 +95,14 @@ def run(word: str, overrides: Sequence[str], split: str, file: str, common: bool
             split=found.split,
             name=split,
             before=before,
-            train=None if split == "train" else splits.train,
+            train=splits.train if split != "train" and _of_these_data(model, splits) else None,
             predict=lambda images: measure.answer(model, images, found.columns),
             model=model.model,
             columns=found.columns,
             fit=lambda images: measure.fit(model, images),
         )
         examined = examine.examine(subject, experiment.evaluation, folder, experiment.seed)
-    tracker: Tracker = config.build(experiment.tracking, system_metrics=False)
+        examined.scalars.update(more)
     run_id = _log(tracker, folder, model, experiment, splits, split, found, examined)
     screen.print(_table(found, examined, split, model, splits))
     for note in found.notes:
@@ -110,19 +111,28 @@ def run(word: str, overrides: Sequence[str], split: str, file: str, common: bool
     return run_id
 
 
+def _of_these_data(model: Classifier, splits: Splits) -> bool:
+    """Tells whether the train split may be what the model was trained on; what made a file is not known."""
+    return model.record is None or model.record.tags.get("data_sha256") == splits.sha256
+
+
 def _measured(
     model: Classifier, splits: Splits, split: str, common: bool, scaled: bool
-) -> tuple[measure.Evaluated, metrics.Evaluation | None]:
-    """Returns what was measured, and, if a temperature was fitted on val, the answers before."""
+) -> tuple[measure.Evaluated, metrics.Evaluation | None, dict[str, float]]:
+    """Returns what was measured, and, if a temperature was fitted on val, the answers before, and the temperature."""
     found = measure.measure(model, splits, split, common)
     if not scaled:
-        return found, None
+        return found, None, {}
     heat = temperature.fit(measure.measure(model, splits, "val", common).evaluation)
     note = (
         f"probabilities are those of logits divided by {heat:.4f}, a temperature fitted on val; the model is as it was"
     )
     after = temperature.scaled(found.evaluation, heat)
-    return dataclasses.replace(found, evaluation=after, notes=(*found.notes, note)), found.evaluation
+    return (
+        dataclasses.replace(found, evaluation=after, notes=(*found.notes, note)),
+        found.evaluation,
+        {"temperature": heat},
+    )
 
 
 def _experiment(typed: config.Experiment, model: Classifier, overrides: Sequence[str]) -> config.Experiment:

@@ -86,6 +86,7 @@ def test_a_run_is_evaluated_on_its_own_data_if_none_are_named_and_gets_a_child(s
     assert found.data.metrics["val/accuracy"] == 1.0
     assert found.data.params["dataset.image_size"] == "30"
     assert "test/accuracy" not in found.data.metrics
+    assert "val/leaked_images" not in found.data.metrics  # the run was trained on other data
     pictures = mlflow.MlflowClient(tracker.uri).list_artifacts(child, "figures")
     assert "figures/grad_cam.png" in {entry.path for entry in pictures}
 
@@ -102,6 +103,7 @@ def test_a_temperature_is_fitted_on_val_and_told_and_the_file_stays_as_it_is(scr
     run_id = evaluate.run(str(path), asked, "test", "keras", False, screen)
     metrics = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}").get_run(run_id).data.metrics
     assert metrics["test/nll"] < metrics["test_uncalibrated/nll"]
+    assert metrics["temperature"] > 1
     assert "a temperature fitted on val; the model is as it was" in screen.export_text()
     assert path.read_bytes() == before
 
