@@ -94,16 +94,14 @@ def test_a_run_is_evaluated_on_its_own_data_if_none_are_named_and_gets_a_child(s
 def test_a_temperature_is_fitted_on_val_and_told_and_the_file_stays_as_it_is(screen: Console, tmp_path: Path) -> None:
     path = write_tflite(tmp_path)
     before = path.read_bytes()
-    faces = write_faces(
-        tmp_path / "faces", angry=80, happy=90, sad=175
-    )  # the first two look alike, the third different
+    faces = write_faces(tmp_path / "faces", angry=80, happy=90, sad=175)
     asked = [*on(faces), "evaluation.temperature_scaling=true"]
     with pytest.raises(ConfigError, match="is fitted on val and must be judged on another split"):
         evaluate.run(str(path), asked, "val", "keras", False, screen)
     run_id = evaluate.run(str(path), asked, "test", "keras", False, screen)
     metrics = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}").get_run(run_id).data.metrics
     assert metrics["test/nll"] < metrics["test_uncalibrated/nll"]
-    assert metrics["temperature"] > 1
+    assert metrics["temperature"] < 1  # right throughout, without being sure of it
     assert "a temperature fitted on val; the model is as it was" in screen.export_text()
     assert path.read_bytes() == before
 
