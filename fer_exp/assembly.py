@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from fer_exp import batch_norm, config, cost, distilling, inheritance, precision
-from fer_exp.dataset import Splits
+from fer_exp.dataset import Development
 from fer_exp.errors import ConfigError
 from fer_exp.finetune import Stage
 from fer_exp.inheritance import Inheritance
@@ -87,7 +87,7 @@ def prepare(experiment: config.Experiment) -> tf.distribute.Strategy:
     return strategy
 
 
-def assemble(experiment: config.Experiment, splits: Splits, strategy: tf.distribute.Strategy) -> Assembled:
+def assemble(experiment: config.Experiment, splits: Development, strategy: tf.distribute.Strategy) -> Assembled:
     """Builds everything a user's mistake can still break, before the run is recorded.
 
     Args:
@@ -127,7 +127,7 @@ def assemble(experiment: config.Experiment, splits: Splits, strategy: tf.distrib
 
 
 def _network(
-    experiment: config.Experiment, splits: Splits, inherited: Inheritance | None, *, load_weights: bool
+    experiment: config.Experiment, splits: Development, inherited: Inheritance | None, *, load_weights: bool
 ) -> keras.Model:
     """Builds the network of the configuration, slim if it was pruned, under the dtype policy in force."""
     unread = {"weights": None} if "weights" in experiment.model and (inherited or not load_weights) else {}
@@ -136,7 +136,7 @@ def _network(
 
 
 def _build_model(
-    experiment: config.Experiment, splits: Splits, strategy: tf.distribute.Strategy, inherited: Inheritance | None
+    experiment: config.Experiment, splits: Development, strategy: tf.distribute.Strategy, inherited: Inheritance | None
 ) -> tuple[keras.Model, str]:
     """Builds the model in the precision asked for; `auto` is answered by a first build in float32."""
 

@@ -1,6 +1,6 @@
-"""The images that an integer network's ranges are taken from.
+"""A few images that stand for all: for the ranges of an integer network, for a measurement that costs time.
 
-Called by the export options. It must not know networks.
+Called by the export options and by `assessment`. It must not know networks.
 """
 
 import numpy as np
@@ -19,11 +19,21 @@ def sample(split: Split, count: int, seed: int) -> np.ndarray:
     Returns:
         uint8 (min(count, n), height, width, channels).
     """
-    shuffled = np.random.default_rng(seed).permutation(len(split))
-    place = np.empty(len(split))  # of each row within its class, between 0 and 1
-    for label in np.unique(split.labels):
-        rows = shuffled[split.labels[shuffled] == label]
+    return split.images[stratified_rows(split.labels, count, seed)]
+
+
+def stratified_rows(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Returns the sorted numbers of rows of which each class has its share, int (min(count, n),).
+
+    Args:
+        labels: int (n,).
+        count: Rows to draw, >= 1; all of them if there are no more.
+        seed: Of the draw.
+    """
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    place = np.empty(len(labels))  # of each row within its class, between 0 and 1
+    for label in np.unique(labels):
+        rows = shuffled[labels[shuffled] == label]
         place[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
     # The rows below any place are that share of every class.
-    drawn = shuffled[np.argsort(place[shuffled], kind="stable")[:count]]
-    return split.images[np.sort(drawn)]
+    return np.sort(shuffled[np.argsort(place[shuffled], kind="stable")[:count]])

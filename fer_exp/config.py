@@ -74,6 +74,29 @@ class Checkpoint(BaseModel):
     keep: Literal["best", "last"]
 
 
+Corruption = Literal[
+    "blur", "noise", "brightness", "darkness", "contrast", "occlusion", "rotation", "low_resolution", "jpeg"
+]
+
+
+class Evaluation(BaseModel):
+    """What is measured of a finished model beside its metrics.
+
+    Attributes:
+        temperature_scaling: Divide the logits by a number fitted on the validation split, in the model that leaves the
+            run too.
+        grad_cam: Largest number of hits, and of misses, that are shown with a map of what speaks for them; 0: no sheet.
+        robustness: Corruptions under which accuracy is measured, or `all` of them.
+        robustness_images: Largest number of images for that, >= 1; each class has its share.
+    """
+
+    model_config = STRICT
+    temperature_scaling: bool
+    grad_cam: NonNegativeInt
+    robustness: Literal["all"] | list[Corruption]
+    robustness_images: PositiveInt
+
+
 class Experiment(BaseModel):
     """One run, as composed by Hydra and checked.
 
@@ -91,6 +114,7 @@ class Experiment(BaseModel):
         monitor: Metric that checkpoint and early stopping follow unless told otherwise.
         early_stopping: null trains every epoch.
         checkpoint: Which epoch's weights are kept.
+        evaluation: What is measured of the finished model beside its metrics.
         test_time_augmentation: Views of each test image whose predictions are averaged; reported as `test_<views>/...`
             beside the plain numbers.
         resume: auto goes on with an unfinished run of the same configuration, never does not; a run id names the one
@@ -117,6 +141,7 @@ class Experiment(BaseModel):
     monitor: Metric
     early_stopping: EarlyStopping | None
     checkpoint: Checkpoint
+    evaluation: Evaluation
     test_time_augmentation: Literal["none", "flip", "ten_crop"]
     resume: Literal["auto", "never"] | RunId
     limit_batches: PositiveInt | None

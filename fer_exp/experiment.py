@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from omegaconf import OmegaConf
 from rich.console import Console
@@ -37,10 +38,12 @@ from fer_exp import (
     trial,
     workers,
 )
-from fer_exp.dataset import Splits
+from fer_exp.assessment import examine, temperature
+from fer_exp.dataset import Development, Splits
 from fer_exp.distillation import Distillation
 from fer_exp.explain import without_password
 from fer_exp.export import Exportable
+from fer_exp.image_rows import Images
 from fer_exp.reproduction import comparison
 from fer_exp.reproduction.request import Source
 from fer_exp.run_page import page
@@ -68,6 +71,7 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path, s
     began, screen = time.monotonic(), console.make()
     values = experiment.model_dump()
     splits = load(experiment)
+    development = splits.development  # whatever trains is handed this: the test split is out of its reach
     if source is not None:
         source.check_data(splits.sha256, splits.source)
     tracker: Tracker = config.build(experiment.tracking)
@@ -75,7 +79,7 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path, s
     strategy = assembly.prepare(experiment)
     identity = fingerprint.of(values)
     workers.check_alike(strategy, f"{identity} {splits.sha256}")
-    parts = _taught(experiment, tracker, splits, strategy, assembly.assemble(experiment, splits, strategy))
+    parts = _taught(experiment, tracker, development, strategy, _assembled(experiment, development, strategy))
     screen.print(
         f"{parts.model.count_params():,} parameters, {parts.multiply_adds / 1e6:.1f} M multiply-adds an image, "
         f"first weights: {parts.weights_origin}\n"
@@ -102,18 +106,20 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path, s
         opened = tracker.run(name, provenance.flatten(values), tags, choice.run_id, folder, at_end)
         with opened as tracked, _recorded(screen, tracked):
             tracked.log_data(splits)
-            _log_teacher(parts, splits, tracked, screen)
+            _log_teacher(parts, development, tracked, screen)
             _write_config(folder, values, overrides, tracked)
             if parts.inherited and parts.inherited.table is not None:
                 report.write_pruning(folder, parts.inherited.table)
             try:
-                trained = _train(experiment, splits, strategy, parts, folder, screen, tracked, identity)
+                trained = _train(experiment, development, strategy, parts, folder, screen, tracked, identity)
             except TrialPruned as pruned:
                 tracked.set_tags({"pruned": f"after epoch {pruned.epoch}"})
                 screen.print(f"pruned after epoch {pruned.epoch}: other trials of the search were better by then")
                 training.forget(folder)
                 return pruned.value
-            evaluation = _evaluate(experiment, splits, trained, folder, tracked)
+            heat = _calibrate(experiment, development, trained, tracked)
+            _keep(trained, folder)
+            evaluation, examined = _evaluate(experiment, splits, trained, heat, folder, tracked)
             tracked.log_model(trained.model, splits.image_shape)  # first: some models cannot be exported
             facts = publication.facts(experiment, name, tracked.run_id, tags)
             _export(experiment, splits, parts, trained, evaluation, facts, folder, screen, tracked)
@@ -130,7 +136,7 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path, s
             )  # fmt: skip
             tracked.log_text(page.write(folder, about), page.FILE)
             _log_folders(folder, tracked)
-            screen.print(console.result_table(_findings(trained, evaluation, folder, tracker)))
+            screen.print(console.result_table(_findings(trained, evaluation, examined, folder, tracker)))
             if source is not None:
                 screen.print(source.found[0].sentence, highlight=False, markup=False, soft_wrap=True)
             if registers:
@@ -153,18 +159,27 @@ def follow(experiment: config.Experiment) -> None:
     Raises:
         UserError: If something outside the code is wrong.
     """
-    splits = load(experiment)
+    splits = load(experiment).development
     strategy = assembly.prepare(experiment)
     workers.check_alike(strategy, f"{fingerprint.of(experiment.model_dump())} {splits.sha256}")
-    parts = assembly.assemble(experiment, splits, strategy)
+    parts = _assembled(experiment, splits, strategy)
     with tempfile.TemporaryDirectory() as folder:
         training.train(experiment, splits, strategy, parts, Path(folder), "", Console(quiet=True), lambda *_: None)
+
+
+def _assembled(
+    experiment: config.Experiment, splits: Development, strategy: tf.distribute.Strategy
+) -> assembly.Assembled:
+    parts = assembly.assemble(experiment, splits, strategy)
+    if experiment.evaluation.temperature_scaling:
+        temperature.check(parts.model)
+    return parts
 
 
 def _taught(
     experiment: config.Experiment,
     tracker: Tracker,
-    splits: Splits,
+    splits: Development,
     strategy: tf.distribute.Strategy,
     parts: assembly.Assembled,
 ) -> assembly.Assembled:
@@ -175,7 +190,7 @@ def _taught(
         return parts.taught_by(teacher.load(plan, tracker, splits, (experiment.folds, experiment.fold)))
 
 
-def _log_teacher(parts: assembly.Assembled, splits: Splits, tracked: Run, screen: Console) -> None:
+def _log_teacher(parts: assembly.Assembled, splits: Development, tracked: Run, screen: Console) -> None:
     if parts.teacher is not None:
         found = teacher.measures(parts.teacher, splits.val, splits.class_names)
         tracked.log_metrics(found)
@@ -210,7 +225,7 @@ def _write_config(folder: Path, values: Mapping[str, Any], overrides: Sequence[s
 
 def _train(
     experiment: config.Experiment,
-    splits: Splits,
+    splits: Development,
     strategy: tf.distribute.Strategy,
     parts: assembly.Assembled,
     folder: Path,
@@ -225,16 +240,42 @@ def _train(
     trained = training.train(experiment, splits, strategy, parts, folder, key, screen, log_epoch)
     report.write_history(folder, trained.history, trained.stage_starts, trained.best_epoch)
     tracked.log_metrics({"best_epoch": trained.best_epoch, f"best_{experiment.checkpoint.monitor}": trained.best_value})
-    (folder / "model").mkdir(exist_ok=True)
-    trained.model.save(folder / "model" / "model.keras")
     return trained
 
 
+def _calibrate(
+    experiment: config.Experiment, splits: Development, trained: training.Trained, tracked: Run
+) -> float | None:
+    """Puts a temperature into the kept model, if it is asked for, and returns it."""
+    if not experiment.evaluation.temperature_scaling:
+        return None
+    probabilities = training.predict(trained.model, splits.val.images, experiment.batch_size)
+    found = temperature.fit(metrics.evaluate(probabilities, splits.val.labels, splits.class_names))
+    temperature.put_into(trained.model, found)
+    tracked.log_metrics({"temperature": found})
+    tracked.set_tags({"temperature": f"{found:.4f}, fitted on val and contained in the model"})
+    return found
+
+
+def _keep(trained: training.Trained, folder: Path) -> None:
+    (folder / "model").mkdir(exist_ok=True)
+    trained.model.save(folder / "model" / "model.keras")
+
+
 def _evaluate(
-    experiment: config.Experiment, splits: Splits, trained: training.Trained, folder: Path, tracked: Run
-) -> metrics.Evaluation:
-    """Evaluates the kept weights on the test split: the only place that looks at it."""
-    probabilities = training.predict(trained.model, splits.test.images, experiment.batch_size)
+    experiment: config.Experiment,
+    splits: Splits,
+    trained: training.Trained,
+    heat: float | None,
+    folder: Path,
+    tracked: Run,
+) -> tuple[metrics.Evaluation, examine.Examined]:
+    """Evaluates the kept weights, which hold the temperature, on the test split: the only place that looks at it."""
+
+    def predict(images: Images) -> np.ndarray:
+        return training.predict(trained.model, images, experiment.batch_size)
+
+    probabilities = predict(splits.test.images)
     evaluation = metrics.evaluate(probabilities, splits.test.labels, splits.class_names)
     tracked.log_metrics(metrics.scalars(evaluation, "test"))
     report.write_evaluation(folder, evaluation, splits.test)
@@ -242,12 +283,23 @@ def _evaluate(
         of_sources = metrics.of_sources(evaluation, splits.test.sources, splits.source_names)
         tracked.log_metrics(metrics.scalars_of_sources(of_sources, "test"))
         report.write_sources(folder, of_sources)
+    subject = examine.Subject(
+        evaluation=evaluation,
+        split=splits.test,
+        name="test",
+        before=None if heat is None else temperature.scaled(evaluation, 1 / heat),
+        train=None if experiment.overfit_batches else splits.train,  # which is then the test split
+        predict=predict,
+        model=trained.model,
+    )
+    examined = examine.examine(subject, experiment.evaluation, folder, experiment.seed)
+    tracked.log_metrics(examined.scalars)
     views = experiment.test_time_augmentation
     if views != "none":
         averaged = training.predict(trained.model, splits.test.images, experiment.batch_size, views)
         over_views = metrics.evaluate(averaged, splits.test.labels, splits.class_names)
         tracked.log_metrics(metrics.scalars(over_views, f"test_{views}"))
-    return evaluation
+    return evaluation, examined
 
 
 def _export(
@@ -261,6 +313,7 @@ def _export(
     screen: Console,
     tracked: Run,
 ) -> None:
+    development = splits.development
     exportable = Exportable(
         model=trained.model,
         splits=splits,
@@ -268,7 +321,7 @@ def _export(
         predict=lambda images: training.predict(trained.model, images, experiment.batch_size),
         seed=experiment.seed,
         fine_tune=lambda model, epochs, peak: training.fine_tune(
-            experiment, splits, parts, model, epochs, peak, screen
+            experiment, development, parts, model, epochs, peak, screen
         ),
         facts=facts,
         console=screen,
@@ -283,7 +336,11 @@ def _log_folders(folder: Path, tracked: Run) -> None:
 
 
 def _findings(
-    trained: training.Trained, evaluation: metrics.Evaluation, folder: Path, tracker: Tracker
+    trained: training.Trained,
+    evaluation: metrics.Evaluation,
+    examined: examine.Examined,
+    folder: Path,
+    tracker: Tracker,
 ) -> list[tuple[str, str]]:
     low, high = evaluation.accuracy_interval
     f1_low, f1_high = evaluation.macro_f1_interval
@@ -292,5 +349,6 @@ def _findings(
         ("test accuracy", f"{evaluation.accuracy:.4f}  (95 % interval {low:.4f} - {high:.4f})"),
         ("test macro-F1", f"{evaluation.macro_f1:.4f}  (95 % interval {f1_low:.4f} - {f1_high:.4f})"),
     ]
+    rows += examined.findings
     rows += [("confusion", sentence) for sentence in tables.describe_confusions(evaluation, most=3)]
     return [*rows, ("files", str(folder)), ("page", str(folder / page.FILE)), ("tracked in", tracker.uri)]

@@ -1,6 +1,6 @@
-"""Sheets of images: the most confident mistakes, samples of each class, any images with captions.
+"""Sheets of images: the most confident mistakes, samples of each class, any with captions; and the paper for others.
 
-Called by `report` and the doctor with images and results that are already computed; each function returns a matplotlib
+Called by `report`, `assessment` and the doctor with images and results that are already computed; each is a matplotlib
 `Figure`. It must not know models, tracking or where files belong.
 """
 
@@ -37,7 +37,7 @@ def confidently_wrong(evaluation: Evaluation, images: Images, most: int = 24) ->
     if not len(wrong):
         subtitle = f"There are none: all {len(evaluation):,} images are classified correctly."
     width, height, across = 1.4, 1.75, 6  # inches of a cell, cells in a row
-    figure, axes = _sheet(
+    figure, axes = sheet(
         width * min(max(len(shown), 4), across),
         height * math.ceil(len(shown) / across),
         "The most confident mistakes",
@@ -45,7 +45,7 @@ def confidently_wrong(evaluation: Evaluation, images: Images, most: int = 24) ->
     )
     for position, index in enumerate(shown):
         left, top = width * (position % across), height * (position // across)
-        _place(axes, images[index], left + 0.06, top, width - 0.12)
+        place(axes, images[index], left + 0.06, top, width - 0.12)
         true, predicted = (evaluation.class_names[c[index]] for c in (evaluation.labels, evaluation.predictions))
         caption = f"{true} → {predicted}\n{100 * confidence[index]:.0f} %"
         # A line of n characters is about 0.58 n times the font size wide.
@@ -76,12 +76,12 @@ def samples(
     _check_images(images, len(labels))
     side, left = 0.92, 0.35 + 0.085 * max(map(len, class_names))  # inches
     subtitle = f"{len(labels):,} images; below each name the number of its images"
-    figure, axes = _sheet(left + side * per_class, side * len(class_names), title, subtitle)
+    figure, axes = sheet(left + side * per_class, side * len(class_names), title, subtitle)
     for row, name in enumerate(class_names):
         members = np.flatnonzero(labels == row)
         shown = members[np.linspace(0, len(members) - 1, min(per_class, len(members))).round().astype(int)]
         for column, index in enumerate(shown):
-            _place(axes, images[index], left + side * column, side * row, side - 0.06)
+            place(axes, images[index], left + side * column, side * row, side - 0.06)
         middle = side * (row + 0.5) - 0.03
         axes.text(left - 0.12, middle, name, ha="right", va="bottom", fontsize=10, color=INK)
         count = f"{len(members):,}" if len(members) else "none"
@@ -116,7 +116,7 @@ def captioned(
         places.append((left, top))
         left += len(group) * width + gap
     right = max(left + len(group) * width for group, (left, _) in zip(groups, places, strict=True))
-    figure, axes = _sheet(right, top + height, title, subtitle)
+    figure, axes = sheet(right, top + height, title, subtitle)
     for group, texts, (left, top) in zip(groups, captions, places, strict=True):
         if framed:
             size = (len(group) * width, height)
@@ -124,7 +124,7 @@ def captioned(
                 Rectangle((left, top), *size, facecolor="#f3f4f6", edgecolor="#d5d8dc", linewidth=0.8, zorder=-1)
             )
         for number, (image, text) in enumerate(zip(group, texts, strict=True)):
-            _place(axes, image, left + number * width + 0.05, top + 0.05, width - 0.1)
+            place(axes, image, left + number * width + 0.05, top + 0.05, width - 0.1)
             longest = max(map(len, text.split("\n")))
             font = min(8.0, 72 * (width - 0.04) / (0.56 * longest))  # a line of n characters is about 0.56 n sizes wide
             middle = left + (number + 0.5) * width
@@ -133,8 +133,15 @@ def captioned(
     return figure
 
 
-def _sheet(width: float, height: float, title: str, subtitle: str) -> tuple[Figure, Axes]:
-    """Returns a figure and axes whose coordinates are inches from the top left, below the headline."""
+def sheet(width: float, height: float, title: str, subtitle: str) -> tuple[Figure, Axes]:
+    """Returns a figure and axes whose coordinates are inches from the top left, below the headline.
+
+    Args:
+        width: Of what will be drawn, in inches.
+        height: The same.
+        title: First line.
+        subtitle: Lines below it.
+    """
     margin, top = 0.12, headline_height(subtitle)
     total_width, total_height = max(width, 5.6) + 2 * margin, height + top + margin
     figure = Figure((total_width, total_height), DPI)
@@ -145,8 +152,16 @@ def _sheet(width: float, height: float, title: str, subtitle: str) -> tuple[Figu
     return figure, axes
 
 
-def _place(axes: Axes, image: np.ndarray, left: float, top: float, side: float) -> None:
-    """Draws a uint8 image (height, width, channels) into a square of `side` inches, keeping its proportions."""
+def place(axes: Axes, image: np.ndarray, left: float, top: float, side: float) -> None:
+    """Draws an image into a square, keeping its proportions.
+
+    Args:
+        axes: From `sheet`.
+        image: uint8 (height, width, 1 or 3).
+        left: Of the square, in inches.
+        top: The same.
+        side: The same.
+    """
     height, width = side * np.array(image.shape[:2]) / max(image.shape[:2])
     left, top = left + (side - width) / 2, top + (side - height) / 2
     pixels = image[..., 0] if image.shape[-1] == 1 else image

@@ -19,7 +19,7 @@ import pandas as pd
 
 from fer_exp import config, cost, recorded_model, slimming
 from fer_exp.channel_groups import analyse
-from fer_exp.dataset import Splits
+from fer_exp.dataset import Development
 from fer_exp.errors import ConfigError
 from fer_exp.pruning import Pruning
 from fer_exp.tracking import Record, Tracker
@@ -72,7 +72,7 @@ class Inheritance:
         return model
 
 
-def of(pruning: Pruning, tracker: Tracker, experiment: config.Experiment, splits: Splits) -> Inheritance:
+def of(pruning: Pruning, tracker: Tracker, experiment: config.Experiment, splits: Development) -> Inheritance:
     """Fetches the model of the run that an option names, and removes the channels that it chooses.
 
     Args:
@@ -138,7 +138,7 @@ def _require_same_model(record: Record, model: Mapping[str, Any]) -> None:
         )
 
 
-def _load(tracker: Tracker, record: Record, splits: Splits, folder: Path) -> keras.Model:
+def _load(tracker: Tracker, record: Record, splits: Development, folder: Path) -> keras.Model:
     download = functools.partial(tracker.download, record.run_id)
     try:
         return recorded_model.load(download, folder, splits.image_shape, splits.class_names)
@@ -168,7 +168,7 @@ def _leaves(model: keras.Model) -> list[keras.layers.Layer]:
     return [layer for part in parts for layer in part]
 
 
-def _warn_of_other_data(record: Record, experiment: config.Experiment, splits: Splits) -> None:
+def _warn_of_other_data(record: Record, experiment: config.Experiment, splits: Development) -> None:
     if record.tags.get("data_sha256") == splits.sha256 and record.has_part(experiment.folds, experiment.fold):
         return
     log.warning(

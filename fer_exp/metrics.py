@@ -9,6 +9,9 @@ predictions. So `macro_f1` averages over the classes present in labels or predic
 without having an image counts, as 0), and `balanced_accuracy` over the classes present in the labels. On a split
 that holds every class both are the usual means over all classes. Precision of a class that has images but is never
 predicted is 0, as with scikit-learn's `zero_division=0`.
+
+Every interval is a 95 % interval. Accuracy, recall and precision are shares of counted images and have Wilson's score
+interval; F1, macro F1 and balanced accuracy are not, and have the percentile interval of 1,000 bootstrap resamples.
 """
 
 from collections.abc import Mapping, Sequence
@@ -68,8 +71,8 @@ class Evaluation:
     @cached_property
     def accuracy_interval(self) -> Interval:
         """Wilson score interval of the accuracy."""
-        interval = stats.binomtest(int(np.trace(self.confusion)), len(self)).proportion_ci(0.95, method="wilson")
-        return Interval(float(interval.low), float(interval.high))
+        low, high = wilson(np.trace(self.confusion), np.array(len(self)))
+        return Interval(float(low), float(high))
 
     @cached_property
     def recall(self) -> np.ndarray:
@@ -88,19 +91,41 @@ class Evaluation:
         return _f1(self.confusion)
 
     @cached_property
+    def recall_interval(self) -> np.ndarray:
+        """Wilson score interval of each recall, float64 (classes, 2); NaN for a class without images."""
+        return wilson(np.diagonal(self.confusion), self.support)
+
+    @cached_property
+    def precision_interval(self) -> np.ndarray:
+        """Wilson score interval of each precision, float64 (classes, 2); NaN for a class that is never predicted."""
+        return wilson(np.diagonal(self.confusion), self.confusion.sum(axis=0))
+
+    @cached_property
+    def f1_interval(self) -> np.ndarray:
+        """Bootstrap interval of each F1, float64 (classes, 2); NaN where F1 is."""
+        return percentiles(_f1(resampled(self.confusion)))
+
+    @cached_property
     def macro_f1(self) -> float:
         """Mean F1 over the classes present in labels or predictions."""
         return float(np.nanmean(self.f1))
 
     @cached_property
     def macro_f1_interval(self) -> Interval:
-        """Bootstrap interval of the macro F1 with the defaults of `bootstrap_macro_f1`."""
-        return bootstrap_macro_f1(self.confusion)
+        """Bootstrap interval of the macro F1."""
+        return Interval(*percentiles(np.nanmean(_f1(resampled(self.confusion)), axis=1)))
 
     @cached_property
     def balanced_accuracy(self) -> float:
         """Mean recall over the classes present in the labels."""
         return float(np.nanmean(self.recall))
+
+    @cached_property
+    def balanced_accuracy_interval(self) -> Interval:
+        """Bootstrap interval of the balanced accuracy."""
+        drawn = resampled(self.confusion)
+        recall = _ratio(np.diagonal(drawn, axis1=1, axis2=2), drawn.sum(axis=2))
+        return Interval(*percentiles(np.nanmean(recall, axis=1)))
 
 
 def evaluate(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> Evaluation:
@@ -154,8 +179,25 @@ def of_sources(evaluation: Evaluation, sources: np.ndarray, names: Sequence[str]
     return found
 
 
-def bootstrap_macro_f1(confusion: np.ndarray, resamples: int = 1000, seed: int = 0) -> Interval:
-    """Returns the percentile bootstrap interval of the macro F1.
+def wilson(hits: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Returns the 95 % Wilson score interval of shares, float64 (..., 2): low, high; NaN where nothing was counted.
+
+    Args:
+        hits: Integers (...).
+        counts: Integers (...), how many there were to hit.
+
+    Source:
+        Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", 1927.
+    """
+    z = stats.norm.ppf(0.975)
+    share, inverse = _ratio(hits, counts), _ratio(np.ones(np.shape(counts)), counts)
+    center = (share + z**2 * inverse / 2) / (1 + z**2 * inverse)
+    half = z * np.sqrt(share * (1 - share) * inverse + (z * inverse) ** 2 / 4) / (1 + z**2 * inverse)
+    return np.clip(np.stack([center - half, center + half], axis=-1), 0, 1)
+
+
+def resampled(confusion: np.ndarray, resamples: int = 1000, seed: int = 0) -> np.ndarray:
+    """Draws confusion matrices as the bootstrap does, int64 (resamples, classes, classes).
 
     Drawing n images with replacement is drawing the confusion matrix from a multinomial distribution, so whole
     matrices are drawn instead of images: the same distribution, without a loop. The spread between training seeds
@@ -168,9 +210,18 @@ def bootstrap_macro_f1(confusion: np.ndarray, resamples: int = 1000, seed: int =
     """
     count = int(confusion.sum())
     cells = np.random.default_rng(seed).multinomial(count, confusion.ravel() / count, size=resamples)
-    scores = np.nanmean(_f1(cells.reshape(resamples, *confusion.shape)), axis=1)  # (resamples,)
-    low, high = np.quantile(scores, [0.025, 0.975])
-    return Interval(float(low), float(high))
+    return cells.reshape(resamples, *confusion.shape)
+
+
+def percentiles(drawn: np.ndarray) -> np.ndarray:
+    """Returns the ends of the middle 95 % of resamples, float64 (..., 2).
+
+    Args:
+        drawn: A value of each resample, float64 (resamples, ...); NaN where it is undefined, which does not count.
+    """
+    undefined = np.isnan(drawn).all(axis=0)
+    bounds = np.moveaxis(np.nanquantile(np.where(undefined, 0, drawn), [0.025, 0.975], axis=0), 0, -1)
+    return np.where(undefined[..., None], np.nan, bounds)
 
 
 def scalars(evaluation: Evaluation, prefix: str) -> dict[str, float]:
@@ -188,6 +239,8 @@ def scalars(evaluation: Evaluation, prefix: str) -> dict[str, float]:
         "macro_f1_low": evaluation.macro_f1_interval.low,
         "macro_f1_high": evaluation.macro_f1_interval.high,
         "balanced_accuracy": evaluation.balanced_accuracy,
+        "balanced_accuracy_low": evaluation.balanced_accuracy_interval.low,
+        "balanced_accuracy_high": evaluation.balanced_accuracy_interval.high,
     }
     per_class = {"f1": evaluation.f1, "recall": evaluation.recall, "precision": evaluation.precision}
     for metric, row in per_class.items():

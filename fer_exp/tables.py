@@ -63,8 +63,10 @@ def describe_confusions(evaluation: Evaluation, most: int = 10, split: str = "te
 def classification_table(evaluation: Evaluation) -> pd.DataFrame:
     """Returns `precision`, `recall`, `f1` and `support` of each class, then of `macro avg` and `accuracy`.
 
-    Each value of `macro avg` is the mean of the defined values above it, hence the macro F1 and the balanced
-    accuracy; `accuracy` stands in the column `f1`, where scikit-learn's report has it. Undefined values are NaN.
+    Behind them stand the ends of their 95 % intervals, `precision_low`, `precision_high` and so on: Wilson's for
+    precision, recall and accuracy, the bootstrap's for F1 and `macro avg`. Each value of `macro avg` is the mean of the
+    defined values above it, hence the macro F1 and the balanced accuracy; `accuracy` stands in the column `f1`, where
+    scikit-learn's report has it. Undefined values are NaN.
     """
     rows = np.column_stack([evaluation.precision, evaluation.recall, evaluation.f1])  # (classes, 3)
     summary = [np.nanmean(rows, axis=0), [np.nan, np.nan, evaluation.accuracy]]
@@ -73,7 +75,15 @@ def classification_table(evaluation: Evaluation) -> pd.DataFrame:
         columns=["precision", "recall", "f1"],
         index=pd.Index([*evaluation.class_names, "macro avg", "accuracy"], name="class"),
     )
-    return table.assign(support=[*evaluation.support, len(evaluation), len(evaluation)])
+    nothing, ends = [np.nan, np.nan], dict[str, np.ndarray]()
+    for name, rows, macro, whole in (
+        ("precision", evaluation.precision_interval, nothing, nothing),
+        ("recall", evaluation.recall_interval, evaluation.balanced_accuracy_interval, nothing),
+        ("f1", evaluation.f1_interval, evaluation.macro_f1_interval, evaluation.accuracy_interval),
+    ):
+        low, high = np.vstack([rows, macro, whole]).T
+        ends |= {f"{name}_low": low, f"{name}_high": high}
+    return table.assign(support=[*evaluation.support, len(evaluation), len(evaluation)], **ends)
 
 
 def classification_text(evaluation: Evaluation) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from fer_exp import metrics, recorded_model
-from fer_exp.dataset import Split, Splits
+from fer_exp.dataset import Development, Split
 from fer_exp.distillation import Distillation
 from fer_exp.distilling import Teacher
 from fer_exp.errors import ConfigError
@@ -25,7 +25,7 @@ _BATCH = 256
 _KEY = "`distillation.run`"
 
 
-def load(plan: Distillation, tracker: Tracker, splits: Splits, fold: tuple[int, int | None]) -> Teacher:
+def load(plan: Distillation, tracker: Tracker, splits: Development, fold: tuple[int, int | None]) -> Teacher:
     """Fetches the models of runs.
 
     Args:
@@ -92,7 +92,7 @@ def _objection(record: Record | None) -> str:
     return "" if record.status == "FINISHED" else f" ({record.name}), which is {record.status}"
 
 
-def _warn_of_other_data(record: Record, splits: Splits, fold: tuple[int, int | None]) -> None:
+def _warn_of_other_data(record: Record, splits: Development, fold: tuple[int, int | None]) -> None:
     if record.tags.get("data_sha256") == splits.sha256 and record.has_part(*fold):
         return
     what = "another part of the data" if record.tags.get("data_sha256") == splits.sha256 else "other data"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from fer_exp import commandline, litert_guard, registry, store
 from fer_exp.errors import ConfigError, ModelError
 from fer_exp.signature import run_id as checked_id
 from fer_exp.tracking import Record, Tracker
+
+if TYPE_CHECKING:
+    import keras
 
 KERAS = "keras"
 BATCH = 256  # images at a time
@@ -34,6 +38,7 @@ class Classifier:
         record: Its run; None for a file.
         tracker: Where the run is; None for a file.
         file: Which file of the run it is, `keras` or the name of an exported one; the path of a file.
+        model: The Keras model behind it; None for a file.
     """
 
     name: str
@@ -43,6 +48,7 @@ class Classifier:
     record: Record | None
     tracker: Tracker | None
     file: str
+    model: "keras.Model | None" = None
 
 
 @contextmanager
@@ -125,7 +131,7 @@ def _keras(tracker: Tracker, record: Record, folder: Path) -> Classifier:
     shape = tuple(model.input_shape[1:])
     return Classifier(
         f"run {_called(record)}", shape, names,
-        lambda images: training.predict(model, images, BATCH), record, tracker, KERAS,
+        lambda images: training.predict(model, images, BATCH), record, tracker, KERAS, model,
     )  # fmt: skip
 
 

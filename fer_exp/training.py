@@ -21,7 +21,7 @@ from fer_exp import averaging, config, continuation, distilling, features, image
 from fer_exp.assembly import Assembled
 from fer_exp.callbacks import Keeper, StopAtNaN
 from fer_exp.continuation import Continuation, EpochLog, Place
-from fer_exp.dataset import Split, Splits
+from fer_exp.dataset import Development, Split
 from fer_exp.finetune import Stage, split_epochs, unfreeze
 from fer_exp.image_rows import Images
 from fer_exp.pipeline import Augment, evaluation_batches, even_batch_size, steps_in, training_batches
@@ -54,7 +54,7 @@ class Trained:
 
 def train(
     experiment: config.Experiment,
-    splits: Splits,
+    splits: Development,
     strategy: tf.distribute.Strategy,
     parts: Assembled,
     folder: Path,
@@ -66,7 +66,7 @@ def train(
 
     Args:
         experiment: The checked configuration.
-        splits: The data; the test split is not looked at.
+        splits: The data, without their test split.
         strategy: From `prepare`.
         parts: From `assemble`.
         folder: Where weights and snapshots go, and are looked for.
@@ -114,7 +114,7 @@ def train(
 
 def fine_tune(
     experiment: config.Experiment,
-    splits: Splits,
+    splits: Development,
     parts: Assembled,
     model: keras.Model,
     epochs: int,
@@ -125,7 +125,7 @@ def fine_tune(
 
     Args:
         experiment: The checked configuration; its optimizer, loss and augmentation are used.
-        splits: The data; the test split is not looked at.
+        splits: The data, without their test split.
         parts: From `assemble`.
         model: (batch, height, width, channels) in [0, 255] -> logits; its weights change.
         epochs: >= 1.
@@ -219,7 +219,7 @@ def augmented_sample(
 
 def _train_stage(
     experiment: config.Experiment,
-    splits: Splits,
+    splits: Development,
     strategy: tf.distribute.Strategy,
     parts: Assembled,
     stage: Stage,
@@ -281,7 +281,7 @@ class _Feed:
 
 def _feed(
     experiment: config.Experiment,
-    splits: Splits,
+    splits: Development,
     strategy: tf.distribute.Strategy,
     parts: Assembled,
     stage: Stage,

@@ -116,7 +116,17 @@ FLOORS = [
         "registry",
         "run_page",
     },
-    {"assembly", "features", "continuation", "resume", "store", "search", "model_card", "recorded_config"},
+    {
+        "assembly",
+        "assessment",
+        "features",
+        "continuation",
+        "resume",
+        "store",
+        "search",
+        "model_card",
+        "recorded_config",
+    },
     {"training", "publication", "provenance", "compression", "reproduction"},
     {"experiment", "sweep", "trained"},
     {"__main__", "doctor", "dispatch", "compare", "compress", "sync", "predict", "evaluate"},
@@ -184,6 +194,20 @@ def test_the_rooms_of_mlflow_are_entered_through_its_option_only() -> None:
     inner = {Path(name).stem for name in OF_MLFLOW} - {"mlflow"}
     entered = {str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py") if imported_rooms(path) & inner}
     assert entered <= OF_MLFLOW
+
+
+# Whatever builds, trains, selects or calibrates. The test split is out of its reach: it is handed a `Development`.
+BEFORE_THE_TEST = [
+    *("assembly", "averaging", "callbacks", "continuation", "distilling", "features", "inheritance", "pipeline"),
+    *("calibration", "qat_file", "quantization_aware", "search", "teacher", "training", "trial"),
+]
+
+
+@pytest.mark.parametrize("room", BEFORE_THE_TEST)
+def test_what_trains_and_selects_neither_takes_all_splits_nor_asks_for_the_test_split(room: str) -> None:
+    tree = ast.parse((PACKAGE / f"{room}.py").read_text())
+    assert not {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} & {"Splits"}
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "test"]
 
 
 SEARCHING = {f"{group}/{path.stem}.py" for group in ("sampler", "pruner") for path in HOMES[group].glob("*.yaml")}

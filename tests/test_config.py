@@ -165,3 +165,22 @@ def test_build_refuses_options_that_do_not_fit() -> None:
 def test_build_hands_plain_values_and_changes_to_the_builder() -> None:
     schedule = config.build(compose("schedule=constant")["schedule"], 10, 5, peak=0.25)
     assert schedule.learning_rate == 0.25
+
+
+def test_what_is_asked_of_an_evaluation_is_checked() -> None:
+    assert config.check(compose("evaluation.robustness=all")).evaluation.robustness == "all"
+    (told,) = problems("evaluation.robustness=[blur,fog]")
+    assert told.startswith("`evaluation.robustness.1` must be 'blur', 'noise', 'brightness',")
+    assert "Received: evaluation.robustness.1='fog'" in told
+    assert problems("evaluation.grad_cam=-1")[0].startswith("`evaluation.grad_cam` must be greater than or equal to 0.")
+    assert problems("evaluation.robustness_images=0")[0].startswith(
+        "`evaluation.robustness_images` must be greater than 0"
+    )
+
+
+def test_the_corruptions_of_the_configuration_are_those_that_there_are() -> None:
+    from typing import get_args
+
+    from fer_exp.assessment.corruptions import CORRUPTIONS
+
+    assert get_args(config.Corruption) == tuple(CORRUPTIONS)

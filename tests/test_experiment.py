@@ -34,6 +34,9 @@ TINY = [
     "epochs=2",
     "export.max_accuracy_drop=1",  # of 70 images one is more than a point
     "test_time_augmentation=flip",
+    "evaluation.temperature_scaling=true",
+    "evaluation.robustness=[noise]",
+    "evaluation.robustness_images=14",
 ]
 
 
@@ -93,7 +96,7 @@ def test_the_run_is_finished_and_named_after_what_differs(finished: Finished) ->
 
 def test_everything_lands_in_the_working_directory(finished: Finished) -> None:
     assert finished.run.info.artifact_uri.startswith((finished.folder / "mlartifacts").as_uri())
-    assert len(list((finished.folder / "outputs").glob("*/*/figures/*.png"))) == 6
+    assert len(list((finished.folder / "outputs").glob("*/*/figures/*.png"))) == 10
 
 
 def test_each_epoch_is_measured_once(finished: Finished) -> None:
@@ -134,6 +137,10 @@ def test_the_pictures_can_be_opened_and_the_tables_read(finished: Finished) -> N
             "confusion_matrix_counts",
             "confusion_matrix_normalized",
             "exports",
+            "grad_cam",
+            "reliability",
+            "robustness",
+            "roc_and_precision_recall",
             "training_curves",
             "training_samples",
         )
@@ -215,6 +222,33 @@ def test_the_logged_keras_model_gives_the_logged_probabilities(finished: Finishe
     table = pd.read_csv(finished.artifact("tables/predictions.csv"))
     predicted = [EMOTIONS[row] for row in logits.argmax(axis=1)]
     assert predicted == table["prediction"].tolist()
+    given = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(given, table[[f"p_{name}" for name in EMOTIONS]], atol=1e-5)
+
+
+def test_the_temperature_is_in_what_leaves_the_run(finished: Finished) -> None:
+    from fer_exp import litert, tables
+
+    metrics = finished.run.data.metrics
+    assert finished.run.data.tags["temperature"].startswith(f"{metrics['temperature']:.4f}, fitted on val")
+    assert metrics["temperature"] != pytest.approx(1, abs=0.01)
+    logged = tables.read_predictions(finished.artifact("tables/predictions.csv")).probabilities
+    images = config.build(compose(*TINY)["dataset"]).test.images
+    file = litert.Interpreter(finished.artifact("tflite/float32.tflite"))
+    np.testing.assert_allclose(file.predict(images), logged, atol=1e-5)
+    mlflow.set_tracking_uri(f"sqlite:///{finished.folder / 'mlflow.db'}")
+    (model,) = finished.client.search_logged_models([finished.run.info.experiment_id])
+    np.testing.assert_allclose(mlflow.pyfunc.load_model(model.model_uri).predict(images), logged, atol=1e-5)
+
+
+def test_calibration_ranking_and_robustness_are_told(finished: Finished) -> None:
+    metrics = finished.run.data.metrics
+    assert {"test/ece", "test_uncalibrated/ece", "test/roc_auc", "test/roc_auc/happy", "test/average_precision"} <= set(
+        metrics
+    )
+    assert 0 <= metrics["robustness/noise/mean"] <= 1
+    assert "test ECE" in finished.output
+    assert finished.run.data.params["evaluation.robustness"] == "['noise']"
 
 
 def test_the_mean_over_views_is_reported_beside_the_plain_numbers(finished: Finished) -> None:

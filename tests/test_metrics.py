@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score
+from scipy import stats
+from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from fer_exp import metrics
 
@@ -64,6 +65,38 @@ def test_the_bootstrap_of_matrices_equals_the_bootstrap_of_images() -> None:
     expected = np.quantile(scores, [0.025, 0.975])
     found = metrics.evaluate(probabilities(predicted), labels, NAMES).macro_f1_interval
     np.testing.assert_allclose(found, expected, atol=0.012)
+
+
+def test_the_interval_of_the_balanced_accuracy_equals_the_bootstrap_of_images() -> None:
+    random = np.random.default_rng(0)
+    labels, predicted = np.tile(LABELS, 20), np.tile(PREDICTED, 20)
+    rows = random.integers(0, 200, (1000, 200))
+    expected = np.quantile([balanced_accuracy_score(labels[row], predicted[row]) for row in rows], [0.025, 0.975])
+    found = metrics.evaluate(probabilities(predicted), labels, NAMES).balanced_accuracy_interval
+    np.testing.assert_allclose(found, expected, atol=0.012)
+
+
+def test_recall_and_precision_have_wilsons_interval_and_f1_that_of_the_bootstrap(
+    evaluation: metrics.Evaluation,
+) -> None:
+    for hits, count, (low, high) in (
+        (3, 4, evaluation.recall_interval[0]),  # of the 4 images of a
+        (2, 4, evaluation.precision_interval[1]),  # of the 4 predictions of b
+    ):
+        expected = stats.binomtest(hits, count).proportion_ci(0.95, method="wilson")
+        assert (low, high) == pytest.approx((expected.low, expected.high))
+    many = metrics.evaluate(np.tile(probabilities(PREDICTED), (50, 1)), np.tile(LABELS, 50), NAMES)
+    low, high = many.f1_interval.T
+    assert (low < many.f1).all()
+    assert (many.f1 < high).all()
+    assert (high - low < 0.15).all()
+
+
+def test_intervals_of_classes_that_say_nothing_are_undefined() -> None:
+    found = metrics.evaluate(probabilities(PREDICTED, 4), LABELS, (*NAMES, "d"))
+    for interval in (found.recall_interval, found.precision_interval, found.f1_interval):
+        assert np.isnan(interval[3]).all()
+        assert not np.isnan(interval[:3]).any()
 
 
 def test_a_model_that_stays_at_one_class_is_told_as_it_is() -> None:

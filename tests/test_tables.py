@@ -40,6 +40,9 @@ def test_tables_are_labelled(evaluation: metrics.Evaluation) -> None:
     assert table.loc["b", "support"] == 2
     assert table.loc["macro avg", "f1"] == pytest.approx(evaluation.macro_f1)
     assert table.loc["accuracy", "f1"] == pytest.approx(0.7)
+    assert table.loc["a", ["recall_low", "recall_high"]].tolist() == evaluation.recall_interval[0].tolist()
+    assert table.loc["macro avg", ["f1_low", "f1_high"]].tolist() == list(evaluation.macro_f1_interval)
+    assert table.loc["accuracy", ["f1_low", "f1_high"]].tolist() == list(evaluation.accuracy_interval)
     predictions = tables.predictions_table(evaluation)
     assert predictions.loc[3, ["label", "prediction", "correct"]].tolist() == ["a", "b", False]
     np.testing.assert_allclose(predictions[["p_a", "p_b", "p_c"]].sum(axis=1), 1, rtol=1e-6)

@@ -12,7 +12,8 @@ from fer_exp.errors import ComparisonError
 from fer_exp.fingerprint import VOLATILE
 
 REPLICATE_AXES = ("seed", "fold")
-WITHOUT_EFFECT = ("export", "test_time_augmentation")  # on the test numbers that are compared: they come afterwards
+# On the test numbers that are compared: they come afterwards, and a temperature changes no prediction.
+WITHOUT_EFFECT = ("export", "evaluation", "test_time_augmentation")
 DATA = "data_sha256"
 ABSENT = "–"
 _TARGET = "._target_"

@@ -89,6 +89,36 @@ class Splits:
         height, width, channels = self.train.images.shape[1:]
         return height, width, channels
 
+    @property
+    def development(self) -> "Development":
+        """What a training is handed: everything but the test split."""
+        return Development(self.train, self.val, self.class_names, self.sha256, self.source)
+
+
+@dataclass(frozen=True)
+class Development:
+    """A data set without its test split: what builds, trains, selects and calibrates is handed this and nothing more.
+
+    Attributes:
+        train: As of `Splits`.
+        val: As of `Splits`.
+        class_names: As of `Splits`.
+        sha256: As of `Splits`, of the whole content.
+        source: As of `Splits`.
+    """
+
+    train: Split
+    val: Split
+    class_names: tuple[str, ...]
+    sha256: str
+    source: str
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of one image."""
+        height, width, channels = self.train.images.shape[1:]
+        return height, width, channels
+
 
 def concatenate(splits: Sequence[Split], num_classes: int) -> Split:
     """Puts splits together in order.

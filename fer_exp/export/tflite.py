@@ -42,7 +42,7 @@ def build(
 
     def export(exportable: Exportable, folder: Path) -> list[Exported]:
         """Writes into `withheld` beside the folder, from where a file that passes goes into the folder."""
-        withheld, splits = folder.with_name("withheld"), exportable.splits
+        withheld, splits = folder.with_name("withheld"), exportable.splits.development
         for earlier in (folder, withheld):
             shutil.rmtree(earlier, ignore_errors=True)  # of an attempt that was cut off
         images = calibration.sample(splits.train, calibration_images, exportable.seed)

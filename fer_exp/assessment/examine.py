@@ -1,0 +1,172 @@
+"""All that is measured of a model on a split beyond its accuracy: numbers, pictures, tables, and what to say of them.
+
+Called by `experiment` with the test split, and by `evaluate` with any. Files go into the run's folder.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from fer_exp import config, duplicates, figure_style, metrics, report
+from fer_exp.assessment import confidence, curves, grad_cam_sheet, ranking, robustness
+from fer_exp.assessment.corruptions import CORRUPTIONS
+from fer_exp.assessment.grad_cam import Explainer, NoMapError
+from fer_exp.dataset import Split
+from fer_exp.metrics import Evaluation
+
+if TYPE_CHECKING:
+    import keras
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is examined.
+
+    Attributes:
+        evaluation: Predictions on the split.
+        split: Its images.
+        name: Of the split: test, val or train.
+        before: The same predictions before temperature scaling; None if there was none.
+        train: What it was trained on, which the split should share no image with; None if that is not to be asked.
+        predict: Probabilities (n, classes) of uint8 images like those of the split, columns as in the evaluation.
+        model: The Keras model, for maps of what speaks for a class; None for a file.
+        columns: Which of its logits each class of the evaluation has; None if they are in order.
+        fit: Makes images of the split such as the model takes them.
+    """
+
+    evaluation: Evaluation
+    split: Split
+    name: str
+    before: Evaluation | None
+    train: Split | None
+    predict: Callable[[np.ndarray], np.ndarray]
+    model: "keras.Model | None"
+    columns: Sequence[int] | None = None
+    fit: Callable[[np.ndarray], np.ndarray] = np.asarray
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What was found.
+
+    Attributes:
+        scalars: Numbers to track.
+        findings: (what, sentence) for the terminal.
+    """
+
+    scalars: dict[str, float]
+    findings: list[tuple[str, str]]
+
+
+def examine(subject: Subject, options: config.Evaluation, folder: Path, seed: int) -> Examined:
+    """Measures, draws and writes.
+
+    Args:
+        subject: What is examined.
+        options: What is asked for beside the curves.
+        folder: The run's folder; pictures and tables go below it.
+        seed: Of the choice of images and of what is random in corruptions.
+    """
+    parts = [_ranking(subject, folder), _confidence(subject, folder), _without_leaks(subject, folder)]
+    if options.grad_cam:
+        _draw_maps(subject, options.grad_cam, folder, seed)
+    if options.robustness:
+        parts.append(_robustness(subject, options, folder, seed))
+    scalars = {name: value for part in parts for name, value in part.scalars.items()}
+    return Examined(scalars, [finding for part in parts for finding in part.findings])
+
+
+def _ranking(subject: Subject, folder: Path) -> Examined:
+    evaluation, name = subject.evaluation, subject.name
+    found = ranking.rank(evaluation)
+    picture = curves.ranking_curves(evaluation, found, f"ROC and precision-recall, {name} split")
+    figure_style.save(picture, folder / report.FIGURES / "roc_and_precision_recall.png")
+    _write(ranking.table(found, evaluation), folder, "ranking.csv")
+    if np.isnan(found.macro_auc):
+        return Examined({}, [])
+    low, high = found.macro_auc_interval
+    sentence = f"{found.macro_auc:.4f}  (95 % interval {low:.4f} - {high:.4f}), mean of one class against the rest"
+    scalars = ranking.scalars(found, evaluation.class_names, name)
+    return Examined(scalars, [(f"{name} ROC-AUC", sentence)])
+
+
+def _confidence(subject: Subject, folder: Path) -> Examined:
+    name, found = subject.name, confidence.measure(subject.evaluation)
+    picture = curves.reliability(subject.evaluation, found, f"Reliability, {name} split", subject.before)
+    figure_style.save(picture, folder / report.FIGURES / "reliability.png")
+    _write(confidence.table(subject.evaluation), folder, "reliability.csv")
+    scalars, earlier = confidence.scalars(found, name), ""
+    if subject.before is not None:
+        before = confidence.measure(subject.before)
+        scalars |= confidence.scalars(before, f"{name}_uncalibrated")
+        earlier = f"; before temperature scaling {100 * before.ece:.2f} %"
+    return Examined(scalars, [(f"{name} ECE", f"{100 * found.ece:.2f} %{earlier}")])
+
+
+def _without_leaks(subject: Subject, folder: Path) -> Examined:
+    """Measures again without the images that are also in the training split, if there are any."""
+    if subject.train is None:
+        return Examined({}, [])
+    name, evaluation = subject.name, subject.evaluation
+    leaked = duplicates.leaked(subject.train.images, subject.split.images)
+    scalars = {f"{name}/leaked_images": float(leaked.sum())}
+    if not leaked.any():
+        return Examined(scalars, [])
+    names = subject.split.names
+    rows = np.flatnonzero(leaked)
+    table = pd.DataFrame({"row": rows, "name": "" if names is None else names[rows]})
+    _write(table, folder, "leaked_images.csv")
+    told = f"{len(rows):,} of {len(leaked):,} {name} images are also in train, pixel for pixel"
+    if leaked.all():
+        return Examined(scalars, [("leaks", told)])
+    clean = metrics.evaluate(evaluation.probabilities[~leaked], evaluation.labels[~leaked], evaluation.class_names)
+    scalars |= metrics.scalars(clean, f"{name}_clean")
+    told += f"; without them accuracy {clean.accuracy:.4f}, macro-F1 {clean.macro_f1:.4f}"
+    return Examined(scalars, [("leaks", told)])
+
+
+def _draw_maps(subject: Subject, most: int, folder: Path, seed: int) -> None:
+    if subject.model is None:
+        return
+    try:
+        explainer = Explainer(subject.model, subject.columns)
+    except NoMapError as error:
+        log.warning("There is no Grad-CAM sheet: %s", error)
+        return
+
+    def read(rows: np.ndarray) -> np.ndarray:
+        return subject.fit(subject.split.images[rows])
+
+    sheet = grad_cam_sheet.draw(explainer, subject.evaluation, read, most, seed)
+    figure_style.save(sheet, folder / report.FIGURES / "grad_cam.png")
+
+
+def _robustness(subject: Subject, options: config.Evaluation, folder: Path, seed: int) -> Examined:
+    found = robustness.measure(
+        lambda images: subject.predict(images).argmax(axis=1),
+        subject.split.images,
+        subject.evaluation.labels,
+        list(CORRUPTIONS) if options.robustness == "all" else list(dict.fromkeys(options.robustness)),
+        options.robustness_images,
+        seed,
+    )
+    figure_style.save(
+        curves.robustness(found, "Accuracy when pictures get worse"), folder / report.FIGURES / "robustness.png"
+    )
+    _write(found, folder, "robustness.csv")
+    scalars = robustness.scalars(found)
+    mean, clean = scalars["robustness/mean"], scalars["robustness/clean"]
+    sentence = f"accuracy {mean:.4f} on average over corruptions, {clean:.4f} on the same images as they are"
+    return Examined(scalars, [("robustness", sentence)])
+
+
+def _write(table: pd.DataFrame, folder: Path, name: str) -> None:
+    (folder / report.TABLES).mkdir(parents=True, exist_ok=True)
+    table.to_csv(folder / report.TABLES / name, index=False)
