@@ -1,5 +1,6 @@
 """The scripts do what their first lines say."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -141,3 +142,16 @@ def test_a_contender_that_dies_ends_the_race_and_is_named(tmp_path: Path) -> Non
     with pytest.raises(RuntimeError, match=f"The contender x ended with code 1; see {tmp_path / 'log'}"):
         run([Stub("x", "cnn")], Effort(1, tmp_path / "log"))
     assert "NameError" in (tmp_path / "log").read_text()
+
+
+def test_a_large_folder_is_made_and_measured_in_a_process_of_its_own(tmp_path: Path) -> None:
+    made = script("large_folder.py", "many", "--images", "70", "--phase", "make", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    assert len({path.read_bytes() for path in (tmp_path / "many").glob("*/*.jpg")}) == 70
+    cache = {"FER_EXP_CACHE": str(tmp_path / "cache")}
+    command = [sys.executable, str(ROOT / "scripts" / "large_folder.py"), "many", "--phase", "disk"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, **cache}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("| loading, left on disk | 70 | ")
