@@ -1,7 +1,7 @@
 """Batches for training and evaluation, as `tf.data`.
 
-Called by `training`. Images stay uint8 in memory and become float32 batch by batch. Order and augmentation of epoch e
-depend on (seed, e) alone, so that any epoch can be produced again without the ones before it.
+Called by `training`. Images stay uint8 in memory and become float32 batch by batch. Order, drawn labels and
+augmentation of epoch e depend on (seed, e) alone, so that any epoch can be produced again without the ones before it.
 """
 
 import math

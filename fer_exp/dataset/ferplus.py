@@ -99,6 +99,10 @@ def build(
     for name, rule, spec in (("train", trained, None), ("val", by_majority, val), ("test", by_majority, test)):
         rows = usable[found[name]]
         kept = rows[rule.kept[rows]]
+        if not len(kept):
+            raise DataError(
+                f"None of the {len(rows):,} images of the {name} split has a label by the votes. Check them."
+            )
         soft = label != "majority" and name != "test"  # val too: folds may move its images to train
         splits[name] = Split(
             faces.images[kept],

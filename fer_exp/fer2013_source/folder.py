@@ -40,9 +40,9 @@ def load(path: Path, on_bad_row: Literal["error", "skip"], cache_dir: str) -> tu
         DataError: If the folder is laid out otherwise, has other classes, or an image cannot be decoded.
     """
     root = Path(os.path.realpath(path))
-    if not any(entry.is_dir() for entry in os.scandir(root)):
+    if not _has_folders(root):
         raise DataError(
-            f"`dataset.path` must be a csv of FER2013, or the folder that holds train/<class>/*.jpg and "
+            "`dataset.path` must be a csv of FER2013, or the folder that holds train/<class>/*.jpg and "
             f"test/<class>/*.jpg. Received a folder without folders: {root}."
         )
     found, notes = classes.find(root)
@@ -85,6 +85,14 @@ def warn_of_merged(parts: np.ndarray, rows: np.ndarray, root: Path) -> dict[str,
         root, parts[rows[0]], f"{len(rows):,}", what,
     )  # fmt: skip
     return {"merged_test_images": len(rows)}
+
+
+def _has_folders(root: Path) -> bool:
+    try:
+        with os.scandir(root) as entries:
+            return any(entry.is_dir() for entry in entries)
+    except OSError:
+        return True  # it cannot be read, which `class_folders` says
 
 
 def _labels(found: list[FolderImage], root: Path) -> np.ndarray:

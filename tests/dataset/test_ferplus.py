@@ -236,6 +236,12 @@ def test_a_folder_is_an_error_because_it_has_no_order(tmp_path: Path) -> None:
         build(tmp_path, path=str(tmp_path))
 
 
+def test_a_split_without_any_label_is_an_error(tmp_path: Path) -> None:
+    write(tmp_path, [*CLEAR[:8], ("PublicTest", {"fear": 5, "surprise": 5}), *CLEAR[16:]])
+    with pytest.raises(DataError, match="None of the 1 images of the val split has a label by the votes"):
+        build(tmp_path, label="cross_entropy")
+
+
 def test_a_part_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, [row for row in ROWS if row[0] != "PrivateTest"])
     with pytest.raises(DataError, match=r"`dataset\.test`=PrivateTest: .*dataset\.val=0\.1 dataset\.test=PublicTest"):

@@ -1,6 +1,7 @@
 """Kaggle's folder copy of FER2013: the official split by file names, copies that lost it, and every message."""
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,15 @@ def test_an_image_that_cannot_be_decoded_is_named_with_the_option_of_this_data_s
 def test_other_classes_are_an_error_that_names_them(root: Path) -> None:
     (root / "train" / "sad").rename(root / "train" / "contempt")
     with pytest.raises(DataError, match=r"The class folders of FER2013 must be angry, .*with contempt\..*image_folder"):
+        build(root)
+
+
+def test_a_folder_that_cannot_be_read_is_an_error(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(DataError, match=r"fer2013 cannot be read: Permission denied\. Check its permissions"):
         build(root)
 
 
