@@ -24,6 +24,7 @@ LIMIT_BYTES = 4 << 30
 
 _GZIP, _ZIP, _TAR = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06"), b"ustar"
 _TAR_MAGIC_AT = 257
+_SHOWN = 5  # names in a message
 _FEED_BYTES = 1 << 18
 _DAMAGE = (
     EOFError,
@@ -160,10 +161,12 @@ def _only(names: list[str], suffix: str, path: Path) -> int:
     ]
     if len(found) == 1:
         return found[0]
-    held = ", ".join([names[position] for position in found] or names) or "nothing"
+    held = [names[position] for position in found] or names
+    shown = ", ".join(held[:_SHOWN]) + (f" ... ({len(held):,} in all)" if len(held) > _SHOWN else "") or "nothing"
+    folder = "" if found or len(held) <= _SHOWN else " If it is a folder of images, unpack it and give the folder."
     raise DataError(
-        f"{path} holds {'several' if found else 'no'} {suffix} files, expected exactly one. Found: {held}. "
-        "Unpack the one you want and give its path."
+        f"{path} holds {'several' if found else 'no'} {suffix} files, expected exactly one. Found: {shown}. "
+        f"Unpack the one you want and give its path.{folder}"
     )
 
 

@@ -22,6 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from fer_exp import data_cache, image_store
 from fer_exp.faces import NO_FACE, FaceCrop
+from fer_exp.folders.listing import ImageFile
 from fer_exp.image_files import UNWANTED, decode_all
 from fer_exp.image_rows import Images
 from fer_exp.image_store import Stored
@@ -33,27 +34,6 @@ REJECTED = "rejected_images.csv"
 _REPORTED_IMAGES = 5
 _SILENT_SECONDS, _REFRESH_SECONDS = 2.0, 0.2
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ImageFile:
-    """An image file, and what tells whether it has changed.
-
-    Attributes:
-        path: Where it is.
-        size: Bytes.
-        mtime_ns: Time of the last change.
-    """
-
-    path: str
-    size: int
-    mtime_ns: int
-
-    @classmethod
-    def of(cls, entry: os.DirEntry[str]) -> "ImageFile":
-        """Takes what a listing of a folder says."""
-        stat = entry.stat()
-        return cls(entry.path, stat.st_size, stat.st_mtime_ns)
 
 
 @dataclass(frozen=True)
@@ -80,6 +60,7 @@ def decoded(
     on_bad_image: Literal["error", "skip"],
     cache_dir: str,
     boxes: np.ndarray | None = None,
+    option: str = "on_bad_image",
     face: FaceCrop | None = None,
 ) -> Decoded:
     """Returns the images of files, decoded or from the cache.
@@ -92,6 +73,7 @@ def decoded(
         on_bad_image: `error` stops at the first file that cannot be decoded, `skip` leaves such files out.
         cache_dir: Folder of the cache.
         boxes: int (n, 4): x, y, width and height of what is taken of each image, in its pixels. None: all of it.
+        option: What `on_bad_image` is called in the configuration of the data set, for the message.
         face: How the largest face of each image is cut out; images without one are left out. None: the whole image.
 
     Raises:
@@ -113,7 +95,7 @@ def decoded(
             paths = [file.path for file in files[rows.start : rows.stop]]
             own = None if boxes is None else boxes[rows.start : rows.stop]
             told = begin(rows.start)
-            images, failures = decode_all(paths, image_size, channels, on_bad_image, own, crop, told)
+            images, failures = decode_all(paths, image_size, channels, on_bad_image, own, option, crop, told)
             return images, {rows[place]: reason for place, reason in failures.items()}
 
         stored = image_store.load_or_build(cache_dir, key, (len(files), image_size, image_size, channels), build)

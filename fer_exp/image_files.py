@@ -30,6 +30,7 @@ def decode_all(
     channels: int,
     on_bad_image: Literal["error", "skip"],
     boxes: np.ndarray | None = None,
+    option: str = "on_bad_image",
     crop: Callable[[Image.Image], Image.Image | None] | None = None,
     advance: Callable[[], None] = lambda: None,
 ) -> tuple[np.ndarray, dict[int, str]]:
@@ -41,6 +42,7 @@ def decode_all(
         channels: 1 for grey, 3 for RGB.
         on_bad_image: `error` stops at the first file that cannot be decoded, `skip` leaves it black.
         boxes: int (n, 4): x, y, width and height of what is taken of each image, in its pixels. None: all of it.
+        option: What `on_bad_image` is called in the configuration of the data set, for the message.
         crop: Cuts out of an upright image what is wanted; an image of which it returns None is left out.
         advance: Told of every file that is done.
 
@@ -77,7 +79,7 @@ def decode_all(
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise DataError(
                     f"{paths[row]} cannot be decoded: {problem}. Replace it, or leave such images out: "
-                    "dataset.on_bad_image=skip"
+                    f"dataset.{option}=skip"
                 ) from problem
     return pixels, failures
 

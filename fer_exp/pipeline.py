@@ -1,7 +1,7 @@
 """Batches for training and evaluation, as `tf.data`.
 
-Called by `training`. Images stay uint8 in memory and become float32 batch by batch. Order and augmentation of epoch e
-depend on (seed, e) alone, so that any epoch can be produced again without the ones before it.
+Called by `training`. Images stay uint8 in memory and become float32 batch by batch. Order, drawn labels and
+augmentation of epoch e depend on (seed, e) alone, so that any epoch can be produced again without the ones before it.
 """
 
 import math
@@ -53,7 +53,7 @@ def training_batches(
 
     Returns:
         Batches (images float32 (b, h, w, c) in [0, 255], labels float32 (b, classes)[, weights float32 (b,)]), the
-        labels being `split.targets` where there are any.
+        labels being `split.targets` where there are any, or classes drawn from them.
     """
     read, target_of = reader(split.images), _targets(split, num_classes)
     steps = steps_in(split, batch_size, replicas)
@@ -66,6 +66,8 @@ def training_batches(
 
     def load(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
         batch, targets = tf.cast(read(rows), tf.float32), target_of(rows)
+        if split.drawn:
+            targets = draw(targets, tf.stack([seed ^ 0xD4A3, tf.cast(step, tf.int32)]))
         # The constant keeps augmentation and data order from drawing on the same stream.
         progress = tf.cast(step / (epochs * steps), tf.float32)
         batch, targets = augment(batch, targets, tf.stack([seed ^ 0x5EED, tf.cast(step, tf.int32)]), progress)
@@ -97,6 +99,22 @@ def _targets(split: Split, num_classes: int) -> Callable[[tf.Tensor], tf.Tensor]
         return lambda rows: tf.gather(targets, rows)
     labels = tf.constant(split.labels, tf.int32)
     return lambda rows: tf.one_hot(tf.gather(labels, rows), num_classes)
+
+
+def draw(targets: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Draws a class for each row from its distribution; of a distribution without doubt it is always the same.
+
+    Args:
+        targets: float32 (b, classes), rows sum to 1.
+        seed: int32 (2,).
+
+    Returns:
+        One-hot, float32 (b, classes).
+    """
+    cumulated = tf.cumsum(targets, axis=1)
+    # Rounding leaves sums a little beside 1: at the sum itself, the draw never goes past the last class with a share.
+    drawn = tf.random.stateless_uniform(tf.shape(targets[:, :1]), seed) * cumulated[:, -1:]
+    return tf.one_hot(tf.reduce_sum(tf.cast(cumulated <= drawn, tf.int32), axis=1), targets.shape[1])
 
 
 def even_batch_size(rows: int, batch_size: int, replicas: int) -> int:

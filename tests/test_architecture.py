@@ -12,7 +12,18 @@ from fer_exp.config import GROUPS
 
 PACKAGE = ROOT / "fer_exp"
 FLOORS = [
-    {"errors", "emotions", "signature", "owner", "fingerprint", "process", "model_file", "model_calls", "image_rows"},
+    {
+        "errors",
+        "emotions",
+        "signature",
+        "owner",
+        "fingerprint",
+        "process",
+        "model_file",
+        "model_calls",
+        "image_rows",
+        "fer2013_facts",
+    },
     {
         "explain",
         "metrics",
@@ -38,6 +49,7 @@ FLOORS = [
         "calibration",
         "usage",
         "image_files",
+        "folders",
         "image_store",
         "source_choice",
         "faces",
@@ -70,7 +82,16 @@ FLOORS = [
         "litert_guard",
         "significance",
     },
-    {"mlflow_run", "mlflow_store", "mlflow_registry", "proof", "qat_file", "channel_choice", "image_folders"},
+    {
+        "mlflow_run",
+        "mlflow_store",
+        "mlflow_registry",
+        "proof",
+        "qat_file",
+        "channel_choice",
+        "image_folders",
+        "fer2013_source",
+    },
     {*GROUPS, "launcher", "sweeper", "sampler", "pruner"},
     {
         "commandline",

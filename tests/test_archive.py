@@ -78,6 +78,17 @@ def test_an_archive_without_a_csv_is_an_error_that_names_what_it_holds(pack, tmp
         read_all(path)
 
 
+@pytest.mark.parametrize("pack", [zip_bytes, tar_bytes])
+def test_an_archive_of_images_is_an_error_of_one_short_line(pack, tmp_path: Path) -> None:
+    path = tmp_path / "archive.zip"
+    path.write_bytes(pack({f"train/angry/Training_{number}.jpg": b"x" for number in range(1200)}))
+    with pytest.raises(DataError) as caught:
+        read_all(path)
+    assert "Training_4.jpg ... (1,200 in all). Unpack the one you want and give its path." in str(caught.value)
+    assert str(caught.value).endswith("If it is a folder of images, unpack it and give the folder.")
+    assert "Training_5.jpg" not in str(caught.value)
+
+
 def test_an_empty_zip_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(zip_bytes({}))

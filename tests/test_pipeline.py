@@ -1,5 +1,6 @@
 """Every epoch is a fresh order of all rows, and any epoch can be produced again on its own."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from contracts import node
 from fer_exp import config
 from fer_exp.dataset import Split
 from fer_exp.image_rows import ImageRows
-from fer_exp.pipeline import evaluation_batches, steps_in, training_batches
+from fer_exp.pipeline import draw, evaluation_batches, steps_in, training_batches
 
 ROWS, CLASSES = 11, 3
 # Every image holds its own row number, so that a batch tells which rows it took.
@@ -163,6 +164,71 @@ def test_soft_targets_are_trained_towards_and_labels_are_validated(tmp_path: Pat
     np.testing.assert_allclose(weights, targets[order] @ np.array([1.0, 2.0, 4.0]), rtol=1e-6)
     _, validated = next(iter(evaluation_batches(split, 12, 3)))
     np.testing.assert_array_equal(validated, np.eye(3)[split.labels])
+
+
+def soft(count: int = 12, classes: int = 3, **changes: Any) -> Split:
+    """Noise images, each with a distribution of its own."""
+    rng = np.random.default_rng(0)
+    targets = rng.dirichlet(np.ones(classes), count).astype(np.float32)
+    images = rng.integers(0, 256, (count, 16, 16, 1), np.uint8)
+    return dataclasses.replace(Split(images, targets.argmax(axis=1), targets), **changes)
+
+
+def test_a_drawn_label_is_one_class_of_the_distribution_and_comes_as_often_as_it_says() -> None:
+    targets = np.array([[0.5, 0.3, 0.2, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.1, 0.0, 0.9]], np.float32)
+    many = draw(np.tile(targets, (4000, 1)), tf.constant([3, 0])).numpy().reshape(-1, 3, 4)
+    assert set(many.ravel().tolist()) == {0.0, 1.0}
+    assert (many.sum(axis=2) == 1).all()
+    # 4,000 draws: the standard error of a share is at most 0.008.
+    np.testing.assert_allclose(many.mean(axis=0), targets, atol=0.032)
+    assert not many.mean(axis=0)[targets == 0].any()
+
+
+def test_a_draw_stays_among_the_classes_where_shares_do_not_add_up_to_one() -> None:
+    targets = np.tile(np.array([[0.3, 0.3, 0.4 - 1e-3, 0.0]], np.float32), (20_000, 1))
+    assert draw(targets, tf.constant([0, 0])).numpy().sum(axis=0)[3] == 0
+    assert (draw(targets, tf.constant([0, 0])).numpy().sum(axis=1) == 1).all()
+
+
+def test_labels_are_drawn_anew_each_epoch_and_can_be_produced_again() -> None:
+    setting = {"split": soft(drawn=True), "seed": 7}
+    found = epochs(4, **setting)
+    order = [np.argsort([image.tobytes() for batch in epoch for image in batch[0]]) for epoch in found]
+    labels = [
+        np.concatenate([batch[1] for batch in epoch])[rows].argmax(axis=1)
+        for epoch, rows in zip(found, order, strict=True)
+    ]
+    assert len({tuple(row) for row in np.array(labels)}) == 4
+    assert same(found, epochs(4, **setting))
+    assert same(found[2:], epochs(2, first_epoch=2, **setting))
+    assert not same(found[:1], epochs(1, **{**setting, "seed": 8}))
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+@pytest.mark.parametrize("augmentation", ["none", "strong"])
+def test_targets_without_doubt_give_the_batches_of_plain_labels_bit_for_bit(drawn: bool, augmentation: str) -> None:
+    plain = dataclasses.replace(soft(), targets=None)
+    certain = dataclasses.replace(plain, targets=np.eye(CLASSES, dtype=np.float32)[plain.labels], drawn=drawn)
+    setting = {"augment": config.build(node("augmentation", augmentation)), "class_weights": (0.5, 1.0, 3.0)}
+    assert same(epochs(3, split=plain, **setting), epochs(3, split=certain, **setting))
+
+
+def test_the_weight_of_an_image_is_that_of_the_class_drawn() -> None:
+    for _, labels, weights in epochs(2, split=soft(drawn=True), class_weights=(0.5, 1.0, 3.0))[1]:
+        assert set(labels.ravel().tolist()) == {0.0, 1.0}
+        assert weights.tolist() == [(0.5, 1.0, 3.0)[label] for label in labels.argmax(axis=1)]
+
+
+def test_soft_targets_are_mixed_like_hard_ones() -> None:
+    def half(images: tf.Tensor, labels: tf.Tensor, *_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return images, 0.5 * labels + 0.5 * tf.roll(labels, 1, axis=0)
+
+    split = soft(4)
+    assert split.targets is not None
+    ((images, labels),) = epochs(1, split=split, batch_size=4, augment=half)[0]
+    (row,) = [int(np.flatnonzero((split.images == images[0]).all(axis=(1, 2, 3)))[0])]
+    (before,) = [int(np.flatnonzero((split.images == images[3]).all(axis=(1, 2, 3)))[0])]
+    np.testing.assert_allclose(labels[0], (split.targets[row] + split.targets[before]) / 2, rtol=1e-6)
 
 
 def test_images_on_disk_give_the_batches_of_images_in_memory(tmp_path: Path) -> None:

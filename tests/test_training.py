@@ -170,9 +170,36 @@ def test_stages_share_one_epoch_axis_without_gaps_and_scale_the_rate(tmp_path: P
     assert [epoch for _, epoch in found.logged] == [1, 2, 3, 4]
 
 
+def doubtful(drawn: bool) -> Splits:
+    """The same images, each label with a part of its neighbour's."""
+    targets = (0.75 * np.eye(3) + 0.25 * np.roll(np.eye(3), 1, axis=1))[SPLITS.train.labels].astype(np.float32)
+    return dataclasses.replace(SPLITS, train=dataclasses.replace(SPLITS.train, targets=targets, drawn=drawn))
+
+
+def test_soft_labels_are_trained_towards_and_hard_ones_validated(tmp_path: Path) -> None:
+    splits = doubtful(drawn=False)
+    found = run(
+        tmp_path, "loss.class_weights={happy: 3.0}", "loss.label_smoothing=0.0", "lr=1e-12", "epochs=1",
+        "checkpoint.keep=last", "batch_size=24", splits=splits,
+    )  # fmt: skip
+    assert splits.train.targets is not None
+    logits = np.asarray(found.trained.model(splits.train.images.astype(np.float32), training=False))
+    log_probabilities = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    factor = splits.train.targets @ np.array([1.0, 3.0, 1.0])
+    expected = (factor * -(splits.train.targets * log_probabilities).sum(axis=1)).mean()
+    assert found.trained.history["train/loss"].tolist() == pytest.approx([expected], rel=1e-4)
+    assert found.trained.history["val/loss"].iloc[0] == pytest.approx(evaluate(found.trained.model, splits.val)[0])
+
+
 @pytest.mark.usefixtures("_tiny_backbone")
-@pytest.mark.parametrize("augmentation", ["none", "strong"])
-def test_a_head_learns_the_same_from_features_that_are_computed_once(tmp_path: Path, augmentation: str) -> None:
+@pytest.mark.parametrize(
+    ("augmentation", "splits"),
+    [("none", SPLITS), ("strong", doubtful(drawn=False)), ("none", doubtful(drawn=True))],
+    ids=["plain", "strong-soft", "drawn"],
+)
+def test_a_head_learns_the_same_from_features_that_are_computed_once(
+    tmp_path: Path, augmentation: str, splits: Splits
+) -> None:
     found = []
     for views in (0, 3):
         (tmp_path / str(views)).mkdir()
@@ -180,6 +207,7 @@ def test_a_head_learns_the_same_from_features_that_are_computed_once(tmp_path: P
         found.append(run(
             tmp_path / str(views), *SMALL_MOBILENET, "finetune=staged", f"finetune.stages={stages}", "epochs=3",
             f"augmentation={augmentation}", "loss.class_weights=auto", "model.dropout=0.0", "checkpoint.keep=last",
+            splits=splits,
         ))  # fmt: skip
     each_step, once = (one.trained for one in found)
     measured = ["train/loss", "val/loss", "val/accuracy"]

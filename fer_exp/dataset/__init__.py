@@ -36,6 +36,8 @@ class Split:
         groups: str (n,); images of one group (a person) are never divided between splits or folds. None: each its own.
         names: str (n,), what an image is called in its source: a path below the folder, `row 17`. None: nothing.
         sources: int (n,), index into `Splits.source_names`. None: there is one source.
+        drawn: True: each time an image is seen in training, one class is drawn from its target and trained towards;
+            False: the target itself is.
     """
 
     images: Images
@@ -44,15 +46,17 @@ class Split:
     groups: np.ndarray | None = None
     names: np.ndarray | None = None
     sources: np.ndarray | None = None
+    drawn: bool = False
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, rows: np.ndarray | slice) -> "Split":
         """Returns the given rows as a new split; images on disk are not read."""
-        columns = (self.targets, self.groups, self.names, self.sources)
-        chosen = [None if column is None else column[rows] for column in columns]
-        return Split(image_rows.take(self.images, rows), self.labels[rows], *chosen)
+        columns = ("targets", "groups", "names", "sources")
+        chosen = {name: getattr(self, name)[rows] for name in columns if getattr(self, name) is not None}
+        images = image_rows.take(self.images, rows)
+        return dataclasses.replace(self, images=images, labels=self.labels[rows], **chosen)
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,15 @@ def concatenate(splits: Sequence[Split], num_classes: int) -> Split:
     Args:
         splits: At least one.
         num_classes: Width of the targets.
+
+    Raises:
+        DataError: If some have targets that classes are drawn from, and others targets that are not.
     """
+    if len({split.drawn for split in splits if split.targets is not None}) > 1:
+        raise DataError(
+            "Data sets with soft labels must all be trained towards them in the same way: label=probability for all of "
+            "them, or label=cross_entropy."
+        )
 
     def column(name: str, filled: Callable[[Split, int], np.ndarray]) -> np.ndarray | None:
         held = [getattr(split, name) for split in splits]
@@ -112,6 +124,7 @@ def concatenate(splits: Sequence[Split], num_classes: int) -> Split:
         groups=column("groups", lambda split, number: np.array([f"{number}:{row}" for row in range(len(split))])),
         names=column("names", lambda split, _: np.full(len(split), "")),
         sources=column("sources", lambda split, _: np.zeros(len(split), np.int64)),
+        drawn=any(split.drawn for split in splits),
     )
 
 

@@ -20,8 +20,8 @@ from fer_exp.corrections import Corrections
 from fer_exp.dataset import SplitFraction, Splits
 from fer_exp.emotions import EIGHT, EMOTIONS, canonical
 from fer_exp.errors import DataError
-from fer_exp.image_cache import ImageFile
-from fer_exp.image_folders import listing
+from fer_exp.folders import listing
+from fer_exp.folders.listing import ImageFile
 from fer_exp.image_folders.division import Listed, Reading, divided
 from fer_exp.signature import InputPath, NonNegativeInt, PositiveInt
 

@@ -1,14 +1,13 @@
 """Images in one folder for each class, with or without a folder for each split above.
 
-Called through `config.build`. Reads `<root>/<class>/*` and `<root>/<split>/<class>/*`. Classes are known
-by the name of their folder, never by its position. `image_folders` walks, decodes and divides.
+Called through `config.build`. `folders.classes` finds `<root>/<class>/*` and `<root>/<split>/<class>/*`,
+`image_folders` decodes and divides.
 """
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -17,26 +16,12 @@ from fer_exp.dataset import Splits, SplitSpec
 from fer_exp.emotions import EIGHT, canonical
 from fer_exp.errors import DataError
 from fer_exp.faces import FaceCrop
-from fer_exp.image_cache import ImageFile
-from fer_exp.image_folders import listing
+from fer_exp.folders import classes, listing
+from fer_exp.folders.classes import SPLIT_NAMES, FolderImage
 from fer_exp.image_folders.division import Listed, Reading, divided
 from fer_exp.signature import InputPath, NonNegativeFloat, NonNegativeInt, PositiveInt
 
-_SPLITS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation"), "val"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
 _USAGE_PREFIXES = ("PublicTest", "PrivateTest")  # kept in the file names of FER2013's folder copies
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """An image file: the split folder ("" without such folders) and the class folder it lies in."""
-
-    file: ImageFile
-    split: str
-    folder: str
 
 
 def build(
@@ -85,7 +70,7 @@ def build(
             splits that are asked for are not in it.
     """
     root = listing.root_of(path)
-    found, notes = _find_images(root)
+    found, notes = classes.find(root)
     names, labels = _label(found, class_names)
     masks = _named_masks(found, val, test, root)
     listed = Listed(root, [image.file for image in found], labels, names, notes=notes)
@@ -95,48 +80,9 @@ def build(
     return divided(listed, masks, val, test, reading)
 
 
-def _find_images(root: Path) -> tuple[list[_Found], dict[str, Any]]:
-    folders = listing.folders(root, root)
-    by_split: dict[str, os.DirEntry[str]] = {}
-    for entry in folders:
-        split = _SPLITS.get(entry.name.casefold())
-        if split in by_split:
-            raise DataError(f"{root}: {by_split[split].name} and {entry.name} both mean the {split} split. Merge them.")
-        if split is not None:
-            by_split[split] = entry
-    notes: dict[str, Any] = {}
-    if by_split:
-        others = [entry.name for entry in folders if entry not in by_split.values()]
-        if others:
-            notes["ignored_folders"] = others
-        pairs = [(split, e) for split in sorted(by_split) for e in listing.folders(Path(by_split[split].path), root)]
-    else:
-        pairs = [("", entry) for entry in folders]
-    found: list[_Found] = []
-    ignored = 0
-    for split, entry in pairs:
-        images, other_files = listing.images(Path(entry.path), root)
-        found += [_Found(image, split, entry.name) for image in images]
-        ignored += other_files
-    if not found:
-        raise DataError(
-            f"{root} has no class folders with images ({', '.join(listing.SUFFIXES)}). Expected <class>/*.jpg or "
-            f"<split>/<class>/*.jpg below it. Found folders: {', '.join(e.name for e in folders) or 'none'}."
-        )
-    if ignored:
-        notes["ignored_files"] = ignored
-    return found, notes
-
-
-def _label(found: Sequence[_Found], class_names: list[str] | None) -> tuple[tuple[str, ...], np.ndarray]:
+def _label(found: Sequence[FolderImage], class_names: list[str] | None) -> tuple[tuple[str, ...], np.ndarray]:
     """Returns the class names in label order, and the label of each image, int64 (n,)."""
-    folder_of: dict[tuple[str, str], str] = {}
-    for image in found:
-        other = folder_of.setdefault((image.split, canonical(image.folder)), image.folder)
-        if other != image.folder:
-            where = f" in {image.split}" if image.split else ""
-            raise DataError(f"The folders {other} and {image.folder}{where} mean the same class. Merge them.")
-    spelled = {key: folder for (_, key), folder in reversed(folder_of.items())}
+    spelled = classes.spelled_classes(found)
     if class_names is not None:
         names = tuple(class_names)
     elif all(key in EIGHT for key in spelled):
@@ -154,7 +100,7 @@ def _label(found: Sequence[_Found], class_names: list[str] | None) -> tuple[tupl
     return names, np.array([label_of[canonical(image.folder)] for image in found], np.int64)
 
 
-def _named_masks(found: Sequence[_Found], val: SplitSpec, test: SplitSpec, root: Path) -> dict[str, np.ndarray]:
+def _named_masks(found: Sequence[FolderImage], val: SplitSpec, test: SplitSpec, root: Path) -> dict[str, np.ndarray]:
     """Returns bool (n,) for train and for each of val and test that is given by name."""
     splits = np.array([image.split for image in found])
     masks = {}
@@ -164,8 +110,8 @@ def _named_masks(found: Sequence[_Found], val: SplitSpec, test: SplitSpec, root:
         if spec in _USAGE_PREFIXES:
             mask = np.array([os.path.basename(image.file.path).startswith(f"{spec}_") for image in found])
         else:
-            mask = splits == _SPLITS.get(spec.casefold(), spec)
-        if _SPLITS.get(spec.casefold()) == "train":
+            mask = splits == SPLIT_NAMES.get(spec.casefold(), spec)
+        if SPLIT_NAMES.get(spec.casefold()) == "train":
             raise DataError(f"`dataset.{name}` must not be the images that are trained on. Received: {spec}.")
         if not mask.any():
             held = ", ".join(sorted(set(splits.tolist()) - {""})) or "none, only class folders"

@@ -1,7 +1,8 @@
 """RAF-DB, the aligned faces of its single-label part, divided as its authors did.
 
 Called through `config.build`. Reads `EmoLabel/list_patition_label.txt` (spelled so in the release) and
-`Image/aligned/*_aligned.jpg`; `image_folders` finds, decodes and divides the images.
+`Image/aligned/*_aligned.jpg`, or copies in folders that are named by the numbers, `train/5/*.jpg`; `image_folders`
+decodes and divides the images.
 
 Source: Li, Deng and Du, "Reliable Crowdsourcing and Deep Locality-Preserving Learning for Expression Recognition in
 the Wild", CVPR 2017, http://www.whdeng.cn/RAF/model1.html.
@@ -17,12 +18,14 @@ from fer_exp.corrections import Corrections
 from fer_exp.dataset import SplitFraction, Splits
 from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
-from fer_exp.image_folders import listing
+from fer_exp.folders import listing
+from fer_exp.folders.listing import ImageFile
 from fer_exp.image_folders.division import Listed, Reading, divided
 from fer_exp.signature import InputPath, NonNegativeInt, PositiveInt
 
 _CODES = {1: "surprise", 2: "fear", 3: "disgust", 4: "happy", 5: "sad", 6: "angry", 7: "neutral"}
 _LINE = re.compile(r"((?:train|test)_\d+)\.jpg\s+([1-7])\s*")
+_Found = tuple[list[ImageFile], np.ndarray, np.ndarray, dict[str, Any]]  # files, codes, which are for training, notes
 _LIST = "list_patition_label.txt"
 _LIST_BYTES = 16 * 2**20  # forty times the real one
 
@@ -42,7 +45,8 @@ def build(
     """Reads RAF-DB; the official test images are the test split.
 
     Args:
-        path: Folder `basic` of the release, which holds `EmoLabel` and `Image`, or the one above. `~` expands.
+        path: Folder `basic` of the release, which holds `EmoLabel` and `Image`, or a copy that holds `train` and
+            `test` with the folders 1 to 7; or the folder above. `~` expands.
         val: Validation split: a stratified fraction of the official training images, above 0 and below 1.
         image_size: Height and width every image is resized to, in pixels, at least 1; the originals have 100.
         channels: 1 for grey, 3 for RGB.
@@ -57,30 +61,52 @@ def build(
         DataError: If the folder is laid out otherwise, a line is malformed, or an image is missing or damaged.
     """
     root = listing.root_of(path)
-    home = _home(root)
-    labelled, notes = _labelled(home / "EmoLabel" / _LIST, on_bad_image)
-    paths = [f"Image/aligned/{name}_aligned.jpg" for name in labelled]
-    found = listing.located(home, root, paths, on_bad_image)
-    if not found.present.all():
-        notes["missing_images"] = int((~found.present).sum())
-    codes = np.array(list(labelled.values()), np.int64)[found.present]
+    files, codes, train, notes = _released(root, on_bad_image) or _copied(root)
     labels = np.array([-1, *(EMOTIONS.index(_CODES[code]) for code in sorted(_CODES))])[codes]
-    train = np.array([name.startswith("train") for name in labelled], bool)[found.present]
-    listed = Listed(root, found.files, labels, EMOTIONS, notes=notes)
+    listed = Listed(root, files, labels, EMOTIONS, notes=notes)
     reading = Reading(image_size, channels, on_bad_image, split_seed, Corrections(exclude, relabel), cache_dir)
     return divided(listed, {"train": train, "test": ~train}, val, "test", reading)
 
 
-def _home(root: Path) -> Path:
-    """Returns the folder that holds `EmoLabel`."""
+def _released(root: Path, on_bad_image: Literal["error", "skip"]) -> _Found | None:
+    """Reads the release; None if it is not there."""
     labels = listing.find(root, "EmoLabel")
     if labels is None or not (labels / _LIST).is_file():
+        return None
+    labelled, notes = _labelled(labels / _LIST, on_bad_image)
+    paths = [f"Image/aligned/{name}_aligned.jpg" for name in labelled]
+    found = listing.located(labels.parent, root, paths, on_bad_image)
+    if not found.present.all():
+        notes["missing_images"] = int((~found.present).sum())
+    codes = np.array(list(labelled.values()), np.int64)[found.present]
+    train = np.array([name.startswith("train") for name in labelled], bool)[found.present]
+    return found.files, codes, train, {"layout": "released", **notes}
+
+
+def _copied(root: Path) -> _Found:
+    """Reads `train/5/*.jpg` and `test/5/*.jpg`."""
+    train, test = listing.find(root, "train"), listing.find(root, "test")
+    if train is None or test is None or train.parent != test.parent:
         held = ", ".join(entry.name for entry in listing.entries(root, root)) or "nothing"
         raise DataError(
-            f"`dataset.path` must be the folder `basic` of RAF-DB, with EmoLabel/{_LIST} and Image/aligned. Received: "
-            f"{root}, which holds {held}."
+            f"`dataset.path` must be the folder `basic` of RAF-DB, with EmoLabel/{_LIST} and Image/aligned, or a copy "
+            f"with the folders train and test, and in these 1 to 7. Received: {root}, which holds {held}."
         )
-    return labels.parent
+    files: list[ImageFile] = []
+    codes: list[int] = []
+    counts = []
+    for part in (train, test):
+        for folder in listing.folders(part, root):
+            if folder.name not in map(str, _CODES):
+                raise DataError(
+                    f"{folder.path}: the folders of a copy of RAF-DB must be named 1 to 7. Folders named by "
+                    "expressions are read with dataset=image_folder."
+                )
+            images, _ = listing.images(Path(folder.path), root)
+            files += images
+            codes += [int(folder.name)] * len(images)
+        counts.append(len(files))
+    return files, np.array(codes, np.int64), np.arange(len(files)) < counts[0], {"layout": "folders"}
 
 
 def _labelled(file: Path, on_bad_line: Literal["error", "skip"]) -> tuple[dict[str, int], dict[str, Any]]:

@@ -15,9 +15,9 @@ import numpy as np
 
 from fer_exp import data_cache
 from fer_exp.errors import DataError
-from fer_exp.image_folders import listing
+from fer_exp.folders import listing
+from fer_exp.folders.watching import watched
 from fer_exp.image_folders.affectnet import CODES, Annotations
-from fer_exp.image_folders.watching import watched
 
 TABLES = ("validation.csv", "training.csv")  # a row that both hold is one of validation
 IMAGES = "Manually_Annotated_Images"

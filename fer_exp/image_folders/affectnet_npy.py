@@ -17,10 +17,10 @@ import numpy as np
 
 from fer_exp import data_cache
 from fer_exp.errors import DataError
-from fer_exp.image_cache import ImageFile
-from fer_exp.image_folders import listing
+from fer_exp.folders import listing
+from fer_exp.folders.listing import ImageFile
+from fer_exp.folders.watching import watched
 from fer_exp.image_folders.affectnet import CODES, Annotations
-from fer_exp.image_folders.watching import watched
 
 SETS = ("train_set", "val_set")
 _ENDING = "_exp.npy"

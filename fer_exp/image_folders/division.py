@@ -4,7 +4,6 @@ Called by the options of `dataset` that read folders, once they know which image
 not know how a data set is laid out.
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,10 @@ from fer_exp.corrections import Corrections
 from fer_exp.dataset import Split, Splits, SplitSpec, assemble, draw_fractions
 from fer_exp.errors import DataError
 from fer_exp.faces import FaceCrop
-from fer_exp.image_cache import ImageFile
+from fer_exp.folders import classes
+from fer_exp.folders.listing import ImageFile
+
+_CHECK = "Check the folders, and the warnings about images."
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ def divided(
         DataError: If an image cannot be decoded, or a split has no images or classes that cannot be trained on.
     """
     files, labels, names = listed.files, listed.labels, listed.class_names
+    if not files:
+        raise DataError(f"{listed.root} holds no usable images. {_CHECK}")
     decoded = image_cache.decoded(
         listed.root,
         files,
@@ -90,7 +94,7 @@ def divided(
         reading.on_bad_image,
         reading.cache_dir,
         listed.boxes,
-        reading.face,
+        face=reading.face,
     )
     usable = {name: np.flatnonzero(mask & decoded.kept) for name, mask in masks.items()}
     rows = _choose_rows(labels, usable, val, test, reading.split_seed, listed.groups)
@@ -102,8 +106,7 @@ def divided(
     unused = int(decoded.kept.sum()) - sum(len(chosen) for chosen in rows.values())
     if unused:
         notes["unused_images"] = unused
-    above = os.path.join(listed.root, "")
-    called = np.array([file.path.removeprefix(above) for file in files])
+    called = np.array(classes.names_below(files, listed.root))
     whole = Split(decoded.images, labels, groups=listed.groups, names=called)
     splits = {name: whole.take(chosen) for name, chosen in rows.items()}
     return assemble(splits, names, str(listed.root), notes, reading.corrections)
@@ -122,7 +125,7 @@ def _choose_rows(
         rows = rows | draw_fractions(labels, rows["train"], val, test, seed, groups)
     empty = [name for name in ("train", "val", "test") if not len(rows.get(name, ()))]
     if empty:
-        raise DataError(f"There are no usable images for {empty[0]}. Check the folders, and the warnings about images.")
+        raise DataError(f"There are no usable images for {empty[0]}. {_CHECK}")
     return {name: rows[name] for name in ("train", "val", "test")}
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import CommandLine
 from contracts import node
 from PIL import Image
 
@@ -222,3 +223,12 @@ def test_another_layout_is_an_error_that_says_what_is_there_and_what_lacks(tmp_p
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"`dataset\.path` must be the folder of CK\+ .*which holds nothing\.$"):
         build(tmp_path / "empty")
+
+
+def test_a_run_goes_from_the_folder_to_the_end(command_line: CommandLine, copy: Path) -> None:
+    done = command_line(
+        "dataset=ckplus", f"dataset.path={copy}", "dataset.image_size=32", "debug=fast", "model.widths=[4,4]",
+        "model.head_units=8", "export=none", "tracking.system_metrics=false",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "contempt" in done.stdout

@@ -203,50 +203,55 @@ def test_a_malformed_row_is_an_error_with_its_line(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_an_error_that_says_where_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"`dataset\.path` must be an existing file.*fer2013\.tar\.gz") as caught:
+    with pytest.raises(
+        DataError, match=r"`dataset\.path` must be an existing file or folder.*fer2013\.tar\.gz"
+    ) as caught:
         build(tmp_path / "absent.csv")
     assert "challenges-in-representation-learning-facial-expression-recognition-challenge" in str(caught.value)
     assert "dataset=synthetic works without a download" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_is_an_error_that_names_the_data_set_for_folders(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"Received a folder: .*dataset=image_folder"):
+def test_a_folder_of_files_is_an_error_that_says_what_is_read(tmp_path: Path) -> None:
+    write(tmp_path)
+    with pytest.raises(DataError, match=r"must be a csv of FER2013, or the folder .*Received a folder without folders"):
         build(tmp_path)
 
 
 def test_a_usage_that_the_file_lacks_is_an_error_that_says_what_it_has(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"`dataset\.test`=PrivateTest.*no such rows") as caught:
+    with pytest.raises(DataError, match=r"`dataset\.test`=PrivateTest.*no such images") as caught:
         build(write(tmp_path, PARTIAL))
-    assert "It holds: Training (70 rows), PublicTest (7 rows)." in str(caught.value)
+    assert "It holds: Training (70 images), PublicTest (7 images)." in str(caught.value)
     assert "dataset.val=0.1 dataset.test=PublicTest" in str(caught.value)
 
 
 def test_a_usage_that_does_not_exist_is_an_error_that_says_what_there_is(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"`dataset\.val`=publictest.*It holds: Training \(70 rows\), PublicTest"):
+    with pytest.raises(DataError, match=r"`dataset\.val`=publictest.*It holds: Training \(70 images\), PublicTest"):
         build(write(tmp_path), val="publictest")
 
 
 @pytest.mark.parametrize("options", [{"val": 0.1}, {"test": 0.1}, {}])
 def test_a_usage_of_a_file_without_that_column_is_an_error(options: dict[str, float], tmp_path: Path) -> None:
     path = write(tmp_path, OFFICIAL, header="emotion,pixels", order="ep")
-    with pytest.raises(DataError, match=r"has no column Usage.*dataset\.val=0\.1 dataset\.test=0\.1"):
+    with pytest.raises(
+        DataError, match=r"tells none: a csv does by its column Usage.*dataset\.val=0\.1 dataset\.test=0\.1"
+    ):
         build(path, **options)
 
 
 def test_the_same_usage_for_both_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"must be different rows\. Received: PublicTest for both"):
+    with pytest.raises(DataError, match=r"must be different images\. Received: PublicTest for both"):
         build(write(tmp_path), test="PublicTest")
 
 
 @pytest.mark.parametrize("name", ["val", "test"])
 def test_training_rows_as_a_split_are_an_error(name: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=rf"`dataset\.{name}` must not be the rows that are trained on"):
+    with pytest.raises(DataError, match=rf"`dataset\.{name}` must not be the images that are trained on"):
         build(write(tmp_path), **{name: "Training"})
 
 
 def test_a_file_without_training_rows_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"has no rows of Usage Training\. It holds: PublicTest \(7 rows\)"):
+    with pytest.raises(DataError, match=r"has no images of Usage Training\. It holds: PublicTest \(7 images\)"):
         build(write(tmp_path, OFFICIAL[70:]))
 
 

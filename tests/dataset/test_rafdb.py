@@ -61,7 +61,7 @@ def test_the_official_test_images_are_the_test_and_val_is_a_stratified_part_of_t
     assert counts == [[8] * 7, [2] * 7, [2] * 7]
     assert splits.test.names is not None
     assert splits.test.names[0] == "Image/aligned/test_00001_aligned.jpg"
-    assert splits.notes == {}
+    assert splits.notes == {"layout": "released"}
 
 
 def test_the_folder_above_is_as_good_and_gives_the_same_content(root: Path) -> None:
@@ -82,7 +82,7 @@ def test_a_malformed_line_is_an_error_with_its_number_or_left_out(line: str, fau
     with pytest.raises(DataError, match=rf"list_patition_label\.txt, {fault}.*on_bad_image=skip"):
         build(root)
     splits = build(root, on_bad_image="skip")
-    assert splits.notes == {"malformed_lines": 1}
+    assert splits.notes == {"layout": "released", "malformed_lines": 1}
     assert len(splits.train) + len(splits.val) == 69
 
 
@@ -91,8 +91,46 @@ def test_a_missing_image_is_an_error_that_names_it_or_left_out(root: Path) -> No
     with pytest.raises(DataError, match=r"train_00003_aligned\.jpg is not there \(1 of 84 images are missing\)"):
         build(root)
     splits = build(root, on_bad_image="skip")
-    assert splits.notes == {"missing_images": 1}
+    assert splits.notes == {"layout": "released", "missing_images": 1}
     assert len(splits.train) + len(splits.val) == 69
+
+
+def test_a_list_of_which_no_image_is_there_is_an_error_also_if_missing_images_are_not(root: Path) -> None:
+    (root / "Image" / "aligned").rename(root / "Image" / "faces")
+    with pytest.raises(DataError, match="basic holds no usable images"):
+        build(root, on_bad_image="skip")
+
+
+def copied(root: Path, release: Path) -> Path:
+    """Writes the copy: the same images in folders named by their numbers."""
+    for line in (release / "EmoLabel" / "list_patition_label.txt").read_text().splitlines():
+        name, code = line.removesuffix("\n").replace(".jpg", "").split()
+        folder = root / name.partition("_")[0] / code
+        folder.mkdir(parents=True, exist_ok=True)
+        (release / "Image" / "aligned" / f"{name}_aligned.jpg").rename(folder / f"{name}_aligned.jpg")
+    return root
+
+
+def test_a_copy_in_folders_named_by_numbers_has_the_same_labels_and_splits(root: Path) -> None:
+    release = build(root, val=0.2)
+    splits = build(copied(root.parent / "DATASET", root), val=0.2)
+    assert splits.notes == {"layout": "folders"}
+    assert splits.class_names == EMOTIONS
+    assert [np.bincount(s.labels).tolist() for s in (splits.train, splits.val, splits.test)] == [
+        [8] * 7,
+        [2] * 7,
+        [2] * 7,
+    ]
+    for split, expected in ((splits.train, release.train), (splits.test, release.test)):
+        grey_of = [dict(zip(s.labels.tolist(), s.images[:, 0, 0, 0].tolist(), strict=True)) for s in (split, expected)]
+        assert grey_of[0] == grey_of[1]
+
+
+def test_a_folder_of_a_copy_that_is_no_number_is_an_error(root: Path) -> None:
+    copy = copied(root.parent / "DATASET", root)
+    (copy / "train" / "5").rename(copy / "train" / "sad")
+    with pytest.raises(DataError, match=r"train/sad: the folders .* must be named 1 to 7\. .*dataset=image_folder"):
+        build(copy)
 
 
 @pytest.mark.parametrize("what", ["EmoLabel", "EmoLabel/list_patition_label.txt"])

@@ -30,6 +30,14 @@ def test_the_loss_equals_numpy_with_and_without_label_smoothing(smoothing: float
     assert float(build(label_smoothing=smoothing).loss(ONE_HOT, LOGITS)) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_soft_labels_are_smoothed_and_compared_like_hard_ones(smoothing: float) -> None:
+    shares = np.array([[0.7, 0.3, 0.0], [0.25, 0.25, 0.5]], np.float32)
+    log_probabilities = LOGITS - np.log(np.exp(LOGITS).sum(axis=1, keepdims=True))
+    expected = -((shares * (1 - smoothing) + smoothing / 3) * log_probabilities).sum(axis=1).mean()
+    assert float(build(label_smoothing=smoothing).loss(shares, LOGITS)) == pytest.approx(expected, rel=1e-5)
+
+
 def test_null_weighs_nothing() -> None:
     assert build(class_weights=None).class_weights is None
 

@@ -28,6 +28,13 @@ def test_gamma_2_counts_an_image_less_the_better_it_is_classified() -> None:
     assert focal(gamma=2.0) == pytest.approx(np.mean((1 - right) ** 2 * -np.log(right)), rel=1e-5)
 
 
+def test_of_soft_labels_each_class_counts_less_the_more_probable_it_already_is() -> None:
+    shares = np.array([[0.7, 0.3, 0.0], [0.25, 0.25, 0.5]], np.float32)
+    loss = config.build(node("loss", "focal", gamma=2.0), (1, 1, 1), ("angry", "disgust", "happy")).loss
+    expected = (shares * (1 - PROBABILITIES) ** 2 * -np.log(PROBABILITIES)).sum(axis=1).mean()
+    assert float(loss(shares, LOGITS)) == pytest.approx(expected, rel=1e-5)
+
+
 def test_alpha_multiplies_the_whole_loss() -> None:
     assert focal(gamma=2.0, alpha=0.25) == pytest.approx(0.25 * focal(gamma=2.0))
 

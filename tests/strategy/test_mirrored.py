@@ -37,11 +37,14 @@ def tiny_backbone(input_shape, name, **ignored):
 keras.applications.MobileNet = tiny_backbone
 
 def train(values, images, folder):
+    # The name of the run says what is trained towards: labels, shares, or classes drawn from the shares.
     rng = np.random.default_rng(0)
     def split(n):
         labels = np.arange(n) % 3
         pixels = rng.integers(0, 80, (n, 8, 8, 1)) + 60 * labels[:, None, None, None]
-        return Split(pixels.astype(np.uint8), labels)
+        shares = (0.75 * np.eye(3) + 0.25 * np.roll(np.eye(3), 1, axis=1))[labels].astype(np.float32)
+        targets = shares if values["name"] else None
+        return Split(pixels.astype(np.uint8), labels, targets, drawn=values["name"] == "drawn")
     splits = Splits(split(images), split(9), split(3), ("angry", "happy", "sad"), "0", "test")
     experiment = config.check(values)
     strategy = assembly.prepare(experiment)
@@ -120,9 +123,9 @@ def trainings() -> dict[str, tuple[dict[str, Any], int]]:
     synchronized = normalised | {"strategy": {**plain["strategy"], "synchronized_batch_norm": True}}
     small = compose("model=mobilenet_v1", "model.weights=null", "model.input_size=32", "model.dropout=0.0")["model"]
     staged = {"model": {**small, "head_units": 8}, "finetune": compose("finetune=staged")["finetune"], "epochs": 3}
-    staged |= {"strategy": synchronized["strategy"]}
+    staged |= {"strategy": synchronized["strategy"], "name": "soft"}
     teacher = ("distillation=teacher", f"distillation.run={'0' * 32}", "distillation.temperature=1.0")
-    taught = {"distillation": compose(*teacher, "distillation.weight=0.3")["distillation"]}
+    taught = {"distillation": compose(*teacher, "distillation.weight=0.3")["distillation"], "name": "drawn"}
     return {
         "plain": (plain, 20),
         "taught": (plain | taught, 20),
@@ -155,7 +158,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.mark.parametrize("case", ["plain", "taught", "synchronized", "staged"])
 def test_two_replicas_train_as_one_device_does(results: dict[str, Any], case: str) -> None:
-    """SGD without batch normalisation, a teacher, Adam with synchronized one, stages; all weighted and averaged."""
+    """SGD; a teacher, drawn labels; Adam, synchronized batch normalisation; stages, soft labels; all weighted."""
     mirrored, single = results[case], results[f"{case}_one"]
     assert (mirrored["replicas"], single["replicas"]) == (2, 1)
     for column in ("train/loss", "train/accuracy", "val/loss", "val/accuracy", "val/macro_f1"):

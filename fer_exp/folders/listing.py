@@ -13,10 +13,30 @@ from typing import Literal
 import numpy as np
 
 from fer_exp.errors import DataError
-from fer_exp.image_cache import ImageFile
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 OUTWARD = re.compile(r"(?:^|/)\.\.(?:/|$)|^/|\\|\0")  # absolute, upwards, or of Windows
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """An image file, and what tells whether it has changed.
+
+    Attributes:
+        path: Where it is.
+        size: Bytes.
+        mtime_ns: Time of the last change.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, entry: os.DirEntry[str]) -> "ImageFile":
+        """Takes what a listing of a folder says."""
+        stat = entry.stat()
+        return cls(entry.path, stat.st_size, stat.st_mtime_ns)
 
 
 @dataclass(frozen=True)
