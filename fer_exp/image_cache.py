@@ -60,8 +60,8 @@ def decoded(
     on_bad_image: Literal["error", "skip"],
     cache_dir: str,
     boxes: np.ndarray | None = None,
-    face: FaceCrop | None = None,
     option: str = "on_bad_image",
+    face: FaceCrop | None = None,
 ) -> Decoded:
     """Returns the images of files, decoded or from the cache.
 
@@ -73,8 +73,8 @@ def decoded(
         on_bad_image: `error` stops at the first file that cannot be decoded, `skip` leaves such files out.
         cache_dir: Folder of the cache.
         boxes: int (n, 4): x, y, width and height of what is taken of each image, in its pixels. None: all of it.
-        face: How the largest face of each image is cut out; images without one are left out. None: the whole image.
         option: What `on_bad_image` is called in the configuration of the data set, for the message.
+        face: How the largest face of each image is cut out; images without one are left out. None: the whole image.
 
     Raises:
         DataError: If a file cannot be decoded and `on_bad_image` is `error`.
@@ -95,7 +95,7 @@ def decoded(
             paths = [file.path for file in files[rows.start : rows.stop]]
             own = None if boxes is None else boxes[rows.start : rows.stop]
             told = begin(rows.start)
-            images, failures = decode_all(paths, image_size, channels, on_bad_image, own, crop, told, option)
+            images, failures = decode_all(paths, image_size, channels, on_bad_image, own, option, crop, told)
             return images, {rows[place]: reason for place, reason in failures.items()}
 
         stored = image_store.load_or_build(cache_dir, key, (len(files), image_size, image_size, channels), build)

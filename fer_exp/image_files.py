@@ -30,9 +30,9 @@ def decode_all(
     channels: int,
     on_bad_image: Literal["error", "skip"],
     boxes: np.ndarray | None = None,
+    option: str = "on_bad_image",
     crop: Callable[[Image.Image], Image.Image | None] | None = None,
     advance: Callable[[], None] = lambda: None,
-    option: str = "on_bad_image",
 ) -> tuple[np.ndarray, dict[int, str]]:
     """Decodes image files side by side.
 
@@ -42,9 +42,9 @@ def decode_all(
         channels: 1 for grey, 3 for RGB.
         on_bad_image: `error` stops at the first file that cannot be decoded, `skip` leaves it black.
         boxes: int (n, 4): x, y, width and height of what is taken of each image, in its pixels. None: all of it.
+        option: What `on_bad_image` is called in the configuration of the data set, for the message.
         crop: Cuts out of an upright image what is wanted; an image of which it returns None is left out.
         advance: Told of every file that is done.
-        option: What `on_bad_image` is called in the configuration of the data set, for the message.
 
     Returns:
         uint8 (n, image_size, image_size, channels), and of each file that is left out its place and why;

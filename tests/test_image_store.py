@@ -4,8 +4,10 @@ import json
 import logging
 import os
 import shutil
+import time
 from collections import namedtuple
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +132,18 @@ def test_only_sound_chunks_are_gone_on_from(damage: str, first: int, tmp_path: P
     parts.clear()
     assert_whole(load_or_build(str(tmp_path), KEY, SHAPE, build))
     assert parts[0][0] == first
+
+
+def test_two_at_once_make_the_images_once(tmp_path: Path, build: Any, parts: Parts) -> None:
+    def slowly(rows: range) -> Any:
+        time.sleep(0.05)
+        return build(rows)
+
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(load_or_build, str(tmp_path), KEY, SHAPE, slowly) for _ in range(2)]
+    for one in both:
+        assert_whole(one.result())
+    assert len(parts) == 4
 
 
 @pytest.mark.parametrize("damage", ["changed byte", "truncated", "no chunks", "fewer chunks", "text", "objects"])

@@ -1,5 +1,6 @@
 """The scripts do what their first lines say."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -190,3 +191,16 @@ def test_the_picture_of_an_audit_is_drawn_from_the_files_of_the_doctor(tmp_path:
     assert script("audit_picture.py", str(tmp_path), str(tmp_path / "out.png"), cwd=tmp_path).returncode == 0
     with Image.open(tmp_path / "out.png") as picture:
         assert picture.width == 11 * 120
+
+
+def test_a_large_folder_is_made_and_measured_in_a_process_of_its_own(tmp_path: Path) -> None:
+    made = script("large_folder.py", "many", "--images", "70", "--phase", "make", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    assert len({path.read_bytes() for path in (tmp_path / "many").glob("*/*.jpg")}) == 70
+    cache = {"FER_EXP_CACHE": str(tmp_path / "cache")}
+    command = [sys.executable, str(ROOT / "scripts" / "large_folder.py"), "many", "--phase", "disk"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, **cache}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("| loading, left on disk | 70 | ")

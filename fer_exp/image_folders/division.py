@@ -94,7 +94,7 @@ def divided(
         reading.on_bad_image,
         reading.cache_dir,
         listed.boxes,
-        reading.face,
+        face=reading.face,
     )
     usable = {name: np.flatnonzero(mask & decoded.kept) for name, mask in masks.items()}
     rows = _choose_rows(labels, usable, val, test, reading.split_seed, listed.groups)
