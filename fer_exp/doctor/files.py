@@ -48,7 +48,7 @@ def exclude(pool: Pool, found: Sequence[Finding], same: Sequence[Group], alike: 
 
 def _leaking(pool: Pool, group: Group, how: str) -> Mapping[int, str]:
     """Returns the images of a group that a later split has too, and which that is."""
-    reasons = {}
+    reasons: dict[int, str] = {}
     for later in (TEST, VAL):
         there = group.rows[pool.splits[group.rows] == later]
         earlier = (TRAIN, VAL) if later == TEST else (TRAIN,)

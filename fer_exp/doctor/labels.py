@@ -44,7 +44,7 @@ def examine(pool: Pool, predicted: Predicted) -> Finding:
     rows, suggested = rows[order], suggested[order]
     details = [
         f"{pool.label(row)} → {pool.class_names[new]}, probability {low:.2f} against {high:.2f}"
-        for row, new, low, high in zip(rows, suggested, p_given[order], p_suggested[order], strict=True)
+        for row, new, low, high in zip(rows.tolist(), suggested, p_given[order], p_suggested[order], strict=True)
     ]
     advice = (
         f"Suspects, not verdicts: the predictions are right for {100 * predicted.accuracy:.1f} % of the train images. "

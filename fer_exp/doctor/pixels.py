@@ -3,6 +3,9 @@
 Called by the doctor for data. It looks at one image at a time and knows neither labels nor copies.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from fer_exp.doctor.pool import Finding, Pool, grey
@@ -35,7 +38,7 @@ def examine(pool: Pool) -> list[Finding]:
     return findings
 
 
-def unreadable(notes: dict[str, object]) -> Finding:
+def unreadable(notes: Mapping[str, Any]) -> Finding:
     """Returns what the reader of the data set left out because it could not be read.
 
     Args:

@@ -1,5 +1,6 @@
 """Runs whose process is gone are found and, on request, marked."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import mlflow
 import pytest
-from conftest import environment_for
+from conftest import ROOT, environment_for
 from contracts import node
 
 from fer_exp import config
@@ -28,7 +29,7 @@ with config.build(node("tracking", "mlflow", system_metrics=False)).run("sleeper
 @pytest.fixture
 def sleeper(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """A process with an open run, and the run's id."""
-    environment = environment_for(tmp_path, PYTHONPATH=str(Path(__file__).parent))
+    environment = environment_for(tmp_path, PYTHONPATH=f"{ROOT}{os.pathsep}{ROOT / 'tests'}")
     process = subprocess.Popen(
         [sys.executable, "-c", OPEN_AND_WAIT], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
     )
