@@ -18,8 +18,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from fer_exp import cluster, commandline, config, process, reproduction
+from fer_exp import commandline, config, process, reproduction
 from fer_exp.errors import UserError
+from fer_exp.fit import cluster
 
 if TYPE_CHECKING:
     from fer_exp.reproduction.request import Source
@@ -92,7 +93,7 @@ def _sweep(jobs: commandline.Jobs | None) -> AbstractContextManager[None]:
     if jobs is None or not jobs.multirun:
         return nullcontext()
     if jobs.search is not None:
-        from fer_exp import study
+        from fer_exp.hparams import study
 
         study.open_storage(study.url_of(jobs.search.storage))  # one that cannot be used is told before a run is opened
     from fer_exp.sweep import parent

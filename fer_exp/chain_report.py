@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
+from fer_exp.reporting.tables import markdown
 from fer_exp.signature import log_key
-from fer_exp.tables import markdown
 from fer_exp.tracking import Attempt, Record, Tracker
 
 TAG = "compression"  # of a chain's run: the name of its preset

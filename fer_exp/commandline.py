@@ -18,9 +18,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fer_exp import config, search_space, sweeper
+from fer_exp import config, sweeper
 from fer_exp.errors import ConfigError
 from fer_exp.explain import without_password
+from fer_exp.hparams import search_space
 from fer_exp.sweeper import Search
 
 

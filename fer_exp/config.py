@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from fer_exp import source_choice
+from fer_exp.data import source_choice
 from fer_exp.errors import ConfigError
 from fer_exp.explain import describe, siblings
 from fer_exp.signature import (

@@ -18,38 +18,24 @@ import tensorflow as tf
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from fer_exp import (
-    assembly,
-    config,
-    console,
-    fingerprint,
-    folds,
-    leaks,
-    limits,
-    metrics,
-    provenance,
-    publication,
-    registry,
-    report,
-    resume,
-    tables,
-    teacher,
-    training,
-    trial,
-    workers,
-)
+from fer_exp import config, fingerprint, metrics, provenance, registry
 from fer_exp.assessment import examine, temperature
+from fer_exp.data import folds, leaks, limits
+from fer_exp.data.image_rows import Images
 from fer_exp.dataset import Development, Splits
 from fer_exp.distillation import Distillation
 from fer_exp.explain import without_password
 from fer_exp.export import Exportable
-from fer_exp.image_rows import Images
+from fer_exp.fit import assembly, resume, teacher, training, workers
+from fer_exp.hparams import trial
+from fer_exp.hparams.trial import TrialPruned
+from fer_exp.lite import publication
+from fer_exp.reporting import console, report, tables
+from fer_exp.reporting.run_page import page
+from fer_exp.reporting.run_page.contents import About
 from fer_exp.reproduction import comparison
 from fer_exp.reproduction.request import Source
-from fer_exp.run_page import page
-from fer_exp.run_page.contents import About
 from fer_exp.tracking import Run, Tracker
-from fer_exp.trial import TrialPruned
 
 
 def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path, source: Source | None = None) -> float:

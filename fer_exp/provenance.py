@@ -15,9 +15,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from fer_exp import __version__, benchmark, config, process, trial
-from fer_exp.assembly import Assembled
+from fer_exp import __version__, config, process
 from fer_exp.dataset import Splits
+from fer_exp.fit.assembly import Assembled
+from fer_exp.hparams import trial
+from fer_exp.lite import benchmark
 from fer_exp.tracking import swept
 
 _LIBRARIES = ("numpy", "pillow", "scikit-learn", "ai-edge-litert")  # that numbers depend on, beside TensorFlow

@@ -8,8 +8,9 @@ one version of a name, and what was decided about it is written on it.
 import tempfile
 from pathlib import Path
 
-from fer_exp import metrics, tables
+from fer_exp import metrics
 from fer_exp.errors import ModelError
+from fer_exp.reporting import tables
 from fer_exp.signature import model_name
 from fer_exp.significance import ALPHA, mcnemar
 from fer_exp.tracking import Registry, Tracker, Version

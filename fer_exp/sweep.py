@@ -26,8 +26,8 @@ from fer_exp import chain_report, config, fingerprint, owner, registry, sweep_ex
 from fer_exp.commandline import Jobs
 from fer_exp.errors import ConfigError, SweepError
 from fer_exp.process import Outcome
+from fer_exp.reporting.tables import markdown
 from fer_exp.signature import log_mode
-from fer_exp.tables import markdown
 from fer_exp.tracking import Attempt, Run, Tracker
 
 SWEPT_ENV = "FER_EXP_SWEPT"

@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from fer_exp import export_figure, figure_style
+from fer_exp.lite import export_figure
+from fer_exp.reporting import figure_style
 from fer_exp.tracking import Tracker
 
 FOLDER = "exports"

@@ -18,8 +18,9 @@ from typing import Any
 
 from rich.console import Console
 
-from fer_exp import commandline, config, outbox, owner, store
+from fer_exp import commandline, config, owner, store
 from fer_exp.errors import ConfigError, StorageError, TrackingError, UserError
+from fer_exp.record import outbox
 from fer_exp.sweep import finish
 from fer_exp.tracking import Tracker, database, tracking_uri
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fer_exp import commandline, litert_guard, registry, store
+from fer_exp import commandline, registry, store
 from fer_exp.errors import ConfigError, ModelError
+from fer_exp.lite import litert_guard
 from fer_exp.signature import run_id as checked_id
 from fer_exp.tracking import Record, Tracker
 
@@ -122,7 +123,8 @@ def _record(tracker: Tracker, word: str) -> Record:
 
 
 def _keras(tracker: Tracker, record: Record, folder: Path) -> Classifier:
-    from fer_exp import recorded_model, training
+    from fer_exp.fit import training
+    from fer_exp.network import recorded_model
 
     try:
         model, names = recorded_model.read(lambda path, where: tracker.download(record.run_id, path, where), folder)

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from fer_exp.emotions import EMOTIONS
-from fer_exp.figure_style import DPI, FAINT, INK, headline, readable_on, save
+from fer_exp.reporting.figure_style import DPI, FAINT, INK, headline, readable_on, save
 
 KINDS = {
     "duplicate": "equal to another image",

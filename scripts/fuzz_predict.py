@@ -26,8 +26,8 @@ import numpy as np
 from PIL import Image
 
 from fer_exp.errors import UserError
-from fer_exp.litert_guard import CRASH, Guard
-from fer_exp.model_file import LABELS
+from fer_exp.lite.litert_guard import CRASH, Guard
+from fer_exp.lite.model_file import LABELS
 from fer_exp.predict import videos, work
 from fer_exp.predict.sources import Source
 from fer_exp.trained import Classifier
@@ -249,7 +249,7 @@ def _models() -> list[bytes]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
 
-    from fer_exp.litert import convert
+    from fer_exp.lite.litert import convert
 
     inputs = keras.Input(SHAPE)
     x = keras.layers.Conv2D(4, 3, strides=2, activation="relu")(inputs)

@@ -82,7 +82,8 @@ def _measure(arguments: argparse.Namespace) -> None:
     """Prints the row of one phase."""
     import sklearn.model_selection  # noqa: F401 (it takes seconds, which are not the images')
 
-    from fer_exp import config, image_store
+    from fer_exp import config
+    from fer_exp.data import image_store
 
     if arguments.phase.endswith("disk"):
         image_store.IN_MEMORY_BYTES = 0
@@ -112,8 +113,9 @@ def _train(values: dict[str, Any], splits: Any, steps: int) -> float:
     """Returns the seconds of some steps, without those that compile."""
     import keras
 
-    from fer_exp import assembly, config
-    from fer_exp.pipeline import training_batches
+    from fer_exp import config
+    from fer_exp.fit import assembly
+    from fer_exp.fit.pipeline import training_batches
 
     experiment = config.check(values)
     parts = assembly.assemble(experiment, splits, assembly.prepare(experiment))

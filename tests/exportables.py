@@ -9,12 +9,12 @@ from contracts import node
 from rich.console import Console
 
 from fer_exp import config
-from fer_exp.benchmark import Speed
 from fer_exp.dataset import Split, Splits
 from fer_exp.export import Exportable, Exported, Kind
-from fer_exp.litert import Latency
+from fer_exp.lite.benchmark import Speed
+from fer_exp.lite.litert import Latency
+from fer_exp.lite.proof import gap
 from fer_exp.metrics import evaluate
-from fer_exp.proof import gap
 
 NAMES = ("angry", "happy", "sad")
 FACTS = {

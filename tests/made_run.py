@@ -7,9 +7,10 @@ import numpy as np
 from answers import NAMES
 from contracts import node
 
-from fer_exp import config, metrics, registry, tables
-from fer_exp.litert import convert
+from fer_exp import config, metrics, registry
+from fer_exp.lite.litert import convert
 from fer_exp.metrics import Evaluation
+from fer_exp.reporting import tables
 from fer_exp.tracking.mlflow import MlflowTracker
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import numpy as np
 from contracts import compose
 
 from fer_exp import config
-from fer_exp.channel_groups import Channels
+from fer_exp.slim.channel_groups import Channels
 
 SHAPE = (32, 32, 1)
 SMALL = {

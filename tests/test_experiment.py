@@ -19,9 +19,9 @@ from contracts import compose
 from PIL import Image
 
 from fer_exp import config
+from fer_exp.data.limits import limit
 from fer_exp.dataset import Split, Splits
 from fer_exp.emotions import EMOTIONS
-from fer_exp.limits import limit
 from fer_exp.provenance import flatten, run_name
 
 TINY = [
@@ -227,7 +227,8 @@ def test_the_logged_keras_model_gives_the_logged_probabilities(finished: Finishe
 
 
 def test_the_temperature_is_in_what_leaves_the_run(finished: Finished) -> None:
-    from fer_exp import litert, tables
+    from fer_exp.lite import litert
+    from fer_exp.reporting import tables
 
     metrics = finished.run.data.metrics
     assert finished.run.data.tags["temperature"].startswith(f"{metrics['temperature']:.4f}, fitted on val")

@@ -11,8 +11,9 @@ from answers import LABELS, answered
 from made_run import make_run, tracker_of
 from mlflow_server import Server, serving
 
-from fer_exp import config, mlflow_run, outbox, registry, sweep
+from fer_exp import config, registry, sweep
 from fer_exp.errors import ConfigError, ModelError
+from fer_exp.record import mlflow_run, outbox
 from fer_exp.signature import model_name
 from fer_exp.sync import sync
 from fer_exp.tracking.mlflow import MlflowTracker

@@ -11,9 +11,9 @@ from pathlib import Path
 import mlflow
 import pytest
 from conftest import environment_for
+from fit.test_resume import COMMAND
 from mlflow_server import Server, serving
 from test_experiment import start
-from test_resume import COMMAND
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,7 @@ def test_sync_refuses_what_is_no_folder(tmp_path: Path) -> None:
 
 
 def test_sync_makes_no_database_where_there_is_none(tmp_path: Path) -> None:
-    from fer_exp.outbox import Header, Outbox
+    from fer_exp.record.outbox import Header, Outbox
 
     header = Header(f"sqlite:///{tmp_path / 'mlflow.db'}", "fer_exp", "1", "a" * 32, "name", "")
     Outbox(tmp_path / "outputs" / "run", header).append({"kind": "nothing"})

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from contracts import compose
 
-from fer_exp import assembly, config, experiment
+from fer_exp import config, experiment
 from fer_exp.dataset import Development, Split, Splits
+from fer_exp.fit import assembly
 
 NAMES = ("angry", "happy", "sad")
 TINY = ("model.widths=[4,4]", "model.head_units=8", "batch_size=8", "precision=float32")

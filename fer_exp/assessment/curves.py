@@ -17,8 +17,8 @@ from fer_exp.assessment import confidence
 from fer_exp.assessment.confidence import Bins, Confidence
 from fer_exp.assessment.corruptions import SEVERITIES
 from fer_exp.assessment.ranking import Ranking
-from fer_exp.figure_style import DPI, FAINT, INK, headline
 from fer_exp.metrics import Evaluation, Interval
+from fer_exp.reporting.figure_style import DPI, FAINT, INK, headline
 
 # Okabe and Ito's colours, then darker ones, stay apart with every common colour blindness.
 # Source: https://jfly.uni-koeln.de/color/

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from fer_exp import config, duplicates, figure_style, metrics, report
+from fer_exp import config, metrics
 from fer_exp.assessment import confidence, curves, grad_cam_sheet, ranking, robustness
 from fer_exp.assessment.corruptions import CORRUPTIONS
 from fer_exp.assessment.grad_cam import Explainer, NoMapError
+from fer_exp.data import duplicates
 from fer_exp.dataset import Split
 from fer_exp.metrics import Evaluation
+from fer_exp.reporting import figure_style, report
 
 if TYPE_CHECKING:
     import keras

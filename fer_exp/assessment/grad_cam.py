@@ -15,7 +15,7 @@ from fer_exp.errors import ExportError
 if TYPE_CHECKING:
     import keras
 
-    from fer_exp.folding import Network, Step
+    from fer_exp.lite.folding import Network, Step
 
 _LEAST_SIDE = 5  # cells of the map: fewer show no place
 
@@ -38,7 +38,7 @@ class Explainer:
     def __init__(self, model: "keras.Model", columns: Sequence[int] | None = None) -> None:
         import keras
 
-        from fer_exp import folding
+        from fer_exp.lite import folding
 
         try:
             network = folding.read(model)

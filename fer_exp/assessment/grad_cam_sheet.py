@@ -12,9 +12,9 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from fer_exp.assessment.grad_cam import Explainer
-from fer_exp.figure_style import INK
-from fer_exp.image_sheets import place, sheet
 from fer_exp.metrics import Evaluation
+from fer_exp.reporting.figure_style import INK
+from fer_exp.reporting.image_sheets import place, sheet
 
 _SIDE, _GAP, _CAPTION, _HEADING = 1.05, 0.2, 0.34, 0.34  # inches
 _WIDTH = 10.0

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from fer_exp.assessment.corruptions import CORRUPTIONS, SEVERITIES, Corruption
-from fer_exp.calibration import stratified_rows
-from fer_exp.image_rows import Images
+from fer_exp.data.image_rows import Images
+from fer_exp.lite.calibration import stratified_rows
 from fer_exp.metrics import wilson
 
 _BATCH = 256  # images at a time: large ones take much memory while they are damaged

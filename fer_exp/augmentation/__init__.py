@@ -12,8 +12,8 @@ augmentation must not know data sets or models.
 - progress: float32 scalar in [0, 1), the share of the training's steps that are done, for what ends before the end.
 
 Shapes, types, the range of the images and the sum of every row of labels are kept. Nothing may run image by
-image (`tf.map_fn`): compose the operations of `fer_exp.image_ops` and `fer_exp.mixing`, and give each its own part of
-`tf.random.split(seed, ...)`.
+image (`tf.map_fn`): compose the operations of `fer_exp.fit.image_ops` and `fer_exp.fit.mixing`, and give each its own
+part of `tf.random.split(seed, ...)`.
 
 To add one, write `fer_exp/augmentation/<name>.py` with a `build` function and `conf/augmentation/<name>.yaml`
 that points at it. Import the operations as `from fer_exp import image_ops`, not names out of that module: those

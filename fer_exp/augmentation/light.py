@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from fer_exp import image_ops
 from fer_exp.augmentation import FillMode
+from fer_exp.fit import image_ops
 from fer_exp.signature import Degrees, Fraction, OpenFraction
 
 if TYPE_CHECKING:

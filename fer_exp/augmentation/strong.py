@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 import tensorflow as tf
 
-from fer_exp import image_ops, mixing
 from fer_exp.augmentation import FillMode
 from fer_exp.errors import ConfigError
+from fer_exp.fit import image_ops, mixing
 from fer_exp.signature import Degrees, Fraction, NonNegativeFloat, OpenFraction
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from fer_exp.compare.comparison import Comparison, compare
 from fer_exp.compare.confusion_difference import confusion_differences
 from fer_exp.compare.tables import TextTable
 from fer_exp.errors import ComparisonError, UserError
-from fer_exp.figure_style import save
+from fer_exp.reporting.figure_style import save
 from fer_exp.tracking import Tracker
 
 ARTIFACTS = "compare"  # folder in MLflow

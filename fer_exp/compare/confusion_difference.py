@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from fer_exp.figure_style import DPI, FAINT, INK, headline, headline_height, readable_on
+from fer_exp.reporting.figure_style import DPI, FAINT, INK, headline, headline_height, readable_on
 
 _FAINTEST = 0.05  # full colour stands for 5 percentage points at least, so that noise does not shout
 _CELL_TITLE_LETTERS = 6.4  # fit above a cell

@@ -11,8 +11,8 @@ from pathlib import Path
 from fer_exp import chain_report
 from fer_exp.errors import ComparisonError
 from fer_exp.metrics import Evaluation
+from fer_exp.reporting.tables import read_predictions
 from fer_exp.signature import run_id as checked_id
-from fer_exp.tables import read_predictions
 from fer_exp.tracking import Record, Tracker
 
 PREDICTIONS = "tables/predictions.csv"

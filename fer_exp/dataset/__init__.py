@@ -12,10 +12,10 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from fer_exp import data_cache, image_rows
-from fer_exp.corrections import Corrections
+from fer_exp.data import data_cache, image_rows
+from fer_exp.data.corrections import Corrections
+from fer_exp.data.image_rows import Images
 from fer_exp.errors import DataError
-from fer_exp.image_rows import Images
 
 SplitFraction = Annotated[float, Field(gt=0, lt=1)]
 """A stratified fraction of the training rows."""

@@ -12,14 +12,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fer_exp.corrections import Corrections
+from fer_exp.data.corrections import Corrections
+from fer_exp.data.folders import listing
+from fer_exp.data.image_folders import affectnet_csv, affectnet_npy
+from fer_exp.data.image_folders.affectnet import CODES, Annotations
+from fer_exp.data.image_folders.division import Listed, Reading, divided
 from fer_exp.dataset import SplitFraction, Splits
 from fer_exp.emotions import EIGHT
 from fer_exp.errors import DataError
-from fer_exp.folders import listing
-from fer_exp.image_folders import affectnet_csv, affectnet_npy
-from fer_exp.image_folders.affectnet import CODES, Annotations
-from fer_exp.image_folders.division import Listed, Reading, divided
 from fer_exp.signature import InputPath, NonNegativeInt, PositiveInt
 
 

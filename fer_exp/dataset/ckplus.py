@@ -16,14 +16,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fer_exp.corrections import Corrections
+from fer_exp.data.corrections import Corrections
+from fer_exp.data.faces import FaceCrop
+from fer_exp.data.folders import listing
+from fer_exp.data.folders.listing import ImageFile
+from fer_exp.data.image_folders.division import Listed, Reading, divided
 from fer_exp.dataset import SplitFraction, Splits
 from fer_exp.emotions import EIGHT, EMOTIONS, canonical
 from fer_exp.errors import DataError
-from fer_exp.faces import FaceCrop
-from fer_exp.folders import listing
-from fer_exp.folders.listing import ImageFile
-from fer_exp.image_folders.division import Listed, Reading, divided
 from fer_exp.signature import InputPath, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 _CODES = ("neutral", "angry", "contempt", "disgust", "fear", "happy", "sad", "surprise")

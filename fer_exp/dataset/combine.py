@@ -12,15 +12,16 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from fer_exp import config, data_cache, image_store, source_choice
-from fer_exp.corrections import Corrections
+from fer_exp import config
+from fer_exp.data import data_cache, image_store, source_choice
+from fer_exp.data.corrections import Corrections
+from fer_exp.data.image_files import fitted
+from fer_exp.data.image_rows import Images
+from fer_exp.data.source_choice import Roles
 from fer_exp.dataset import Split, Splits, assemble, concatenate
 from fer_exp.emotions import EIGHT, canonical
 from fer_exp.errors import DataError
-from fer_exp.image_files import fitted
-from fer_exp.image_rows import Images
 from fer_exp.signature import InputPath, PositiveInt
-from fer_exp.source_choice import Roles
 
 _TITLES = ("train", "val", "test")
 

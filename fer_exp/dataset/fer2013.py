@@ -9,12 +9,12 @@ Source: Goodfellow et al., "Challenges in Representation Learning", 2013, https:
 from pathlib import Path
 from typing import Any, Literal
 
-from fer_exp import pixel_csv
-from fer_exp.corrections import Corrections
+from fer_exp.data import pixel_csv
+from fer_exp.data.corrections import Corrections
+from fer_exp.data.fer2013_source import Faces, division, folder, of_table
 from fer_exp.dataset import Split, Splits, SplitSpec, assemble
 from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
-from fer_exp.fer2013_source import Faces, division, folder, of_table
 from fer_exp.signature import InputPath, NonNegativeInt
 
 

@@ -14,13 +14,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fer_exp import pixel_csv
-from fer_exp.corrections import Corrections
+from fer_exp.data import pixel_csv
+from fer_exp.data.corrections import Corrections
+from fer_exp.data.fer2013_source import Faces, ballots, division, of_table
+from fer_exp.data.fer2013_source.ballots import CLASSES, IN_ORDER_OF_EMOTIONS, KEPT, Verdict
 from fer_exp.dataset import Split, Splits, SplitSpec, assemble
 from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
-from fer_exp.fer2013_source import Faces, ballots, division, of_table
-from fer_exp.fer2013_source.ballots import CLASSES, IN_ORDER_OF_EMOTIONS, KEPT, Verdict
 from fer_exp.signature import InputPath, NonNegativeInt
 
 _CONTEMPT = 4  # after the outcomes of `ballots`: a class that there is not if there are seven

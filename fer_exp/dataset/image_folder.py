@@ -11,14 +11,14 @@ from typing import Literal
 
 import numpy as np
 
-from fer_exp.corrections import Corrections
+from fer_exp.data.corrections import Corrections
+from fer_exp.data.faces import FaceCrop
+from fer_exp.data.folders import classes, listing
+from fer_exp.data.folders.classes import SPLIT_NAMES, FolderImage
+from fer_exp.data.image_folders.division import Listed, Reading, divided
 from fer_exp.dataset import Splits, SplitSpec
 from fer_exp.emotions import EIGHT, canonical
 from fer_exp.errors import DataError
-from fer_exp.faces import FaceCrop
-from fer_exp.folders import classes, listing
-from fer_exp.folders.classes import SPLIT_NAMES, FolderImage
-from fer_exp.image_folders.division import Listed, Reading, divided
 from fer_exp.signature import InputPath, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 _USAGE_PREFIXES = ("PublicTest", "PrivateTest")  # kept in the file names of FER2013's folder copies

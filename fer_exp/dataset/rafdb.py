@@ -14,13 +14,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fer_exp.corrections import Corrections
+from fer_exp.data.corrections import Corrections
+from fer_exp.data.folders import listing
+from fer_exp.data.folders.listing import ImageFile
+from fer_exp.data.image_folders.division import Listed, Reading, divided
 from fer_exp.dataset import SplitFraction, Splits
 from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
-from fer_exp.folders import listing
-from fer_exp.folders.listing import ImageFile
-from fer_exp.image_folders.division import Listed, Reading, divided
 from fer_exp.signature import InputPath, NonNegativeInt, PositiveInt
 
 _CODES = {1: "surprise", 2: "fear", 3: "disgust", 4: "happy", 5: "sad", 6: "angry", 7: "neutral"}

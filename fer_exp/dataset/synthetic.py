@@ -13,8 +13,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from fer_exp.data.drawing import draw
 from fer_exp.dataset import Split, Splits, assemble
-from fer_exp.drawing import draw
 from fer_exp.emotions import EMOTIONS
 from fer_exp.signature import Fraction, NonNegativeInt, PositiveInt
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fer_exp.data.image_rows import take
 from fer_exp.doctor import copies, patches
 from fer_exp.doctor.pool import TRAIN, Group, Pool
-from fer_exp.image_rows import take
 
 FOLDS = 5
 _RIDGE = 0.3  # penalty for each image; features have variance 1. On FER2013 0.3 gives 0.8 points more than 1

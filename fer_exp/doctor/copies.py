@@ -11,7 +11,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from fer_exp import duplicates
+from fer_exp.data import duplicates
 from fer_exp.doctor.pool import SPLIT_NAMES, TEST, TRAIN, VAL, Finding, Group, Pool, grey, shrunk
 
 THUMBNAIL = 16  # pixels a side

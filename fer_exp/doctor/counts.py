@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from fer_exp.data.fer2013_facts import OFFICIAL_COUNTS
 from fer_exp.doctor.pool import SPLIT_NAMES, TEST, TRAIN, VAL, Finding, Pool
-from fer_exp.fer2013_facts import OFFICIAL_COUNTS
 
 _BETA = 0.9999
 

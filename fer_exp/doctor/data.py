@@ -16,12 +16,14 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
-from fer_exp import commandline, config, figure_style, folds, store
+from fer_exp import commandline, config, store
+from fer_exp.data import folds
 from fer_exp.dataset import Splits
 from fer_exp.doctor import classifier, copies, counts, files, labels, page, pictures, pixels, pool, votes
 from fer_exp.doctor.pool import SPLIT_NAMES, Finding, Group, Pool
 from fer_exp.doctor.sections import SECTIONS
 from fer_exp.errors import ConfigError
+from fer_exp.reporting import figure_style
 from fer_exp.tracking import Tracker
 
 ARTIFACTS, PAGE = "doctor", "doctor.html"

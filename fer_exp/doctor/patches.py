@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fer_exp.data.image_rows import Images, take
 from fer_exp.doctor.pool import grey, shrunk
-from fer_exp.image_rows import Images, take
 
 SIZE = 48  # pixels a side that images are brought to
 _PATCH, _STRIDE, _GRID = 6, 2, 4

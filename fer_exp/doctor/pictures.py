@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from fer_exp import image_sheets
+from fer_exp.data.image_rows import take
 from fer_exp.doctor.pool import TRAIN, Finding, Pool
-from fer_exp.image_rows import take
+from fer_exp.reporting import image_sheets
 
 _MOST, _MOST_GROUPS, _OF_A_GROUP, _OF_A_CLASS = 36, 15, 6, 10
 _SIDE_BY_SIDE = {"duplicate_conflict", "near_duplicate", "near_duplicate_conflict", "mirrored", "near_leak_test"} | {

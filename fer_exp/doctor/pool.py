@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fer_exp import image_rows
+from fer_exp.data import image_rows
+from fer_exp.data.image_rows import Images
 from fer_exp.dataset import Splits, concatenate
-from fer_exp.image_rows import Images
 
 SPLIT_NAMES = ("train", "val", "test")
 TRAIN, VAL, TEST = range(3)

@@ -10,7 +10,8 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from fer_exp import outbox, owner, store
+from fer_exp import owner, store
+from fer_exp.record import outbox
 
 _MEANING = {
     "alive": "its process is at work",

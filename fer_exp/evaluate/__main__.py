@@ -23,11 +23,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fer_exp import commandline, config, folds, metrics, report, store, tables, trained
+from fer_exp import commandline, config, metrics, store, trained
 from fer_exp.assessment import examine, temperature
+from fer_exp.data import folds
 from fer_exp.dataset import Splits
 from fer_exp.errors import ConfigError, UserError
 from fer_exp.evaluate import measure
+from fer_exp.reporting import report, tables
 from fer_exp.tracking import Tracker
 from fer_exp.trained import Classifier
 

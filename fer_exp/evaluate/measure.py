@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image
 
 from fer_exp import metrics
+from fer_exp.data.image_files import fitted
+from fer_exp.data.image_rows import Images
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import DataError
-from fer_exp.image_files import fitted
-from fer_exp.image_rows import Images
 from fer_exp.trained import BATCH, Classifier
 
 

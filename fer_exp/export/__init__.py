@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from fer_exp.benchmark import Speed
+from fer_exp.data.image_rows import Images
 from fer_exp.dataset import Splits
-from fer_exp.image_rows import Images
+from fer_exp.lite.benchmark import Speed
 from fer_exp.metrics import Evaluation
 
 if TYPE_CHECKING:

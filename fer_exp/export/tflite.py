@@ -8,8 +8,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from fer_exp import calibration, litert, model_file, proof, qat_file
 from fer_exp.export import Export, Exportable, Exported, Kind
+from fer_exp.lite import calibration, litert, model_file, proof, qat_file
 from fer_exp.metrics import evaluate
 from fer_exp.signature import Fraction, PositiveFloat, PositiveInt
 

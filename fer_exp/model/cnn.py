@@ -6,8 +6,8 @@ import keras
 from keras import layers
 from pydantic import Field
 
-from fer_exp.batch_norm import BatchNormalization
-from fer_exp.dropout import Dropout
+from fer_exp.network.batch_norm import BatchNormalization
+from fer_exp.network.dropout import Dropout
 from fer_exp.signature import NonNegativeFloat, OpenFraction, PositiveInt
 
 # Keras' 0.99 needs hundreds of steps before validation can be trusted; the built-in data set has 77 an epoch.

@@ -10,8 +10,8 @@ import keras
 from keras import layers
 from pydantic import Field
 
-from fer_exp.batch_norm import BatchNormalization
 from fer_exp.errors import ConfigError
+from fer_exp.network.batch_norm import BatchNormalization
 from fer_exp.signature import ImageSize, NonNegativeFloat, OpenFraction, PositiveInt
 
 

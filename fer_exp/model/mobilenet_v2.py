@@ -4,10 +4,10 @@ from typing import Literal
 
 import keras
 
-from fer_exp import imagenet
-from fer_exp.batch_norm import fuse
+from fer_exp.network import imagenet
+from fer_exp.network.batch_norm import fuse
+from fer_exp.network.transfer import MOMENTUM, classifier
 from fer_exp.signature import ImageSize, InputPath, NonNegativeFloat, OpenFraction, PositiveFloat, PositiveInt
-from fer_exp.transfer import MOMENTUM, classifier
 
 
 def build(

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from fer_exp.fused_optimizers import Adam
+from fer_exp.network.fused_optimizers import Adam
 from fer_exp.signature import OpenFraction, PositiveFloat
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from fer_exp.fused_optimizers import SGD
+from fer_exp.network.fused_optimizers import SGD
 from fer_exp.signature import NonNegativeFloat, OpenFraction, PositiveFloat
 
 

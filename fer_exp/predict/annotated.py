@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from fer_exp import archive, image_files, pixel_csv
+from fer_exp.data import archive, image_files, pixel_csv
 from fer_exp.errors import ConfigError, StorageError
 from fer_exp.predict import videos
 from fer_exp.predict.sources import Source

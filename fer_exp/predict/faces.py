@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from fer_exp.faces import search
-from fer_exp.faces.search import Box
-from fer_exp.image_files import fitted
+from fer_exp.data.faces import search
+from fer_exp.data.faces.search import Box
+from fer_exp.data.image_files import fitted
 
 Faces = Literal["haar", "none"]
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 from PIL import Image
 
-from fer_exp import archive, image_files, pixel_csv
+from fer_exp.data import archive, image_files, pixel_csv
 from fer_exp.errors import ConfigError, DataError
 from fer_exp.predict import videos
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fer_exp.image_files import UNDECODABLE
+from fer_exp.data.image_files import UNDECODABLE
 from fer_exp.predict import faces
 from fer_exp.predict.faces import Box, Face
 from fer_exp.predict.sources import Failure, Item, Source, items

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from fer_exp.channel_groups import Channels
+    from fer_exp.slim.channel_groups import Channels
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from fer_exp import __version__, commandline, recorded_config, store
 from fer_exp.errors import ConfigError, DataError
 from fer_exp.fingerprint import VOLATILE
 from fer_exp.metrics import Evaluation
+from fer_exp.reporting.tables import read_predictions
 from fer_exp.reproduction import WORD
 from fer_exp.signature import run_id as checked_id
-from fer_exp.tables import read_predictions
 from fer_exp.tracking import Record, Tracker
 
 if TYPE_CHECKING:

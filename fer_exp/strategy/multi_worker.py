@@ -5,7 +5,7 @@ from functools import cache
 
 import tensorflow as tf
 
-from fer_exp import cluster
+from fer_exp.fit import cluster
 
 
 def build(*, synchronized_batch_norm: bool) -> tf.distribute.Strategy:

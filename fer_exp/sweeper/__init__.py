@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fer_exp.config import Experiment
-from fer_exp.search_space import Space
+from fer_exp.hparams.search_space import Space
 from fer_exp.signature import log_mode
 
 Direction = Literal["minimize", "maximize"]

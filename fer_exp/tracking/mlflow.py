@@ -21,14 +21,15 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.tracking.context.registry import resolve_tags
 from mlflow.utils.time import get_current_time_millis
 
-from fer_exp import mlflow_store, outbox, owner
+from fer_exp import owner
 from fer_exp.errors import StorageError, TrackingError
-from fer_exp.mlflow_delivery import Delivery
-from fer_exp.mlflow_registry import MlflowRegistry
-from fer_exp.mlflow_run import MlflowRun, ended
-from fer_exp.mlflow_store import as_attempt, as_record, asked
-from fer_exp.outbox import AwayError, Header, Outbox
-from fer_exp.sender import Sender, deliver_all
+from fer_exp.record import mlflow_store, outbox
+from fer_exp.record.mlflow_delivery import Delivery
+from fer_exp.record.mlflow_registry import MlflowRegistry
+from fer_exp.record.mlflow_run import MlflowRun, ended
+from fer_exp.record.mlflow_store import as_attempt, as_record, asked
+from fer_exp.record.outbox import AwayError, Header, Outbox
+from fer_exp.record.sender import Sender, deliver_all
 from fer_exp.signature import PositiveFloat
 from fer_exp.tracking import Attempt, Record, tracking_uri
 

@@ -42,7 +42,7 @@ def _project(kind: str, images: np.ndarray, one_hot: np.ndarray) -> tf.data.Data
 
     from fer_exp import config
     from fer_exp.dataset import Split
-    from fer_exp.pipeline import training_batches
+    from fer_exp.fit.pipeline import training_batches
 
     with hydra.initialize_config_dir(version_base="1.3", config_dir=str(config.CONF)):
         node = OmegaConf.to_container(hydra.compose("config", [f"augmentation={kind}"]).augmentation, resolve=True)

@@ -20,7 +20,7 @@ def main() -> None:
         images = np.stack([np.array(row.split(" "), np.uint8).reshape(48, 48, 1) for row in table["pixels"]])
         labels = table["emotion"].to_numpy()
     else:
-        from fer_exp import pixel_csv
+        from fer_exp.data import pixel_csv
 
         began = time.perf_counter()
         found, _ = pixel_csv.load(Path(path), "error", cache)

@@ -16,14 +16,15 @@ from rich.console import Console
 
 from benchmarks.samples import CLASSES, grey
 from benchmarks.stopwatch import train
-from fer_exp import assembly, config, features
-from fer_exp.callbacks import Keeper, StopAtNaN
-from fer_exp.continuation import Continuation, Place
+from fer_exp import config
 from fer_exp.dataset import Split, Splits
 from fer_exp.emotions import EMOTIONS
 from fer_exp.finetune import unfreeze
-from fer_exp.pipeline import evaluation_batches, training_batches
-from fer_exp.progress import TrainingProgress
+from fer_exp.fit import assembly, features
+from fer_exp.fit.callbacks import Keeper, StopAtNaN
+from fer_exp.fit.continuation import Continuation, Place
+from fer_exp.fit.pipeline import evaluation_batches, training_batches
+from fer_exp.fit.progress import TrainingProgress
 from fer_exp.tracking import Run
 
 _OPEN = contextlib.ExitStack()  # a database and its run, for as long as the process lives

@@ -6,8 +6,9 @@ import pytest
 from contracts import node
 from keras import layers
 
-from fer_exp import config, folding, metrics
+from fer_exp import config, metrics
 from fer_exp.assessment import grad_cam, grad_cam_sheet
+from fer_exp.lite import folding
 
 SIDE = 48
 MODELS = {

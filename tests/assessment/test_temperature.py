@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from made_run import SHAPE, brightness_model
 
-from fer_exp import litert, metrics
+from fer_exp import metrics
 from fer_exp.assessment import confidence, temperature
 from fer_exp.errors import ConfigError
-from fer_exp.training import predict
+from fer_exp.fit.training import predict
+from fer_exp.lite import litert
 
 NAMES = ("angry", "happy", "sad")
 

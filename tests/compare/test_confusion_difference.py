@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from test_figure import texts
+from reporting.test_figure import texts
 
 from fer_exp.compare.confusion_difference import confusion_differences
 

@@ -18,7 +18,7 @@ from rich.console import Console
 from fer_exp import config
 from fer_exp.compare.__main__ import run
 from fer_exp.errors import ComparisonError
-from fer_exp.tables import predictions_table
+from fer_exp.reporting.tables import predictions_table
 
 EVIL = "<script>alert(1)</script> [red] \x1b[2J"
 MakeRun = Callable[..., str]

@@ -9,7 +9,8 @@ from conftest import CommandLine
 from contracts import node
 from PIL import Image
 
-from fer_exp import config, folds
+from fer_exp import config
+from fer_exp.data import folds
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import DataError
 

@@ -8,11 +8,12 @@ import pytest
 from contracts import compose, node
 from PIL import Image
 
-from fer_exp import config, image_store
+from fer_exp import config
+from fer_exp.data import image_store
+from fer_exp.data.image_rows import ImageRows
 from fer_exp.dataset import Split, Splits
 from fer_exp.dataset.combine import _relabelled
 from fer_exp.errors import ConfigError, DataError
-from fer_exp.image_rows import ImageRows
 
 
 def folder(root: Path, classes: dict[str, int], size: int = 8, count: int = 4) -> Path:

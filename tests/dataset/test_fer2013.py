@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fer_exp import pixel_csv
+from fer_exp.data import pixel_csv
 from fer_exp.dataset import Splits, fer2013
 from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fer_exp import folds
+from fer_exp.data import folds
 from fer_exp.dataset import Splits, concatenate, ferplus
 from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError

@@ -11,11 +11,11 @@ import pytest
 from drawn_faces import flat, found_faces, photo
 from PIL import Image
 
-from fer_exp import image_cache, image_store
+from fer_exp.data import image_cache, image_store
+from fer_exp.data.image_rows import ImageRows
 from fer_exp.dataset import Splits, image_folder
 from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
-from fer_exp.image_rows import ImageRows
 
 KAGGLE = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")  # alphabetical, as folders are listed
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fer_exp.data.fer2013_facts import OFFICIAL_COUNTS
+from fer_exp.data.image_rows import ImageRows
 from fer_exp.dataset import Split, Splits
 from fer_exp.doctor import classifier, copies, counts, labels, pixels, pool, votes
 from fer_exp.doctor.classifier import Predicted
 from fer_exp.doctor.pool import Pool
 from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
-from fer_exp.fer2013_facts import OFFICIAL_COUNTS
-from fer_exp.image_rows import ImageRows
 
 HEADER = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n"
 FER2013 = {"_target_": "fer_exp.dataset.fer2013.build", "val": "PublicTest", "test": "PrivateTest"}

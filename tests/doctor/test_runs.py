@@ -14,7 +14,7 @@ from conftest import ROOT, environment_for
 from contracts import node
 
 from fer_exp import config
-from fer_exp.outbox import Header, Outbox
+from fer_exp.record.outbox import Header, Outbox
 
 OPEN_AND_WAIT = """
 import time

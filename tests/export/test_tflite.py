@@ -15,8 +15,8 @@ from rich.console import Console
 from fer_exp import __version__, config
 from fer_exp.errors import ConfigError
 from fer_exp.export import Exportable, Exported
-from fer_exp.litert import Interpreter
-from fer_exp.model_file import read_labels, read_metadata
+from fer_exp.lite.litert import Interpreter
+from fer_exp.lite.model_file import read_labels, read_metadata
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from made_run import SHAPE, make_run, tracker_of, write_tflite
 from PIL import Image
 from rich.console import Console
 
-from fer_exp import image_files
+from fer_exp.data import image_files
 from fer_exp.errors import ConfigError, ModelError, UserError
 from fer_exp.predict import __main__ as program
 from fer_exp.predict import sources, videos

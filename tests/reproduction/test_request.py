@@ -9,8 +9,9 @@ import yaml
 from contracts import compose
 from finished_runs import tracker_in
 
-from fer_exp import commandline, metrics, reproduction, tables
+from fer_exp import commandline, metrics, reproduction
 from fer_exp.errors import ConfigError, DataError
+from fer_exp.reporting import tables
 from fer_exp.reproduction import request
 from fer_exp.tracking import Tracker
 

@@ -11,9 +11,10 @@ from conftest import CommandLine
 from contracts import compose
 from finished_runs import tracker_in
 
-from fer_exp import config, experiment, metrics, tables
+from fer_exp import config, experiment, metrics
 from fer_exp.dataset import Splits
 from fer_exp.errors import DataError
+from fer_exp.reporting import tables
 from fer_exp.reproduction import request
 
 SMALL = (

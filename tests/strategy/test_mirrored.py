@@ -24,9 +24,9 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 from fer_exp import assembly, config, training
-from fer_exp.batch_norm import BatchNormalization
+from fer_exp.network.batch_norm import BatchNormalization
 from fer_exp.dataset import Split, Splits
-from fer_exp.distilling import Teacher
+from fer_exp.fit.distilling import Teacher
 from fer_exp.errors import TrainingDivergedError
 
 def tiny_backbone(input_shape, name, **ignored):

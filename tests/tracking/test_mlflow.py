@@ -18,9 +18,9 @@ from contracts import node
 from servers import free_port
 
 from fer_exp import config
+from fer_exp.data.image_rows import ImageRows
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import TrackingError
-from fer_exp.image_rows import ImageRows
 from fer_exp.tracking import tracking_uri
 from fer_exp.tracking.mlflow import PARENT_ENV, MlflowTracker
 

@@ -15,10 +15,11 @@ from mlflow_server import Server, serving
 from rich.console import Console
 
 import fer_exp.tracking.mlflow as option
-from fer_exp import config, mlflow_run, outbox, owner
+from fer_exp import config, owner
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import TrackingError
-from fer_exp.sender import Sender
+from fer_exp.record import mlflow_run, outbox
+from fer_exp.record.sender import Sender
 from fer_exp.sync import sync
 from fer_exp.tracking.mlflow import MlflowTracker
 

@@ -1,0 +1,38 @@
+"""Images that occur more than once, pixel for pixel.
+
+Called by what looks at data (the doctor, the experiment before it trains) and at results (metrics
+without leaked images).
+It knows no data set.
+"""
+
+import hashlib
+
+import numpy as np
+
+from fer_exp.data import image_rows
+from fer_exp.data.image_rows import Images
+
+
+def digests(images: Images) -> np.ndarray:
+    """Returns a digest of the pixels of each image, bytes (n,); equal for equal images.
+
+    Args:
+        images: uint8 (n, height, width, channels).
+    """
+    found = [
+        hashlib.blake2b(image.tobytes(), digest_size=16).digest()
+        for part in image_rows.chunks(images)
+        for image in part
+    ]
+    return np.array(found, dtype=object)
+
+
+def leaked(train: Images, test: Images) -> np.ndarray:
+    """Returns which images of one split are in the other, bool (n_test,).
+
+    Args:
+        train: uint8 (n_train, height, width, channels).
+        test: uint8 (n_test, height, width, channels).
+    """
+    seen = set(digests(train).tolist())
+    return np.array([digest in seen for digest in digests(test).tolist()], bool)

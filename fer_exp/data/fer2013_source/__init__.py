@@ -1,0 +1,41 @@
+"""Where the faces of FER2013 and their labels come from, and how they are divided.
+
+Called by the data sets `fer2013` and `ferplus`. `folder` reads Kaggle's folder copy, `ballots` the votes of FER+, and
+`division` finds train, val and test in either; the csv itself is the business of `pixel_csv`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fer_exp.data.image_rows import Images
+from fer_exp.data.pixel_csv import USAGES, PixelTable
+
+
+@dataclass(frozen=True)
+class Faces:
+    """The images of a copy of FER2013.
+
+    Attributes:
+        images: uint8 (n, 48, 48, 1), 0-255.
+        labels: int64 (n,), a position in `EMOTIONS`.
+        parts: str (n,), the Usage of each; `val` or `test` where only the folder is known, empty where nothing is.
+        names: str (n,), what an image is called in its source.
+    """
+
+    images: Images
+    labels: np.ndarray
+    parts: np.ndarray
+    names: np.ndarray
+
+
+def of_table(table: PixelTable, usages: np.ndarray | None = None) -> Faces:
+    """Returns what a csv holds.
+
+    Args:
+        table: From `pixel_csv.load`.
+        usages: uint8 (n,), a position in `USAGES`; None for those of the table.
+    """
+    codes = table.usages if usages is None else usages
+    names = np.array([f"row {row}" for row in table.rows.tolist()])
+    return Faces(table.images, table.labels.astype(np.int64), np.array([*USAGES, ""])[codes], names)

@@ -1,0 +1,160 @@
+"""What a training is made of: devices, precision, model, objective, plan and augmentation.
+
+Called by `experiment` before the run is recorded, so that everything a user's mistake can break breaks here. It must
+not train.
+"""
+
+import dataclasses
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from fer_exp import config
+from fer_exp.dataset import Development
+from fer_exp.errors import ConfigError
+from fer_exp.finetune import Stage
+from fer_exp.fit import distilling, precision
+from fer_exp.fit.pipeline import Augment, steps_in
+from fer_exp.loss import Objective
+from fer_exp.network import batch_norm, cost
+from fer_exp.pruning import Pruning
+from fer_exp.slim import inheritance
+from fer_exp.slim.inheritance import Inheritance
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """What is trained, and how.
+
+    Attributes:
+        model: The uncompiled model, in the precision it trains in.
+        objective: Loss and class weights.
+        stages: The fine-tuning plan.
+        augment: Batch function of the training split.
+        weights_origin: Where the model's first weights came from.
+        precision: Number format it computes in.
+        precision_reason: Why that one.
+        multiply_adds: What one image costs in a forward pass.
+        inherited: What is taken over from an earlier run.
+        rebuild: Makes the network anew under the dtype policy in force, on one device; its weights are of no account.
+        teacher: Whom it learns from beside the labels; the loss takes both.
+    """
+
+    model: keras.Model
+    objective: Objective
+    stages: tuple[Stage, ...]
+    augment: Augment
+    weights_origin: str
+    precision: str
+    precision_reason: str
+    multiply_adds: int
+    inherited: Inheritance | None
+    rebuild: Callable[[], keras.Model]
+    teacher: distilling.Teacher | None = None
+
+    def taught_by(self, teacher: distilling.Teacher) -> "Assembled":
+        """Returns the same with a teacher, and with the loss that listens to it."""
+        loss = distilling.DistillationLoss(self.objective.loss, teacher.temperature, teacher.weight)
+        objective = dataclasses.replace(self.objective, loss=loss)
+        return dataclasses.replace(self, teacher=teacher, objective=objective)
+
+
+def prepare(experiment: config.Experiment) -> tf.distribute.Strategy:
+    """Sets devices, seeds and determinism; nothing of an earlier run in this process is left.
+
+    Raises:
+        ConfigError: If the devices asked for are not there, or the batch does not divide by the replicas.
+    """
+    keras.backend.clear_session()
+    if "TF_CONFIG" in os.environ and experiment.option("strategy") != "multi_worker":
+        log.warning("TF_CONFIG is set, but strategy=%s trains in this process alone.", experiment.option("strategy"))
+    strategy = config.build(experiment.strategy)
+    replicas = strategy.num_replicas_in_sync
+    if experiment.batch_size % replicas:
+        raise ConfigError(
+            [
+                f"`batch_size` must be divisible by the {replicas} replicas of "
+                f"strategy={experiment.option('strategy')}. Received: batch_size={experiment.batch_size}."
+            ]
+        )
+    keras.utils.set_random_seed(experiment.seed)
+    if experiment.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    return strategy
+
+
+def assemble(experiment: config.Experiment, splits: Development, strategy: tf.distribute.Strategy) -> Assembled:
+    """Builds everything a user's mistake can still break, before the run is recorded.
+
+    Args:
+        experiment: The checked configuration.
+        splits: The data; the labels of the training split are counted.
+        strategy: From `prepare`.
+
+    Raises:
+        ConfigError: If class weights do not fit the classes, or weights cannot be taken over from an earlier run.
+        WeightsError: If the model's weights cannot be loaded.
+        PruningError: If the channels of the model cannot be removed as asked.
+    """
+    num_classes = len(splits.class_names)
+    counts = np.bincount(splits.train.labels, minlength=num_classes).tolist()
+    objective = config.build(experiment.loss, counts, splits.class_names)
+    stages: tuple[Stage, ...] = config.build(experiment.finetune)
+    steps = steps_in(splits.train, experiment.batch_size, strategy.num_replicas_in_sync)
+    config.build(experiment.schedule, experiment.epochs * steps, steps)
+    pruning: Pruning | None = config.build(experiment.pruning)
+    inherited = inheritance.of(pruning, config.build(experiment.tracking), experiment, splits) if pruning else None
+    model, reason = _build_model(experiment, splits, strategy, inherited)
+    origin = inherited.origin if inherited else getattr(model, "weights_origin", "random")
+    if len(stages) > 1 and origin.startswith("random"):
+        log.warning("finetune=%s freezes a backbone that has random weights.", experiment.option("finetune"))
+    return Assembled(
+        model=model,
+        objective=objective,
+        stages=stages,
+        augment=config.build(experiment.augmentation),
+        weights_origin=origin,
+        precision=keras.mixed_precision.dtype_policy().name,
+        precision_reason=reason,
+        multiply_adds=cost.multiply_adds(model).total,
+        inherited=inherited,
+        rebuild=lambda: _network(experiment, splits, inherited, load_weights=False),
+    )
+
+
+def _network(
+    experiment: config.Experiment, splits: Development, inherited: Inheritance | None, *, load_weights: bool
+) -> keras.Model:
+    """Builds the network of the configuration, slim if it was pruned, under the dtype policy in force."""
+    unread = {"weights": None} if "weights" in experiment.model and (inherited or not load_weights) else {}
+    model: keras.Model = config.build(experiment.model, splits.image_shape, len(splits.class_names), **unread)
+    return inherited.put_into(model) if inherited else model
+
+
+def _build_model(
+    experiment: config.Experiment, splits: Development, strategy: tf.distribute.Strategy, inherited: Inheritance | None
+) -> tuple[keras.Model, str]:
+    """Builds the model in the precision asked for; `auto` is answered by a first build in float32."""
+
+    def build(policy: str) -> keras.Model:
+        keras.backend.clear_session(free_memory=False)  # a second build has the names of the first
+        keras.utils.set_random_seed(experiment.seed)  # and its weights
+        keras.mixed_precision.set_dtype_policy(policy)
+        with strategy.scope():
+            model = _network(experiment, splits, inherited, load_weights=True)
+        if experiment.strategy.get("synchronized_batch_norm"):
+            batch_norm.synchronize(model)
+        return model
+
+    if experiment.precision != "auto":
+        return build(experiment.precision), "as configured"
+    model = build("float32")
+    policy, reason = precision.choose(cost.multiply_adds(model))
+    return (model if policy == "float32" else build(policy)), f"auto: {reason}"

@@ -1,0 +1,103 @@
+"""What happens at the end of a batch and of an epoch: measuring, keeping weights, stopping a lost run.
+
+Called by `training`. It must not know MLflow.
+"""
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from fer_exp.config import Checkpoint
+from fer_exp.errors import TrainingDivergedError
+from fer_exp.fit.snapshot import explained
+from fer_exp.signature import log_mode
+
+
+class StopAtNaN(keras.callbacks.Callback):
+    """Ends the run at the first loss that is not finite, be it after the last step, where only validation sees it."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._check(
+            (logs or {}).get("loss", 0.0), f"The loss became {{}} in epoch {self._epoch + 1}, step {batch + 1}."
+        )
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._check((logs or {}).get("val_loss", 0.0), f"The validation loss became {{}} after epoch {epoch + 1}.")
+
+    def _check(self, loss: float, finding: str) -> None:
+        if not math.isfinite(loss):
+            raise TrainingDivergedError(
+                f"{finding.format(loss)} Try a smaller lr, optimizer.clipnorm=1.0, or precision=float32."
+            )
+
+
+class Keeper(keras.callbacks.Callback):
+    """Measures the epochs, and keeps the weights of the best one (or of the last).
+
+    Args:
+        checkpoint: What ranks the epochs, and which is kept.
+        whole: The model whose weights are kept; what is fitted may be a part of it.
+        images: Training images of an epoch.
+        folder: Where the weights go, made when there are some.
+
+    Attributes:
+        rows: One entry for each epoch, with its number and metrics.
+        kept: Number of the kept epoch and its monitored metric.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, whole: keras.Model, images: int, folder: Path) -> None:
+        super().__init__()
+        self.whole = whole
+        self._images, self._folder = images, folder
+        self._monitor, self._keep = checkpoint.monitor, checkpoint.keep
+        self.rows: list[dict[str, float]] = []
+        self.kept: tuple[int, float] = (0, math.nan)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._began, self._train_seconds = time.perf_counter(), math.nan
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._train_seconds = time.perf_counter() - self._began
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        values = logs or {}
+        metrics = {
+            "train/loss": values["loss"],
+            "train/accuracy": values["accuracy"],
+            "val/loss": values["val_loss"],
+            "val/accuracy": values["val_accuracy"],
+            "val/macro_f1": values["val_macro_f1"],
+            "lr": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+            "images_per_second": self._images / self._train_seconds,
+        }
+        self.rows.append({"epoch": epoch + 1, **{key: float(value) for key, value in metrics.items()}})
+        value = metrics[self._monitor]
+        best = self.kept[1]
+        better = value < best if log_mode(self._monitor) == "min" else value > best
+        if self._keep == "last" or math.isnan(best) or better:
+            self._save(epoch + 1)
+            self.kept = (epoch + 1, float(value))
+
+    def _save(self, epoch: int) -> None:
+        """Writes the weights beside those that were kept before, which the last snapshot may still go back to."""
+        path, previous = self._path(epoch), self._path(self.kept[0])
+        partial = path.with_name(f"partial-{path.name}")
+        with explained(path):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self.whole.save_weights(partial)
+            partial.replace(path)  # a kill in the middle of writing leaves the previous weights
+        for old in set(self._folder.glob("*.weights.h5")) - {path, previous}:
+            old.unlink(missing_ok=True)
+
+    def restore(self) -> None:
+        """Loads the kept weights."""
+        self.whole.load_weights(self._path(self.kept[0]))
+
+    def _path(self, epoch: int) -> Path:
+        return self._folder / f"after-epoch-{epoch:06d}.weights.h5"

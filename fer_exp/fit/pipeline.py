@@ -1,0 +1,167 @@
+"""Batches for training and evaluation, as `tf.data`.
+
+Called by `training`. Images stay uint8 in memory and become float32 batch by batch. Order, drawn labels and
+augmentation of epoch e depend on (seed, e) alone, so that any epoch can be produced again without the ones before it.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from fer_exp.data.image_rows import Images
+from fer_exp.dataset import Split
+from fer_exp.fit import sampling
+
+Augment = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+
+
+def steps_in(split: Split, batch_size: int, replicas: int = 1) -> int:
+    """Returns the number of training batches in one pass, the last one possibly smaller."""
+    return math.ceil(_rows_in_epoch(split, replicas) / batch_size)
+
+
+def _rows_in_epoch(split: Split, replicas: int) -> int:
+    # Unequal shares of the last batch would count unequally, and an empty one turns batch normalisation into NaN.
+    return len(split) - len(split) % replicas
+
+
+def training_batches(
+    split: Split,
+    batch_size: int,
+    *,
+    seed: int,
+    num_classes: int,
+    augment: Augment,
+    class_weights: Sequence[float] | None,
+    epochs: int,
+    first_epoch: int = 0,
+    replicas: int = 1,
+    how: sampling.Sampling = "natural",
+    logit_offsets: Sequence[float] | None = None,
+) -> tf.data.Dataset:
+    """Endless shuffled, augmented batches, beginning with epoch `first_epoch`.
+
+    Args:
+        split: Images and labels.
+        batch_size: Images a batch.
+        seed: Seed of order and augmentation.
+        num_classes: Width of the one-hot labels.
+        augment: Batch function (images, labels, seed, progress) -> (images, labels).
+        class_weights: Weight of an image of each class, mixed like its label; None gives every image the same.
+        epochs: Epochs of the whole training; the share that is done goes to `augment`.
+        first_epoch: Epoch to begin with, from 0.
+        replicas: Devices that share each batch evenly; the rows left over, fewer than that, are others each epoch.
+        how: How often the classes are drawn, see `sampling`; an epoch has as many rows in any case.
+        logit_offsets: What stands behind the labels, the same for each image; see `loss.Objective`.
+
+    Returns:
+        Batches (images float32 (b, h, w, c) in [0, 255], labels float32 (b, classes)[, weights float32 (b,)]), the
+        labels being `split.targets` where there are any, or classes drawn from them; with offsets (b, 2 * classes).
+    """
+    read, target_of = reader(split.images), _targets(split, num_classes)
+    steps = steps_in(split, batch_size, replicas)
+    weights = None if class_weights is None else tf.constant(class_weights, tf.float32)
+    offsets = None if logit_offsets is None else tf.constant([logit_offsets], tf.float32)
+    order_of = sampling.drawn(split.labels, _rows_in_epoch(split, replicas), how)
+
+    def epoch_of_rows(epoch: tf.Tensor) -> tf.data.Dataset:
+        rows = tf.data.Dataset.from_tensor_slices(order_of(tf.stack([seed, epoch]))).batch(batch_size)
+        return rows.enumerate(start=tf.cast(epoch, tf.int64) * steps)
+
+    def load(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        batch, targets = tf.cast(read(rows), tf.float32), target_of(rows)
+        if split.drawn:
+            targets = draw(targets, tf.stack([seed ^ 0xD4A3, tf.cast(step, tf.int32)]))
+        # The constant keeps augmentation and data order from drawing on the same stream.
+        progress = tf.cast(step / (epochs * steps), tf.float32)
+        batch, targets = augment(batch, targets, tf.stack([seed ^ 0x5EED, tf.cast(step, tf.int32)]), progress)
+        weight = () if weights is None else (tf.linalg.matvec(targets, weights),)
+        if offsets is not None:
+            targets = tf.concat([targets, tf.tile(offsets, [tf.shape(targets)[0], 1])], axis=1)
+        return batch, targets, *weight
+
+    every_epoch = tf.data.Dataset.range(first_epoch, tf.int32.max, output_type=tf.int32)
+    return without_autotuning(every_epoch.flat_map(epoch_of_rows).map(load, num_parallel_calls=2).prefetch(4))
+
+
+def reader(images: Images) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns a function of row numbers, int32 (b,), that gives these rows: out of memory, or off the disk."""
+    if isinstance(images, np.ndarray):
+        held = tf.constant(images)
+        return lambda rows: tf.gather(held, rows)
+
+    def read(rows: tf.Tensor) -> tf.Tensor:
+        batch = tf.numpy_function(lambda chosen: images[chosen], [rows], images.dtype, stateful=False)
+        return tf.ensure_shape(batch, (None, *images.shape[1:]))
+
+    return read
+
+
+def _targets(split: Split, num_classes: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns a function of row numbers, int32 (b,), that gives float32 (b, classes)."""
+    if split.targets is not None:
+        targets = tf.constant(split.targets, tf.float32)
+        return lambda rows: tf.gather(targets, rows)
+    labels = tf.constant(split.labels, tf.int32)
+    return lambda rows: tf.one_hot(tf.gather(labels, rows), num_classes)
+
+
+def draw(targets: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Draws a class for each row from its distribution; of a distribution without doubt it is always the same.
+
+    Args:
+        targets: float32 (b, classes), rows sum to 1.
+        seed: int32 (2,).
+
+    Returns:
+        One-hot, float32 (b, classes).
+    """
+    cumulated = tf.cumsum(targets, axis=1)
+    # Rounding leaves sums a little beside 1: at the sum itself, the draw never goes past the last class with a share.
+    drawn = tf.random.stateless_uniform(tf.shape(targets[:, :1]), seed) * cumulated[:, -1:]
+    return tf.one_hot(tf.reduce_sum(tf.cast(cumulated <= drawn, tf.int32), axis=1), targets.shape[1])
+
+
+def even_batch_size(rows: int, batch_size: int, replicas: int) -> int:
+    """Returns the largest batch size, at most the given one, whose last batch leaves no replica without a row.
+
+    oneDNN's convolutions do not survive an empty batch.
+    """
+    while 0 < rows % batch_size < replicas < batch_size:
+        batch_size -= replicas
+    return batch_size
+
+
+def evaluation_batches(split: Split, batch_size: int, num_classes: int, replicas: int = 1) -> tf.data.Dataset:
+    """Batches in the order of the split, unchanged; with the labels, also where training is towards soft ones.
+
+    Args:
+        split: Images and labels.
+        batch_size: Images a batch, at most.
+        num_classes: Width of the one-hot labels.
+        replicas: Devices that share each batch, see `even_batch_size`.
+
+    Returns:
+        Batches (images float32 (b, h, w, c) in [0, 255], labels float32 (b, classes)).
+    """
+    read, labels = reader(split.images), tf.constant(split.labels, tf.int32)
+
+    def load(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return tf.cast(read(rows), tf.float32), tf.one_hot(tf.gather(labels, rows), num_classes)
+
+    rows = tf.data.Dataset.range(len(split), output_type=tf.int32)
+    batches = rows.batch(even_batch_size(len(split), batch_size, replicas))
+    return without_autotuning(batches.map(load, num_parallel_calls=2).prefetch(2))
+
+
+def without_autotuning(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """Returns the dataset with its parallelism as written.
+
+    The thread that tunes a dataset wakes after 10, 20, 40 ... milliseconds, and the end of an iteration waits for its
+    next waking: a validation of three seconds takes five.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return batches.with_options(options)

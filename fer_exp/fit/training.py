@@ -1,0 +1,355 @@
+"""From splits to a trained model: stages, callbacks, the kept weights.
+
+Called by `experiment`. It must not know MLflow or `.tflite`: what each epoch measured goes to the function it is given.
+"""
+
+import math
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from rich.console import Console
+from rich.progress import track
+
+from fer_exp import config
+from fer_exp.data import image_rows
+from fer_exp.data.image_rows import Images
+from fer_exp.dataset import Development, Split
+from fer_exp.finetune import Stage, split_epochs, unfreeze
+from fer_exp.fit import averaging, continuation, distilling, features, snapshot, test_time, workers
+from fer_exp.fit.assembly import Assembled
+from fer_exp.fit.callbacks import Keeper, StopAtNaN
+from fer_exp.fit.continuation import Continuation, EpochLog, Place
+from fer_exp.fit.pipeline import Augment, evaluation_batches, even_batch_size, steps_in, training_batches
+from fer_exp.fit.progress import TrainingProgress
+from fer_exp.schedule import Schedule
+from fer_exp.signature import log_key, log_mode
+
+_KEPT = "kept"  # folder of the weights that are kept
+_STATISTICS_IMAGES = 2048  # enough for means and variances of channels, few beside an epoch
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The result of a training.
+
+    Attributes:
+        model: float32 model with the kept weights, (batch, height, width, channels) in [0, 255] -> logits.
+        history: One row for each epoch, columns as in MLflow.
+        stage_starts: First epoch of each stage but the first, from 1.
+        best_epoch: Epoch of the kept weights, from 1.
+        best_value: Monitored metric at that epoch.
+    """
+
+    model: keras.Model
+    history: pd.DataFrame
+    stage_starts: list[int]
+    best_epoch: int
+    best_value: float
+
+
+def train(
+    experiment: config.Experiment,
+    splits: Development,
+    strategy: tf.distribute.Strategy,
+    parts: Assembled,
+    folder: Path,
+    key: str,
+    console: Console,
+    log_epoch: EpochLog,
+) -> Trained:
+    """Trains the assembled model, going on where an earlier attempt in the same folder ended.
+
+    Args:
+        experiment: The checked configuration.
+        splits: The data, without their test split.
+        strategy: From `prepare`.
+        parts: From `assemble`.
+        folder: Where weights and snapshots go, and are looked for.
+        key: What the training is made of; snapshots with another key are passed over.
+        console: Where the progress goes.
+        log_epoch: Called with the metrics of each epoch and its number, from 1; also for those of an earlier attempt.
+
+    Raises:
+        TrainingDivergedError: If the loss is no longer finite.
+        StorageError: If the state cannot be kept, or what was kept does not fit.
+    """
+    keeper = Keeper(experiment.checkpoint, parts.model, len(splits.train), folder / _KEPT)
+    found = snapshot.newest(folder, key)
+    plan = list(zip(parts.stages, split_epochs(experiment.epochs, parts.stages), strict=True))
+    begin, starts = 0, []
+    if found is not None:
+        keeper.rows, keeper.kept = found.state["rows"], tuple(found.state["kept"])
+        for row in keeper.rows:
+            continuation.report(row, log_epoch)
+        starts = found.state["starts"]
+        begin = found.state["stage"]
+        continuation.put_back_model(found, parts.model)
+        console.print(f"{found.epochs} of {experiment.epochs} epochs were completed before: going on from there")
+        if found.state["stage_is_over"]:
+            begin, found = begin + 1, None
+    for number, (stage, epochs) in enumerate(plan[begin:], begin):
+        if found is None:
+            starts = [*starts, len(keeper.rows)]  # fewer than planned after an early stop; the next stage follows on
+            if starts[-1]:
+                keeper.restore()  # an early stop leaves weights behind that are worse than the kept ones
+        place = Place(number, tuple(starts))
+        state = Continuation(folder, key, place, keeper, log_epoch, found)
+        _train_stage(experiment, splits, strategy, parts, stage, epochs, state, console)
+        found = None
+    keeper.restore()
+    best_epoch, best_value = keeper.kept
+    return Trained(
+        model=_as_float32(parts),
+        history=pd.DataFrame(keeper.rows),
+        stage_starts=[start + 1 for start in starts[1:]],
+        best_epoch=best_epoch,
+        best_value=best_value,
+    )
+
+
+def fine_tune(
+    experiment: config.Experiment,
+    splits: Development,
+    parts: Assembled,
+    model: keras.Model,
+    epochs: int,
+    peak: float,
+    console: Console,
+) -> None:
+    """Trains another model of the same input and output some epochs more, on one device, from `peak` by a cosine to 0.
+
+    Args:
+        experiment: The checked configuration; its optimizer, loss and augmentation are used.
+        splits: The data, without their test split.
+        parts: From `assemble`.
+        model: (batch, height, width, channels) in [0, 255] -> logits; its weights change.
+        epochs: >= 1.
+        peak: Learning rate of the first step.
+        console: Where the progress goes.
+
+    Raises:
+        TrainingDivergedError: If the loss is no longer finite.
+    """
+    steps, num_classes = steps_in(splits.train, experiment.batch_size, 1), len(splits.class_names)
+    fitted = distilling.student(model, parts.teacher)
+    fitted.compile(
+        optimizer=config.build(experiment.optimizer, keras.optimizers.schedules.CosineDecay(peak, epochs * steps)),
+        loss=parts.objective.loss,
+        metrics=distilling.measured(),
+    )
+    batches = training_batches(
+        splits.train,
+        experiment.batch_size,
+        seed=experiment.seed,
+        num_classes=num_classes,
+        augment=parts.augment,
+        class_weights=parts.objective.class_weights,
+        epochs=epochs,
+        first_epoch=0,
+        replicas=1,
+        how=experiment.sampling,
+        logit_offsets=parts.objective.logit_offsets,
+    )
+    progress = TrainingProgress(console, "fine-tuning", 0, epochs, steps, experiment.batch_size)
+    try:
+        fitted.fit(
+            batches,
+            epochs=epochs,
+            steps_per_epoch=steps,
+            validation_data=evaluation_batches(splits.val, experiment.batch_size, num_classes, 1),
+            callbacks=[StopAtNaN(), *averaging.callbacks(fitted, batches.take(4)), progress],
+            shuffle=False,
+            verbose=0,
+        )
+    finally:
+        progress.close()
+
+
+def forget(folder: Path) -> None:
+    """Removes what only serves to continue a training.
+
+    Args:
+        folder: As given to `train`.
+    """
+    for name in (_KEPT, snapshot.FOLDER):
+        shutil.rmtree(folder / name)
+
+
+def predict(model: keras.Model, images: Images, batch_size: int, views: str = "none") -> np.ndarray:
+    """Returns probabilities float32 (n, classes) of uint8 images (n, height, width, channels).
+
+    Args:
+        model: (batch, height, width, channels) in [0, 255] -> logits (batch, classes).
+        images: uint8 (n, height, width, channels).
+        batch_size: Images at a time.
+        views: `none`, or the kind of views in `test_time.views` whose probabilities are averaged.
+    """
+    if views != "none":
+        parts = [_mean_over_views(model, part, batch_size, views) for part in image_rows.chunks(images)]
+        return np.concatenate(parts)
+    logits = [
+        model(images[start : start + batch_size].astype(np.float32), training=False).numpy()
+        for start in range(0, len(images), batch_size)
+    ]
+    return tf.nn.softmax(np.concatenate(logits)).numpy()
+
+
+def _mean_over_views(model: keras.Model, images: np.ndarray, batch_size: int, views: str) -> np.ndarray:
+    return np.mean([predict(model, view, batch_size) for view in test_time.views(images, views)], axis=0)
+
+
+def augmented_sample(
+    split: Split, augment: Augment, num_classes: int, seed: int, most: int = 128
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the first images of the split as augmentation leaves them, uint8, and the labels of their larger part."""
+    few = split.take(slice(0, most))
+    images, labels = augment(
+        tf.constant(few.images[:], tf.float32),
+        tf.one_hot(few.labels, num_classes),
+        tf.constant([seed, 0], tf.int32),
+        tf.constant(0.0),
+    )
+    return tf.cast(tf.round(images), tf.uint8).numpy(), labels.numpy().argmax(axis=1)
+
+
+def _train_stage(
+    experiment: config.Experiment,
+    splits: Development,
+    strategy: tf.distribute.Strategy,
+    parts: Assembled,
+    stage: Stage,
+    epochs: int,
+    state: Continuation,
+    console: Console,
+) -> None:
+    """Trains a stage of so many epochs, or what is left of it."""
+    first, begin = state.place.starts[-1], state.completed
+    steps = steps_in(splits.train, experiment.batch_size, strategy.num_replicas_in_sync)
+    peak = experiment.schedule["peak"] * stage.lr_scale
+    schedule: Schedule = config.build(experiment.schedule, epochs * steps, steps, peak=peak)
+    learning = unfreeze(parts.model, stage.unfreeze)
+    console.print(f"stage {stage.name}: {epochs} epochs at peak lr {peak:g}, {learning:,} parameters learn")
+    feed = _feed(experiment, splits, strategy, parts, stage, (first, first + epochs), console)
+    with strategy.scope():
+        feed.model.compile(
+            optimizer=config.build(experiment.optimizer, schedule.learning_rate),
+            loss=parts.objective.loss,
+            metrics=distilling.measured(),
+        )
+        state.put_back_optimizer(feed.model)
+    workers.adapt(feed.model, feed.train(begin))
+    few = math.ceil(_STATISTICS_IMAGES / experiment.batch_size)
+    progress = TrainingProgress(console, stage.name, begin, experiment.epochs, steps, experiment.batch_size)
+    followers = [*schedule.callbacks, *_early_stopping(experiment)]
+    state.watch(followers)
+    try:
+        with workers.explained():
+            feed.model.fit(
+                feed.train(begin),
+                epochs=first + epochs,
+                initial_epoch=begin,
+                steps_per_epoch=steps,
+                validation_data=feed.val,
+                callbacks=[
+                    StopAtNaN(),
+                    *averaging.callbacks(feed.model, feed.train(first).take(few)),
+                    state.keeper,
+                    progress,
+                    *followers,
+                    state,
+                ],
+                shuffle=False,  # the batches come shuffled
+                verbose=0,
+            )
+    finally:
+        progress.close()
+
+
+@dataclass(frozen=True)
+class _Feed:
+    """What is fitted in a stage, and on what: `train` gives the endless batches from an epoch on, counted from 0."""
+
+    model: keras.Model
+    train: Callable[[int], tf.data.Dataset]
+    val: tf.data.Dataset
+
+
+def _feed(
+    experiment: config.Experiment,
+    splits: Development,
+    strategy: tf.distribute.Strategy,
+    parts: Assembled,
+    stage: Stage,
+    epochs: tuple[int, int],
+    console: Console,
+) -> _Feed:
+    """Returns the model on its images, or, where the backbone is frozen, the head on features computed once."""
+    num_classes, batch_size, replicas = len(splits.class_names), experiment.batch_size, strategy.num_replicas_in_sync
+    first, last = epochs
+
+    def train(epoch: int) -> tf.data.Dataset:
+        return training_batches(
+            splits.train,
+            batch_size,
+            seed=experiment.seed,
+            num_classes=num_classes,
+            augment=parts.augment,
+            class_weights=parts.objective.class_weights,
+            epochs=experiment.epochs,
+            first_epoch=epoch,
+            replicas=replicas,
+            how=experiment.sampling,
+            logit_offsets=parts.objective.logit_offsets,
+        )
+
+    val = evaluation_batches(splits.val, batch_size, num_classes, replicas)
+    views = min(stage.feature_views, last - first)
+    if stage.unfreeze or not views:
+        with strategy.scope():
+            return _Feed(distilling.student(parts.model, parts.teacher), train, val)
+    with strategy.scope():  # a model trains under the strategy that it was made under
+        trunk, head = features.split_model(parts.model)
+    steps = views * steps_in(splits.train, batch_size, replicas)
+    began = time.perf_counter()
+    shown = track(
+        train(first).take(steps), f"features of {views} views", steps, console=console, transient=True,
+        disable=not console.is_terminal,
+    )  # fmt: skip
+    # What the teacher says of each view is kept with its features: the head never sees the images.
+    of_train = features.compute(trunk, parts.teacher.taught(shown) if parts.teacher else shown, views)
+    console.print(f"features of {views} views computed in {time.perf_counter() - began:.1f} s", highlight=False)
+    of_val = features.compute(trunk, val, views=1)
+    return _Feed(
+        head,
+        lambda epoch: features.batches_of(of_train, batch_size, seed=experiment.seed, first_epoch=epoch - first),
+        features.in_order(of_val, even_batch_size(len(splits.val), batch_size, replicas)),
+    )
+
+
+def _early_stopping(experiment: config.Experiment) -> list[keras.callbacks.Callback]:
+    if experiment.early_stopping is None:
+        return []
+    stop = experiment.early_stopping
+    return [
+        keras.callbacks.EarlyStopping(
+            monitor=log_key(stop.monitor),
+            mode=log_mode(stop.monitor),
+            patience=stop.patience,
+            min_delta=stop.min_delta,
+        )
+    ]
+
+
+def _as_float32(parts: Assembled) -> keras.Model:
+    """Returns a float32, single-device twin: what is evaluated, logged and exported is one and the same model."""
+    keras.mixed_precision.set_dtype_policy("float32")
+    twin = parts.rebuild()
+    twin.set_weights(parts.model.get_weights())
+    return twin

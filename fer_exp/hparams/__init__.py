@@ -1,0 +1,1 @@
+"""A search for hyper-parameters: its study, its trials, and what it found."""

@@ -1,0 +1,1 @@
+"""Layers, weights and costs of networks."""

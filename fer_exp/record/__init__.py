@@ -1,0 +1,1 @@
+"""What a run records: kept on disk first, then delivered to MLflow."""

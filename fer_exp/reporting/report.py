@@ -1,0 +1,102 @@
+"""The files a person opens after a run: pictures and tables, in the run's folder.
+
+Called by `experiment`, which logs the folders. It must not know where they are logged.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fer_exp import metrics
+from fer_exp.dataset import Split
+from fer_exp.reporting import figure, figure_style, image_sheets, tables
+
+FIGURES, TABLES = "figures", "tables"
+
+
+def write_samples(folder: Path, images: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]) -> None:
+    """Draws training images as the model sees them.
+
+    Args:
+        folder: The run's folder.
+        images: uint8 (n, height, width, channels), after augmentation.
+        labels: int (n,).
+        class_names: Name of each class, in label order.
+    """
+    sheet = image_sheets.samples(images, labels, class_names, title="Training images after augmentation")
+    figure_style.save(sheet, _in(folder, FIGURES) / "training_samples.png")
+
+
+def write_pruning(folder: Path, table: pd.DataFrame) -> None:
+    """Writes which channels were removed.
+
+    Args:
+        folder: The run's folder.
+        table: One row for each group of channels.
+    """
+    table.to_csv(_in(folder, TABLES) / "pruning.csv", index=False)
+
+
+def write_reproduction(folder: Path, table: pd.DataFrame) -> None:
+    """Writes how the run compares with the one that it repeats.
+
+    Args:
+        folder: The run's folder.
+        table: One row for each thing compared.
+    """
+    table.to_csv(_in(folder, TABLES) / "reproduction.csv", index=False)
+
+
+def write_history(folder: Path, history: pd.DataFrame, stage_starts: list[int], best_epoch: int) -> None:
+    """Draws the training curves and writes their numbers.
+
+    Args:
+        folder: The run's folder.
+        history: One row for each epoch.
+        stage_starts: First epoch of each fine-tuning stage but the first.
+        best_epoch: Epoch whose weights were kept.
+    """
+    curves = figure.training_curves(history, stage_starts, best_epoch)
+    figure_style.save(curves, _in(folder, FIGURES) / "training_curves.png")
+    history.to_csv(_in(folder, TABLES) / "history.csv", index=False)
+
+
+def write_evaluation(folder: Path, evaluation: metrics.Evaluation, test: Split, split: str = "test") -> None:
+    """Draws and writes what a split says of the model.
+
+    Args:
+        folder: The run's folder.
+        evaluation: Of the split.
+        test: The split itself, for its images.
+        split: Its name.
+    """
+    figures, lists = _in(folder, FIGURES), _in(folder, TABLES)
+    for name, normalize in (("counts", False), ("normalized", True)):
+        matrix = figure.confusion_matrix(evaluation, normalize, f"Confusion matrix, {split} split ({name})")
+        figure_style.save(matrix, figures / f"confusion_matrix_{name}.png")
+    figure_style.save(image_sheets.confidently_wrong(evaluation, test.images), figures / "confidently_wrong.png")
+    tables.confusion_table(evaluation).to_csv(lists / "confusion_matrix.csv")
+    tables.confused_pairs(evaluation, most=20).to_csv(lists / "most_confused_pairs.csv", index=False)
+    (lists / "most_confused_pairs.txt").write_text(
+        "\n".join(tables.describe_confusions(evaluation, split=split)) + "\n"
+    )
+    tables.classification_table(evaluation).to_csv(lists / "classification_report.csv")
+    (lists / "classification_report.txt").write_text(tables.classification_text(evaluation))
+    tables.predictions_table(evaluation).to_csv(lists / "predictions.csv", index=False)
+
+
+def write_sources(folder: Path, found: Mapping[str, metrics.Evaluation]) -> None:
+    """Writes what each source of the images says of the model.
+
+    Args:
+        folder: The run's folder.
+        found: Evaluation of the images of each source, by its name.
+    """
+    tables.sources_table(found).to_csv(_in(folder, TABLES) / "per_source.csv", index=False)
+
+
+def _in(folder: Path, name: str) -> Path:
+    (folder / name).mkdir(parents=True, exist_ok=True)
+    return folder / name

@@ -1,0 +1,60 @@
+"""What is assembled has the precision that was asked for, or that fits processor and model."""
+
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+import pytest
+from contracts import compose
+
+from fer_exp import config
+from fer_exp.dataset import Split, Splits
+from fer_exp.fit import assembly, precision
+
+SPLIT = Split(np.zeros((8, 48, 48, 1), np.uint8), np.arange(8) % 2)
+SPLITS = Splits(SPLIT, SPLIT, SPLIT, ("happy", "sad"), "0", "made in the test")
+SMALL = ("model=fer_resnet", "model.stem_width=4", "model.widths=[4]", "model.depths=[1]", "batch_size=8")
+
+
+@pytest.fixture(autouse=True)
+def _leave_no_policy() -> Iterator[None]:
+    yield
+    keras.mixed_precision.set_dtype_policy("float32")
+
+
+def assemble(*overrides: str) -> assembly.Assembled:
+    experiment = config.check(compose(*SMALL, *overrides))
+    return assembly.assemble(experiment, SPLITS, assembly.prepare(experiment))
+
+
+@pytest.mark.parametrize(("chosen", "compute"), [("float32", "float32"), ("mixed_bfloat16", "bfloat16")])
+def test_auto_takes_what_fits_and_says_why(monkeypatch: pytest.MonkeyPatch, chosen: str, compute: str) -> None:
+    monkeypatch.setattr(precision, "choose", lambda cost: (chosen, f"{cost.total} multiply-adds"))
+    parts = assemble("precision=auto")
+    assert (parts.precision, parts.precision_reason) == (chosen, f"auto: {parts.multiply_adds} multiply-adds")
+    assert parts.model.get_layer("conv2d").compute_dtype == compute
+
+
+def test_what_is_configured_is_taken() -> None:
+    parts = assemble("precision=mixed_bfloat16")
+    assert (parts.precision, parts.precision_reason) == ("mixed_bfloat16", "as configured")
+
+
+def test_the_first_weights_depend_on_the_seed_and_not_on_how_the_precision_was_chosen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(precision, "choose", lambda cost: ("mixed_bfloat16", "it is a test"))
+    auto, configured, other = (
+        assemble(*overrides).model.get_weights()
+        for overrides in (("precision=auto",), ("precision=mixed_bfloat16",), ("precision=auto", "seed=1"))
+    )
+    assert all(np.array_equal(a, b) for a, b in zip(auto, configured, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(auto, other, strict=True))
+
+
+def test_a_cluster_that_the_strategy_does_not_use_is_warned_about(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("TF_CONFIG", "{}")
+    assembly.prepare(config.check(compose()))
+    assert caplog.messages == ["TF_CONFIG is set, but strategy=cpu trains in this process alone."]

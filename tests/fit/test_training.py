@@ -1,0 +1,347 @@
+"""Training keeps what it promises: one epoch axis, the right weights, repeatable runs, an end when the loss is lost."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import pytest
+from contracts import compose
+from rich.console import Console
+from tensorflow.python.framework.config import disable_op_determinism
+
+from fer_exp import config
+from fer_exp.data.image_rows import ImageRows
+from fer_exp.dataset import Split, Splits
+from fer_exp.errors import TrainingDivergedError
+from fer_exp.fit import assembly, training
+
+NAMES = ("angry", "happy", "sad")
+PLAIN = ("augmentation=none", "schedule=constant", "precision=float32", "batch_size=12")
+SMALL_CNN = (
+    "model.widths=[4,4]",
+    "model.head_units=8",
+    "model.batch_norm=false",
+    "model.block_dropout=0.0",
+    "model.head_dropout=0.0",
+)
+SMALL_MOBILENET = ("model=mobilenet_v1", "model.alpha=0.1", "model.input_size=32", "model.weights=null")
+# Two epochs in which hardly anything happens, then steps so large that every later epoch is much worse.
+GETS_WORSE = ("schedule=step", "schedule.milestones=[0.5]", "schedule.factor=1.0e+7", "lr=1e-6", "epochs=4")
+
+
+def make_splits(train: int = 24, size: int = 8) -> Splits:
+    """Grey images whose brightness tells the class, with noise."""
+    rng = np.random.default_rng(0)
+
+    def split(count: int) -> Split:
+        labels = np.arange(count) % 3
+        images = rng.integers(0, 60, (count, size, size, 1)) + 80 * labels[:, None, None, None]
+        return Split(images.astype(np.uint8), labels)
+
+    return Splits(split(train), split(15), split(3), NAMES, "0", "made in the test")
+
+
+SPLITS = make_splits()
+
+
+class Run(NamedTuple):
+    """What a training left behind."""
+
+    trained: training.Trained
+    logged: list[tuple[dict[str, float], int]]
+    model_in_training: keras.Model
+
+
+@pytest.fixture(autouse=True)
+def _leave_no_global_state() -> Iterator[None]:
+    yield
+    keras.mixed_precision.set_dtype_policy("float32")
+    disable_op_determinism()
+
+
+def run(folder: Path, *overrides: str, splits: Splits = SPLITS) -> Run:
+    """Trains as `experiment` does."""
+    model = () if "model=mobilenet_v1" in overrides else SMALL_CNN
+    experiment = config.check(compose(*PLAIN, *model, *overrides))
+    strategy = assembly.prepare(experiment)
+    parts = assembly.assemble(experiment, splits, strategy)
+    logged: list[tuple[dict[str, float], int]] = []
+    trained = training.train(
+        experiment, splits, strategy, parts, folder, "key", Console(quiet=True), lambda *entry: logged.append(entry)
+    )
+    return Run(trained, logged, parts.model)
+
+
+def evaluate(model: keras.Model, split: Split) -> tuple[float, float]:
+    """Returns loss and accuracy, by NumPy."""
+    logits = np.asarray(model(split.images.astype(np.float32), training=False))
+    log_probabilities = logits - logits.max(axis=1, keepdims=True)
+    log_probabilities -= np.log(np.exp(log_probabilities).sum(axis=1, keepdims=True))
+    loss = -log_probabilities[np.arange(len(split)), split.labels].mean()
+    return float(loss), float(np.mean(logits.argmax(axis=1) == split.labels))
+
+
+@pytest.fixture(scope="module")
+def best(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return run(tmp_path_factory.mktemp("best"), *GETS_WORSE, "monitor=val/loss", "checkpoint.keep=best")
+
+
+# Everything random: augmentation, dropout, weights, order.
+RANDOM = ("augmentation=light", "model.batch_norm=true", "model.block_dropout=0.2", "loss.class_weights=auto", "seed=3")
+
+
+@pytest.fixture(scope="module")
+def last(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return run(tmp_path_factory.mktemp("last"), *GETS_WORSE, *RANDOM, "deterministic=true", "checkpoint.keep=last")
+
+
+def test_the_history_has_a_row_for_each_epoch_and_the_same_goes_to_the_log(best: Run) -> None:
+    history = best.trained.history
+    assert list(history.columns) == [
+        "epoch",
+        "train/loss",
+        "train/accuracy",
+        "val/loss",
+        "val/accuracy",
+        "val/macro_f1",
+        "lr",
+        "images_per_second",
+    ]
+    assert history["epoch"].tolist() == [1, 2, 3, 4]
+    assert [{"epoch": epoch, **metrics} for metrics, epoch in best.logged] == history.to_dict("records")
+    assert best.trained.stage_starts == []
+
+
+def test_the_rate_of_an_epoch_is_the_one_at_its_end(best: Run) -> None:
+    assert best.trained.history["lr"].tolist() == pytest.approx([1e-6, 1e-6, 10, 10], rel=1e-5)
+
+
+def test_keep_best_gives_the_weights_of_the_best_epoch(best: Run) -> None:
+    losses = best.trained.history["val/loss"]
+    assert losses.iloc[-1] > 2 * losses.min()  # the last weights would show
+    assert best.trained.best_epoch == 1 + int(losses.argmin()) <= 2
+    assert best.trained.best_value == losses.min()
+    loss, accuracy = evaluate(best.trained.model, SPLITS.val)
+    assert loss == pytest.approx(losses.min(), rel=1e-5)
+    assert accuracy == pytest.approx(best.trained.history["val/accuracy"][losses.argmin()])
+
+
+def test_keep_last_gives_the_weights_of_the_last_epoch(last: Run) -> None:
+    losses = last.trained.history["val/loss"]
+    assert (last.trained.best_epoch, last.trained.best_value) == (4, last.trained.history["val/accuracy"].iloc[-1])
+    assert losses.iloc[-1] > 2 * losses.min()
+    assert evaluate(last.trained.model, SPLITS.val)[0] == pytest.approx(losses.iloc[-1], rel=1e-4)
+
+
+def test_predict_gives_the_softmax_of_the_logits_whatever_the_batch_size(best: Run) -> None:
+    images = SPLITS.val.images
+    exponentials = np.exp(np.asarray(best.trained.model(images.astype(np.float32))))
+    expected = exponentials / exponentials.sum(axis=1, keepdims=True)
+    for batch_size in (4, 100):
+        np.testing.assert_allclose(training.predict(best.trained.model, images, batch_size), expected, rtol=1e-5)
+
+
+def test_early_stopping_ends_the_training_and_a_plateau_lowers_the_rate(tmp_path: Path) -> None:
+    found = run(
+        tmp_path, "epochs=9", "lr=1e-3", "monitor=val/loss",
+        "early_stopping.patience=3", "early_stopping.min_delta=1e+9",
+        "schedule=plateau", "schedule.patience=1", "schedule.min_delta=1e+9", "schedule.factor=0.1",
+        "schedule.min_lr=5e-5",
+    )  # fmt: skip
+    history = found.trained.history
+    assert history["epoch"].tolist() == [1, 2, 3, 4]  # the first epoch improves on nothing, three more do not
+    assert history["lr"].tolist() == pytest.approx([1e-3, 1e-3, 1e-4, 5e-5])
+
+
+@pytest.mark.usefixtures("_tiny_backbone")
+def test_stages_share_one_epoch_axis_without_gaps_and_scale_the_rate(tmp_path: Path) -> None:
+    found = run(
+        tmp_path, *SMALL_MOBILENET, "finetune=staged", "monitor=val/loss",
+        "finetune.stages=[{name: head, unfreeze: 0.0, lr_scale: 1.0, epoch_share: 0.7}, "
+        "{name: all, unfreeze: 1.0, lr_scale: 0.1, epoch_share: 0.3}]",
+        "epochs=7", "lr=1e-3", "early_stopping.patience=1", "early_stopping.min_delta=1e+9",
+    )  # fmt: skip
+    # Five and two epochs were planned; each stage stops after its second.
+    assert found.trained.history["epoch"].tolist() == [1, 2, 3, 4]
+    assert found.trained.stage_starts == [3]
+    assert found.trained.history["lr"].tolist() == pytest.approx([1e-3, 1e-3, 1e-4, 1e-4])
+    assert [epoch for _, epoch in found.logged] == [1, 2, 3, 4]
+
+
+def doubtful(drawn: bool) -> Splits:
+    """The same images, each label with a part of its neighbour's."""
+    targets = (0.75 * np.eye(3) + 0.25 * np.roll(np.eye(3), 1, axis=1))[SPLITS.train.labels].astype(np.float32)
+    return dataclasses.replace(SPLITS, train=dataclasses.replace(SPLITS.train, targets=targets, drawn=drawn))
+
+
+def test_soft_labels_are_trained_towards_and_hard_ones_validated(tmp_path: Path) -> None:
+    splits = doubtful(drawn=False)
+    found = run(
+        tmp_path, "loss.class_weights={happy: 3.0}", "loss.label_smoothing=0.0", "lr=1e-12", "epochs=1",
+        "checkpoint.keep=last", "batch_size=24", splits=splits,
+    )  # fmt: skip
+    assert splits.train.targets is not None
+    logits = np.asarray(found.trained.model(splits.train.images.astype(np.float32), training=False))
+    log_probabilities = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    factor = splits.train.targets @ np.array([1.0, 3.0, 1.0])
+    expected = (factor * -(splits.train.targets * log_probabilities).sum(axis=1)).mean()
+    assert found.trained.history["train/loss"].tolist() == pytest.approx([expected], rel=1e-4)
+    assert found.trained.history["val/loss"].iloc[0] == pytest.approx(evaluate(found.trained.model, splits.val)[0])
+
+
+@pytest.mark.usefixtures("_tiny_backbone")
+@pytest.mark.parametrize(
+    ("augmentation", "splits"),
+    [("none", SPLITS), ("strong", doubtful(drawn=False)), ("none", doubtful(drawn=True))],
+    ids=["plain", "strong-soft", "drawn"],
+)
+def test_a_head_learns_the_same_from_features_that_are_computed_once(
+    tmp_path: Path, augmentation: str, splits: Splits
+) -> None:
+    found = []
+    for views in (0, 3):
+        (tmp_path / str(views)).mkdir()
+        stages = f"[{{name: head, unfreeze: 0.0, lr_scale: 1.0, epoch_share: 1.0, feature_views: {views}}}]"
+        found.append(run(
+            tmp_path / str(views), *SMALL_MOBILENET, "finetune=staged", f"finetune.stages={stages}", "epochs=3",
+            f"augmentation={augmentation}", "loss.class_weights=auto", "model.dropout=0.0", "checkpoint.keep=last",
+            splits=splits,
+        ))  # fmt: skip
+    each_step, once = (one.trained for one in found)
+    measured = ["train/loss", "val/loss", "val/accuracy"]
+    np.testing.assert_allclose(once.history[measured], each_step.history[measured], rtol=1e-3)
+    for a, b in zip(once.model.get_weights(), each_step.model.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-2, atol=1e-4)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+def test_averaged_weights_are_what_is_validated_and_kept(tmp_path: Path, optimizer: str) -> None:
+    found = run(
+        tmp_path, "epochs=3", "lr=1e-2", "checkpoint.keep=last", "model.batch_norm=true", f"optimizer={optimizer}",
+        "optimizer.ema_momentum=0.5",
+    ).trained  # fmt: skip
+    loss, accuracy = evaluate(found.model, SPLITS.val)
+    assert loss == pytest.approx(found.history["val/loss"].iloc[-1], rel=1e-3)
+    assert accuracy == pytest.approx(found.history["val/accuracy"].iloc[-1])
+    (tmp_path / "plain").mkdir()
+    plain = run(
+        tmp_path / "plain", "epochs=3", "lr=1e-2", "checkpoint.keep=last", "model.batch_norm=true",
+        f"optimizer={optimizer}",
+    ).trained  # fmt: skip
+    assert plain.history["train/loss"].tolist() == pytest.approx(found.history["train/loss"].tolist(), rel=1e-4)
+    assert plain.history["val/loss"].iloc[-1] != pytest.approx(loss, rel=1e-4)
+
+
+def test_views_are_averaged_as_probabilities(best: Run) -> None:
+    images = SPLITS.val.images
+    flipped = training.predict(best.trained.model, images[:, :, ::-1], 5)
+    expected = (training.predict(best.trained.model, images, 5) + flipped) / 2
+    np.testing.assert_allclose(training.predict(best.trained.model, images, 5, "flip"), expected, rtol=1e-5)
+
+
+def test_deterministic_runs_are_equal_bit_for_bit(last: Run, tmp_path: Path) -> None:
+    one = last.trained
+    other = run(tmp_path, *GETS_WORSE, *RANDOM, "deterministic=true", "checkpoint.keep=last").trained
+    assert all(np.array_equal(a, b) for a, b in zip(one.model.get_weights(), other.model.get_weights(), strict=True))
+    measured = [column for column in one.history.columns if column != "images_per_second"]
+    assert one.history[measured].equals(other.history[measured])
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_names_epoch_and_step(tmp_path: Path) -> None:
+    with pytest.raises(TrainingDivergedError) as caught:
+        run(tmp_path, "lr=1e30", "epochs=2")
+    assert str(caught.value) == (
+        "The loss became nan in epoch 1, step 2. Try a smaller lr, optimizer.clipnorm=1.0, or precision=float32."
+    )
+    assert caught.value.exit_code == 3
+
+
+def test_weights_that_are_lost_in_the_very_last_step_are_noticed_too(tmp_path: Path) -> None:
+    with pytest.raises(TrainingDivergedError, match="The validation loss became nan after epoch 1. Try a smaller lr"):
+        run(tmp_path, "lr=1e30", "epochs=1", "batch_size=24")
+
+
+def tuned(splits: Splits, *overrides: str, epochs: int = 3, peak: float = 1e-2) -> tuple[keras.Model, Any]:
+    """Fine-tunes a copy of the assembled model; returns it and its first weights."""
+    experiment = config.check(compose(*PLAIN, *SMALL_CNN, *overrides))
+    parts = assembly.assemble(experiment, splits, assembly.prepare(experiment))
+    model = keras.models.clone_model(parts.model)
+    first = model.get_weights()
+    training.fine_tune(experiment, splits, parts, model, epochs, peak, Console(quiet=True))
+    return model, first
+
+
+@pytest.mark.parametrize(("optimizer", "peak"), [("adam", 1e-2), ("sgd", 0.1)])
+def test_fine_tuning_teaches_a_variant_of_the_model(optimizer: str, peak: float) -> None:
+    overrides = (
+        f"optimizer={optimizer}",
+        "augmentation=light",
+        "loss.class_weights=auto",
+        "optimizer.ema_momentum=0.5",
+    )
+    model, first = tuned(SPLITS, *overrides, epochs=8, peak=peak)
+    trained = evaluate(model, SPLITS.val)[0]
+    model.set_weights(first)
+    assert trained < 0.99 * evaluate(model, SPLITS.val)[0]
+
+
+def test_fine_tuning_does_not_look_at_the_test_split() -> None:
+    class Untouchable(Split):
+        def __getattribute__(self, name: str) -> Any:
+            raise AssertionError(f"test.{name} was looked at")
+
+    untouchable = Untouchable.__new__(Untouchable)
+    model, first = tuned(dataclasses.replace(SPLITS, test=untouchable), epochs=1)
+    assert not np.array_equal(model.get_weights()[0], first[0])
+
+
+def test_fine_tuning_that_diverges_says_so() -> None:
+    with pytest.raises(TrainingDivergedError, match="The loss became .* in epoch 1, step 2. Try a smaller lr"):
+        tuned(SPLITS, peak=1e30)
+
+
+def test_bfloat16_trains_and_leaves_a_float32_model_that_predicts_the_same(tmp_path: Path) -> None:
+    found = run(tmp_path, "precision=mixed_bfloat16", "epochs=3", "lr=1e-2", "checkpoint.keep=last")
+    model, twin = found.model_in_training, found.trained.model
+    assert {layer.compute_dtype for layer in model.layers} == {"bfloat16", "float32"}
+    assert {layer.compute_dtype for layer in twin.layers} == {"float32"}
+    assert np.isfinite(found.trained.history["train/loss"]).all()
+    images = SPLITS.val.images
+    np.testing.assert_allclose(training.predict(twin, images, 15), training.predict(model, images, 15), atol=0.02)
+
+
+@pytest.mark.usefixtures("_tiny_backbone")
+def test_a_frozen_backbone_with_random_weights_is_warned_about(caplog: pytest.LogCaptureFixture) -> None:
+    experiment = config.check(compose(*SMALL_MOBILENET, "finetune=staged"))
+    parts = assembly.assemble(experiment, SPLITS, assembly.prepare(experiment))
+    assert parts.weights_origin == "random"
+    assert "finetune=staged freezes a backbone that has random weights." in caplog.text
+
+
+def test_an_augmented_sample_is_of_pixels_and_the_larger_label() -> None:
+    def brighten(images: Any, labels: Any, seed: Any, progress: Any) -> tuple[Any, Any]:
+        return images + 10.4, labels * 0.9 + 0.1 / 3
+
+    images, labels = training.augmented_sample(SPLITS.train, brighten, 3, seed=0, most=5)
+    assert images.dtype == np.uint8
+    assert np.array_equal(images, SPLITS.train.images[:5] + 10)
+    assert labels.tolist() == SPLITS.train.labels[:5].tolist()
+
+
+def test_images_on_disk_are_trained_on_to_the_same_numbers(tmp_path: Path) -> None:
+    def filed(split: Split, name: str) -> Split:
+        np.save(tmp_path / f"{name}.npy", split.images)
+        return dataclasses.replace(split, images=ImageRows(np.load(tmp_path / f"{name}.npy", mmap_mode="r")))
+
+    on_disk = dataclasses.replace(SPLITS, train=filed(SPLITS.train, "train"), val=filed(SPLITS.val, "val"))
+    overrides = ("epochs=2", "augmentation=light", "deterministic=true")
+    held, read = run(tmp_path / "a", *overrides), run(tmp_path / "b", *overrides, splits=on_disk)
+    numbers = [[{**metrics, "images_per_second": 0} for metrics, _ in r.logged] for r in (held, read)]
+    assert numbers[0] == numbers[1]
+    answers = [training.predict(r.trained.model, s.val.images, 4) for r, s in ((held, SPLITS), (read, on_disk))]
+    np.testing.assert_array_equal(*answers)
+    pair = [training.augmented_sample(s.train, lambda i, t, *_: (i, t), 3, 0) for s in (SPLITS, on_disk)]
+    np.testing.assert_array_equal(pair[0][0], pair[1][0])
