@@ -13,27 +13,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from fer_exp import config, fingerprint, metrics, provenance, registry
-from fer_exp.assessment import examine, temperature
+from fer_exp import config, fingerprint, provenance, registry
+from fer_exp.assessment import temperature
+from fer_exp.conclusion import Ended, conclude
 from fer_exp.data import folds, leaks, limits
-from fer_exp.data.image_rows import Images
 from fer_exp.dataset import Development, Splits
 from fer_exp.distillation import Distillation
-from fer_exp.explain import without_password
-from fer_exp.export import Exportable
 from fer_exp.fit import assembly, resume, teacher, training, workers
 from fer_exp.hparams import trial
 from fer_exp.hparams.trial import TrialPruned
-from fer_exp.lite import publication
-from fer_exp.reporting import console, report, tables
-from fer_exp.reporting.run_page import page
-from fer_exp.reporting.run_page.contents import About
-from fer_exp.reproduction import comparison
+from fer_exp.reporting import console, report
 from fer_exp.reproduction.request import Source
 from fer_exp.tracking import Run, Tracker
 
@@ -103,28 +96,11 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path, s
                 screen.print(f"pruned after epoch {pruned.epoch}: other trials of the search were better by then")
                 training.forget(folder)
                 return pruned.value
-            heat = _calibrate(experiment, development, trained, tracked)
-            _keep(trained, folder)
-            evaluation, examined = _evaluate(experiment, splits, trained, heat, folder, tracked)
-            tracked.log_model(trained.model, splits.image_shape)  # first: some models cannot be exported
-            facts = publication.facts(experiment, name, tracked.run_id, tags)
-            _export(experiment, splits, parts, trained, evaluation, facts, folder, screen, tracked)
-            if source is not None:
-                found = comparison.compare(source, evaluation, tags, tracked.numbers, values)
-                report.write_reproduction(folder, found.table())
-                tracked.set_tags(found.tags())
-                screen.print(comparison.terminal(found, f"against run {source.record.run_id}"))
-                source.found.append(found)
-            about = About(
-                name, tracked.run_id, without_password(tracker.uri), publication.commands(overrides, tracked.run_id),
-                publication.options(experiment), tags, splits, evaluation, (trained.best_epoch, len(trained.history)),
-                time.monotonic() - began, choice.run_id is not None,
+            ended = Ended(
+                experiment, overrides, splits, parts, trained, name, tags, folder, began,
+                continued=choice.run_id is not None, screen=screen,
             )  # fmt: skip
-            tracked.log_text(page.write(folder, about), page.FILE)
-            _log_folders(folder, tracked)
-            screen.print(console.result_table(_findings(trained, evaluation, examined, folder, tracker)))
-            if source is not None:
-                screen.print(source.found[0].sentence, highlight=False, markup=False, soft_wrap=True)
+            conclude(ended, tracker, tracked, source)
             if registers:
                 tracked.set_tags({registry.TAG: experiment.registered_model})
         if registers:
@@ -227,114 +203,3 @@ def _train(
     report.write_history(folder, trained.history, trained.stage_starts, trained.best_epoch)
     tracked.log_metrics({"best_epoch": trained.best_epoch, f"best_{experiment.checkpoint.monitor}": trained.best_value})
     return trained
-
-
-def _calibrate(
-    experiment: config.Experiment, splits: Development, trained: training.Trained, tracked: Run
-) -> float | None:
-    """Puts a temperature into the kept model, if it is asked for, and returns it."""
-    if not experiment.evaluation.temperature_scaling:
-        return None
-    probabilities = training.predict(trained.model, splits.val.images, experiment.batch_size)
-    found = temperature.fit(metrics.evaluate(probabilities, splits.val.labels, splits.class_names))
-    temperature.put_into(trained.model, found)
-    tracked.log_metrics({"temperature": found})
-    tracked.set_tags({"temperature": f"{found:.4f}, fitted on val and contained in the model"})
-    return found
-
-
-def _keep(trained: training.Trained, folder: Path) -> None:
-    (folder / "model").mkdir(exist_ok=True)
-    trained.model.save(folder / "model" / "model.keras")
-
-
-def _evaluate(
-    experiment: config.Experiment,
-    splits: Splits,
-    trained: training.Trained,
-    heat: float | None,
-    folder: Path,
-    tracked: Run,
-) -> tuple[metrics.Evaluation, examine.Examined]:
-    """Evaluates the kept weights, which hold the temperature, on the test split: the only place that looks at it."""
-
-    def predict(images: Images) -> np.ndarray:
-        return training.predict(trained.model, images, experiment.batch_size)
-
-    probabilities = predict(splits.test.images)
-    evaluation = metrics.evaluate(probabilities, splits.test.labels, splits.class_names)
-    tracked.log_metrics(metrics.scalars(evaluation, "test"))
-    report.write_evaluation(folder, evaluation, splits.test)
-    if splits.test.sources is not None:
-        of_sources = metrics.of_sources(evaluation, splits.test.sources, splits.source_names)
-        tracked.log_metrics(metrics.scalars_of_sources(of_sources, "test"))
-        report.write_sources(folder, of_sources)
-    subject = examine.Subject(
-        evaluation=evaluation,
-        split=splits.test,
-        name="test",
-        before=None if heat is None else temperature.scaled(evaluation, 1 / heat),
-        train=None if experiment.overfit_batches else splits.train,  # which is then the test split
-        predict=predict,
-        model=trained.model,
-    )
-    examined = examine.examine(subject, experiment.evaluation, folder, experiment.seed)
-    tracked.log_metrics(examined.scalars)
-    views = experiment.test_time_augmentation
-    if views != "none":
-        averaged = training.predict(trained.model, splits.test.images, experiment.batch_size, views)
-        over_views = metrics.evaluate(averaged, splits.test.labels, splits.class_names)
-        tracked.log_metrics(metrics.scalars(over_views, f"test_{views}"))
-    return evaluation, examined
-
-
-def _export(
-    experiment: config.Experiment,
-    splits: Splits,
-    parts: assembly.Assembled,
-    trained: training.Trained,
-    evaluation: metrics.Evaluation,
-    facts: Mapping[str, Any],
-    folder: Path,
-    screen: Console,
-    tracked: Run,
-) -> None:
-    development = splits.development
-    exportable = Exportable(
-        model=trained.model,
-        splits=splits,
-        evaluation=evaluation,
-        predict=lambda images: training.predict(trained.model, images, experiment.batch_size),
-        seed=experiment.seed,
-        fine_tune=lambda model, epochs, peak: training.fine_tune(
-            experiment, development, parts, model, epochs, peak, screen
-        ),
-        facts=facts,
-        console=screen,
-    )
-    publication.publish(experiment.export, exportable, folder, tracked)
-
-
-def _log_folders(folder: Path, tracked: Run) -> None:
-    for name in ("figures", "tables", "tflite", "model"):
-        if (folder / name).is_dir():
-            tracked.log_folder(folder / name)
-
-
-def _findings(
-    trained: training.Trained,
-    evaluation: metrics.Evaluation,
-    examined: examine.Examined,
-    folder: Path,
-    tracker: Tracker,
-) -> list[tuple[str, str]]:
-    low, high = evaluation.accuracy_interval
-    f1_low, f1_high = evaluation.macro_f1_interval
-    rows = [
-        ("kept epoch", f"{trained.best_epoch} of {len(trained.history)}, monitored value {trained.best_value:.4f}"),
-        ("test accuracy", f"{evaluation.accuracy:.4f}  (95 % interval {low:.4f} - {high:.4f})"),
-        ("test macro-F1", f"{evaluation.macro_f1:.4f}  (95 % interval {f1_low:.4f} - {f1_high:.4f})"),
-    ]
-    rows += examined.findings
-    rows += [("confusion", sentence) for sentence in tables.describe_confusions(evaluation, most=3)]
-    return [*rows, ("files", str(folder)), ("page", str(folder / page.FILE)), ("tracked in", tracker.uri)]

@@ -128,6 +128,7 @@ FLOORS = [
         "recorded_config",
     },
     {"fit.training", "lite.publication", "provenance", "compression", "reproduction"},
+    {"conclusion"},
     {"experiment", "sweep", "trained"},
     {"__main__", "doctor", "dispatch", "compare", "compress", "sync", "predict", "evaluate"},
 ]

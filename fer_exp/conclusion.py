@@ -1,0 +1,185 @@
+"""What follows a training: the temperature, the test split, the files for phones, the page; all of it recorded.
+
+Called by `experiment` with a trained model. It is the only place that looks at the test split.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from fer_exp import config, metrics
+from fer_exp.assessment import examine, temperature
+from fer_exp.data.image_rows import Images
+from fer_exp.dataset import Splits
+from fer_exp.explain import without_password
+from fer_exp.export import Exportable
+from fer_exp.fit import assembly, training
+from fer_exp.lite import publication
+from fer_exp.reporting import console, report, tables
+from fer_exp.reporting.run_page import page
+from fer_exp.reporting.run_page.contents import About
+from fer_exp.reproduction import comparison
+from fer_exp.reproduction.request import Source
+from fer_exp.tracking import Run, Tracker
+
+
+@dataclass(frozen=True, eq=False)
+class Ended:
+    """A training that has ended.
+
+    Attributes:
+        experiment: The checked configuration.
+        overrides: What the command line changed.
+        splits: The data.
+        parts: What was trained.
+        trained: The kept weights, and how they came about.
+        name: Of the run.
+        tags: Of the run.
+        folder: Where its files go.
+        began: When the run began, as `time.monotonic` tells.
+        continued: Whether an earlier attempt was gone on with.
+        screen: Where people read.
+    """
+
+    experiment: config.Experiment
+    overrides: Sequence[str]
+    splits: Splits
+    parts: assembly.Assembled
+    trained: training.Trained
+    name: str
+    tags: Mapping[str, Any]
+    folder: Path
+    began: float
+    continued: bool
+    screen: Console
+
+    def predict(self, images: Images) -> np.ndarray:
+        """Returns probabilities float32 (n, classes) of uint8 images (n, height, width, channels)."""
+        return training.predict(self.trained.model, images, self.experiment.batch_size)
+
+
+def conclude(ended: Ended, tracker: Tracker, tracked: Run, source: Source | None) -> None:
+    """Evaluates, exports, compares and records.
+
+    Args:
+        ended: The training.
+        tracker: Where the run is.
+        tracked: The run.
+        source: The run that this one repeats, with whose numbers its own are compared.
+
+    Raises:
+        UserError: If the model cannot be exported as asked.
+    """
+    heat = _calibrate(ended, tracked)
+    (ended.folder / "model").mkdir(exist_ok=True)
+    ended.trained.model.save(ended.folder / "model" / "model.keras")
+    evaluation, examined = _evaluate(ended, heat, tracked)
+    tracked.log_model(ended.trained.model, ended.splits.image_shape)  # first: some models cannot be exported
+    _export(ended, evaluation, tracked)
+    if source is not None:
+        found = comparison.compare(source, evaluation, ended.tags, tracked.numbers, ended.experiment.model_dump())
+        report.write_reproduction(ended.folder, found.table())
+        tracked.set_tags(found.tags())
+        ended.screen.print(comparison.terminal(found, f"against run {source.record.run_id}"))
+        source.found.append(found)
+    tracked.log_text(page.write(ended.folder, _about(ended, evaluation, tracker, tracked)), page.FILE)
+    for name in ("figures", "tables", "tflite", "model"):
+        if (ended.folder / name).is_dir():
+            tracked.log_folder(ended.folder / name)
+    ended.screen.print(console.result_table(_findings(ended, evaluation, examined, tracker)))
+    if source is not None:
+        ended.screen.print(source.found[0].sentence, highlight=False, markup=False, soft_wrap=True)
+
+
+def _calibrate(ended: Ended, tracked: Run) -> float | None:
+    """Puts a temperature into the kept model, if it is asked for, and returns it."""
+    if not ended.experiment.evaluation.temperature_scaling:
+        return None
+    val = ended.splits.development.val
+    found = temperature.fit(metrics.evaluate(ended.predict(val.images), val.labels, ended.splits.class_names))
+    temperature.put_into(ended.trained.model, found)
+    tracked.log_metrics({"temperature": found})
+    tracked.set_tags({"temperature": f"{found:.4f}, fitted on val and contained in the model"})
+    return found
+
+
+def _evaluate(ended: Ended, heat: float | None, tracked: Run) -> tuple[metrics.Evaluation, examine.Examined]:
+    """Evaluates the kept weights, which hold the temperature, on the test split."""
+    experiment, splits = ended.experiment, ended.splits
+    evaluation = metrics.evaluate(ended.predict(splits.test.images), splits.test.labels, splits.class_names)
+    tracked.log_metrics(metrics.scalars(evaluation, "test"))
+    report.write_evaluation(ended.folder, evaluation, splits.test)
+    if splits.test.sources is not None:
+        of_sources = metrics.of_sources(evaluation, splits.test.sources, splits.source_names)
+        tracked.log_metrics(metrics.scalars_of_sources(of_sources, "test"))
+        report.write_sources(ended.folder, of_sources)
+    subject = examine.Subject(
+        evaluation=evaluation,
+        split=splits.test,
+        name="test",
+        before=None if heat is None else temperature.scaled(evaluation, 1 / heat),
+        train=None if experiment.overfit_batches else splits.train,  # which is then the test split
+        predict=ended.predict,
+        model=ended.trained.model,
+    )
+    examined = examine.examine(subject, experiment.evaluation, ended.folder, experiment.seed)
+    tracked.log_metrics(examined.scalars)
+    views = experiment.test_time_augmentation
+    if views != "none":
+        averaged = training.predict(ended.trained.model, splits.test.images, experiment.batch_size, views)
+        over_views = metrics.evaluate(averaged, splits.test.labels, splits.class_names)
+        tracked.log_metrics(metrics.scalars(over_views, f"test_{views}"))
+    return evaluation, examined
+
+
+def _export(ended: Ended, evaluation: metrics.Evaluation, tracked: Run) -> None:
+    experiment, development = ended.experiment, ended.splits.development
+    exportable = Exportable(
+        model=ended.trained.model,
+        splits=ended.splits,
+        evaluation=evaluation,
+        predict=ended.predict,
+        seed=experiment.seed,
+        fine_tune=lambda model, epochs, peak: training.fine_tune(
+            experiment, development, ended.parts, model, epochs, peak, ended.screen
+        ),
+        facts=publication.facts(experiment, ended.name, tracked.run_id, ended.tags),
+        console=ended.screen,
+    )
+    publication.publish(experiment.export, exportable, ended.folder, tracked)
+
+
+def _about(ended: Ended, evaluation: metrics.Evaluation, tracker: Tracker, tracked: Run) -> About:
+    return About(
+        ended.name,
+        tracked.run_id,
+        without_password(tracker.uri),
+        publication.commands(ended.overrides, tracked.run_id),
+        publication.options(ended.experiment),
+        ended.tags,
+        ended.splits,
+        evaluation,
+        (ended.trained.best_epoch, len(ended.trained.history)),
+        time.monotonic() - ended.began,
+        ended.continued,
+    )
+
+
+def _findings(
+    ended: Ended, evaluation: metrics.Evaluation, examined: examine.Examined, tracker: Tracker
+) -> list[tuple[str, str]]:
+    trained, (low, high) = ended.trained, evaluation.accuracy_interval
+    f1_low, f1_high = evaluation.macro_f1_interval
+    rows = [
+        ("kept epoch", f"{trained.best_epoch} of {len(trained.history)}, monitored value {trained.best_value:.4f}"),
+        ("test accuracy", f"{evaluation.accuracy:.4f}  (95 % interval {low:.4f} - {high:.4f})"),
+        ("test macro-F1", f"{evaluation.macro_f1:.4f}  (95 % interval {f1_low:.4f} - {f1_high:.4f})"),
+    ]
+    rows += examined.findings
+    rows += [("confusion", sentence) for sentence in tables.describe_confusions(evaluation, most=3)]
+    return [*rows, ("files", str(ended.folder)), ("page", str(ended.folder / page.FILE)), ("tracked in", tracker.uri)]
