@@ -17,7 +17,7 @@ from rich.console import Console
 from benchmarks.samples import CLASSES, grey
 from benchmarks.stopwatch import train
 from fer_exp import config
-from fer_exp.dataset import Split, Splits
+from fer_exp.dataset import Development, Split
 from fer_exp.emotions import EMOTIONS
 from fer_exp.finetune import unfreeze
 from fer_exp.fit import assembly, features
@@ -35,18 +35,18 @@ def make(arguments: argparse.Namespace) -> Callable[[], tuple[int, float]]:
     return train_with(arguments, *assemble(arguments))
 
 
-def assemble(arguments: argparse.Namespace) -> tuple[config.Experiment, Splits, assembly.Assembled]:
+def assemble(arguments: argparse.Namespace) -> tuple[config.Experiment, Development, assembly.Assembled]:
     """Returns the configuration, random data, and what is trained."""
     if arguments.threads:
         tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
     split = Split(*grey())
-    splits = Splits(split, split.take(slice(0, 256)), split.take(slice(0, 256)), EMOTIONS, "0", "random")
+    splits = Development(split, split.take(slice(0, 256)), EMOTIONS, "0", "random")
     experiment = config.check(_configuration(arguments))
     return experiment, splits, assembly.assemble(experiment, splits, assembly.prepare(experiment))
 
 
 def train_with(
-    arguments: argparse.Namespace, experiment: config.Experiment, splits: Splits, parts: assembly.Assembled
+    arguments: argparse.Namespace, experiment: config.Experiment, splits: Development, parts: assembly.Assembled
 ) -> Callable[[], tuple[int, float]]:
     """Returns the stretch of a contender made of the given parts."""
     kind, split = arguments.contender, splits.train
@@ -98,7 +98,7 @@ def _configuration(arguments: argparse.Namespace) -> dict[str, Any]:
 def _epochs(
     arguments: argparse.Namespace,
     experiment: config.Experiment,
-    splits: Splits,
+    splits: Development,
     model: keras.Model,
     data: tf.data.Dataset,
     steps: int,
