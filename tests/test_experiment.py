@@ -71,7 +71,7 @@ def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     folder = tmp_path_factory.mktemp("main_job")
-    process = start(folder, *TINY, "seed=3", "tracking.system_metrics=false")
+    process = start(folder, *TINY[:2], "seed=3", *TINY[2:], "tracking.system_metrics=false")
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 0, output
     (run,) = runs_of(folder)

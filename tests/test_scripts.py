@@ -194,13 +194,13 @@ def test_the_picture_of_an_audit_is_drawn_from_the_files_of_the_doctor(tmp_path:
 
 
 def test_a_large_folder_is_made_and_measured_in_a_process_of_its_own(tmp_path: Path) -> None:
-    made = script("large_folder.py", "many", "--images", "70", "--phase", "make", cwd=tmp_path)
+    made = script("large_folder.py", "many", "--images", "140", "--phase", "make", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
-    assert len({path.read_bytes() for path in (tmp_path / "many").glob("*/*.jpg")}) == 70
+    assert len({path.read_bytes() for path in (tmp_path / "many").glob("*/*.jpg")}) == 140
     cache = {"FER_EXP_CACHE": str(tmp_path / "cache")}
     command = [sys.executable, str(ROOT / "scripts" / "large_folder.py"), "many", "--phase", "disk"]
     done = subprocess.run(
         command, cwd=tmp_path, env={**os.environ, **cache}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("| loading, left on disk | 70 | ")
+    assert done.stdout.startswith("| loading, left on disk | 140 | ")

@@ -16,7 +16,7 @@ image (`tf.map_fn`): compose the operations of `fer_exp.fit.image_ops` and `fer_
 part of `tf.random.split(seed, ...)`.
 
 To add one, write `fer_exp/augmentation/<name>.py` with a `build` function and `conf/augmentation/<name>.yaml`
-that points at it. Import the operations as `from fer_exp import image_ops`, not names out of that module: those
+that points at it. Import the operations as `from fer_exp.fit import image_ops`, not names out of that module: those
 would be looked up while options are checked, which has to work without TensorFlow.
 """
 

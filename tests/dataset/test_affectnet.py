@@ -143,7 +143,7 @@ def test_the_second_start_reads_no_annotation(
         raise AssertionError("read again")
 
     for module, function in (("affectnet_csv", "_table"), ("affectnet_npy", "_codes")):
-        monkeypatch.setattr(f"fer_exp.image_folders.{module}.{function}", unreachable)
+        monkeypatch.setattr(f"fer_exp.data.image_folders.{module}.{function}", unreachable)
     assert build(root).sha256 == first.sha256
 
 

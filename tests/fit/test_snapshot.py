@@ -74,7 +74,7 @@ def test_a_disk_that_takes_no_more_is_told_and_leaves_the_previous_state_usable(
     program = f"""
 import resource, signal, numpy as np
 from pathlib import Path
-from fer_exp import snapshot
+from fer_exp.fit import snapshot
 from fer_exp.errors import StorageError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, {resource.RLIM_INFINITY}))

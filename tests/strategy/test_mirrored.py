@@ -23,7 +23,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 from rich.console import Console
-from fer_exp import assembly, config, training
+from fer_exp import config
+from fer_exp.fit import assembly, training
 from fer_exp.network.batch_norm import BatchNormalization
 from fer_exp.dataset import Split, Splits
 from fer_exp.fit.distilling import Teacher
