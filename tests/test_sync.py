@@ -131,7 +131,7 @@ def test_every_number_and_file_is_there_once(story: Story, server: Server) -> No
     assert len(story.run.inputs.dataset_inputs) == 3
     assert len(story.run.outputs.model_outputs) == 1
     names = {entry.path for entry in mlflow.MlflowClient(server.uri).list_artifacts(run_id)}
-    assert names == {"config", "figures", "tables", "model", "console.txt"}
+    assert names == {"config", "figures", "tables", "model", "console.txt", "report.html"}
     assert "test macro-F1" in server.artifact(run_id, "console.txt").read_text()
     assert not list(story.folder.glob("**/outbox"))
 
