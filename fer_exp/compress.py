@@ -28,7 +28,7 @@ from fer_exp.errors import ConfigError, SweepError, TrackingError, UserError
 from fer_exp.process import Job
 from fer_exp.signature import run_id as checked_id
 from fer_exp.sweep import Sweep
-from fer_exp.tracking import Record, Tracker
+from fer_exp.tracking import Record, Tracker, finished_run
 
 
 def main() -> None:
@@ -100,15 +100,9 @@ def run(source_id: str, overrides: Sequence[str], screen: Console) -> str:
 
 def _source(tracker: Tracker, source_id: str) -> Record:
     try:
-        record = tracker.record(checked_id(source_id))
+        record = finished_run(tracker, checked_id(source_id), "RUN")
     except ValueError as error:
         raise ConfigError([f"`RUN` must be {error}. Received: {source_id}."]) from error
-    if record is None:
-        raise ConfigError([f"`RUN` must be a run in {tracker.uri}. Received: {source_id}, which is not there."])
-    if record.status != "FINISHED":
-        raise ConfigError(
-            [f"`RUN` must have finished. Received: {source_id} ({record.name}), which is {record.status}."]
-        )
     if "sweep" in record.tags or chain_report.TAG in record.tags:
         raise ConfigError([f"`RUN` must be one training. Received: {source_id} ({record.name}): name one of its runs."])
     return record

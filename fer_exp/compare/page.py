@@ -4,15 +4,11 @@ Called by `compare`. Everything that comes from outside, such as the names of ru
 policy in the page forbids the browser to load anything, should something be overlooked.
 """
 
-import base64
 from collections.abc import Sequence
 from pathlib import Path
 
-import jinja2
-
 from fer_exp.compare.tables import TextTable
-
-_TEMPLATE = "page.html.jinja"
+from fer_exp.reporting import html_page
 
 
 def render(
@@ -33,13 +29,6 @@ def render(
         picture: A PNG; None if there is nothing to draw.
         appendix: A long table that stands last.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    data = None if picture is None else base64.b64encode(picture).decode()
-    template = environment.get_template(_TEMPLATE)
+    data = None if picture is None else html_page.base64_of(picture)
+    template = html_page.template(Path(__file__).parent)
     return template.render(title=title, facts=facts, notes=notes, tables=tables, picture=data, appendix=appendix)

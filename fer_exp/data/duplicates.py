@@ -1,8 +1,7 @@
 """Images that occur more than once, pixel for pixel.
 
-Called by what looks at data (the doctor, the experiment before it trains) and at results (metrics
-without leaked images).
-It knows no data set.
+Called by what looks at data (the doctor, the experiment before it trains) and at results (metrics without
+leaked images). It knows no data set.
 """
 
 import hashlib
@@ -34,5 +33,15 @@ def leaked(train: Images, test: Images) -> np.ndarray:
         train: uint8 (n_train, height, width, channels).
         test: uint8 (n_test, height, width, channels).
     """
-    seen = set(digests(train).tolist())
-    return np.array([digest in seen for digest in digests(test).tolist()], bool)
+    return known(digests(test), digests(train))
+
+
+def known(those: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Returns which of some digests are among others, bool (n,).
+
+    Args:
+        those: Digests (n,).
+        others: Digests (m,).
+    """
+    seen = set(others.tolist())
+    return np.array([digest in seen for digest in those.tolist()], bool)

@@ -42,12 +42,11 @@ class Leaks:
 
 def find(splits: Splits) -> Leaks:
     """Counts the images of val and test that are in an earlier split too, equal in every pixel."""
-    train, val, test = (duplicates.digests(split.images).tolist() for split in (splits.train, splits.val, splits.test))
-    seen, chosen = set(train), set(val)
+    train, val, test = (duplicates.digests(split.images) for split in (splits.train, splits.val, splits.test))
     return Leaks(
-        test_in_train=sum(digest in seen for digest in test),
-        test_in_val=sum(digest in chosen for digest in test),
-        val_in_train=sum(digest in seen for digest in val),
+        test_in_train=int(duplicates.known(test, train).sum()),
+        test_in_val=int(duplicates.known(test, val).sum()),
+        val_in_train=int(duplicates.known(val, train).sum()),
     )
 
 

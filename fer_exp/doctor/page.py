@@ -4,16 +4,13 @@ Called by the doctor for data. Whatever comes from the data, such as names of fi
 policy in the page forbids the browser to load anything, should something be overlooked.
 """
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
-
 from fer_exp.doctor.pool import Finding, Pool
+from fer_exp.reporting import html_page
 
-_TEMPLATE = "page.html.jinja"
 _MOST_ROWS = 30
 
 
@@ -54,7 +51,7 @@ def parts(pool: Pool, found: Sequence[Finding], pictures: Mapping[str, Path]) ->
         ]
         rows += [(name, "", "", detail) for name, detail in finding.missing[:_MOST_ROWS]]
         picture = pictures.get(finding.kind)
-        data = "" if picture is None else base64.b64encode(picture.read_bytes()).decode()
+        data = "" if picture is None else html_page.base64_of(picture.read_bytes())
         shown.append(Part(finding.kind, finding.title, len(finding), finding.advice, rows, data))
     return shown
 
@@ -79,15 +76,8 @@ def render(
         samples: PNG with images of each class; None if there is none.
         files: What each file beside the page is for.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    drawn = "" if samples is None else base64.b64encode(samples.read_bytes()).decode()
-    template = environment.get_template(_TEMPLATE)
+    drawn = "" if samples is None else html_page.base64_of(samples.read_bytes())
+    template = html_page.template(Path(__file__).parent)
     return template.render(
         title=title, facts=facts, notes=notes, counts=counts, parts=shown, samples=drawn, files=files, most=_MOST_ROWS
     )

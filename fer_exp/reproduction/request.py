@@ -17,7 +17,7 @@ from fer_exp.metrics import Evaluation
 from fer_exp.reporting.tables import read_predictions
 from fer_exp.reproduction import WORD
 from fer_exp.signature import run_id as checked_id
-from fer_exp.tracking import Record, Tracker
+from fer_exp.tracking import Record, Tracker, finished_run
 
 if TYPE_CHECKING:
     from fer_exp.reproduction.comparison import Comparison
@@ -134,11 +134,7 @@ def _divided(arguments: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def _record(tracker: Tracker, run_id: str) -> Record:
-    record = tracker.record(run_id)
-    if record is None:
-        raise ConfigError([f"`{WORD}` must be a run in {tracker.uri}. Received: {run_id}, which is not there."])
-    if record.status != "FINISHED":
-        raise ConfigError([f"`{WORD}` must have finished. Received: {record.called}, which is {record.status}."])
+    record = finished_run(tracker, run_id, WORD)
     if "sweep" in record.tags:
         raise ConfigError([f"`{WORD}` must be one training. Received: {record.called}: name one of its runs."])
     return record

@@ -24,7 +24,7 @@ from fer_exp.network import cost, recorded_model
 from fer_exp.pruning import Pruning
 from fer_exp.slim import slimming
 from fer_exp.slim.channel_groups import analyse
-from fer_exp.tracking import Record, Tracker
+from fer_exp.tracking import Record, Tracker, finished_run
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def of(pruning: Pruning, tracker: Tracker, experiment: config.Experiment, splits
         ConfigError: If the run is not there, has not finished, has another model or none, or tells other classes apart.
         PruningError: If the channels cannot be removed as asked.
     """
-    record = _record(pruning.run, tracker)
+    record = finished_run(tracker, pruning.run, "pruning.run")
     _require_same_model(record, experiment.model)
     with tempfile.TemporaryDirectory(prefix="fer_exp-source-") as folder:
         source = _load(tracker, record, splits, Path(folder))
@@ -109,15 +109,6 @@ def of(pruning: Pruning, tracker: Tracker, experiment: config.Experiment, splits
         f"parameters ({less['parameters']:.1%} less)"
     )
     return Inheritance(origin, slim.get_weights(), chosen.table, tags, summary)
-
-
-def _record(run_id: str, tracker: Tracker) -> Record:
-    record = tracker.record(run_id)
-    if record is None:
-        raise ConfigError([f"`pruning.run` must be a run in {tracker.uri}. Received: {run_id}, which is not there."])
-    if record.status != "FINISHED":
-        raise ConfigError([f"`pruning.run` must have finished. Received: {record.called}, which is {record.status}."])
-    return record
 
 
 def _require_same_model(record: Record, model: Mapping[str, Any]) -> None:

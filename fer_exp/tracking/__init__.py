@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fer_exp.dataset import Splits
+from fer_exp.errors import ConfigError
 
 if TYPE_CHECKING:
     import keras
@@ -235,6 +236,25 @@ class Tracker(Protocol):
 
     def log_summary(self, run_id: str, tags: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
         """Records tags and numbers of a run that may have ended; the time of the numbers is its start."""
+
+
+def finished_run(tracker: Tracker, run_id: str, key: str) -> Record:
+    """Returns a run that has finished.
+
+    Args:
+        tracker: Where it is.
+        run_id: Its id.
+        key: What names it in the configuration or on the command line, for the message.
+
+    Raises:
+        ConfigError: If there is no such run, or it has not finished.
+    """
+    record = tracker.record(run_id)
+    if record is None:
+        raise ConfigError([f"`{key}` must be a run in {tracker.uri}. Received: {run_id}, which is not there."])
+    if record.status != "FINISHED":
+        raise ConfigError([f"`{key}` must have finished. Received: {record.called}, which is {record.status}."])
+    return record
 
 
 def tracking_uri(uri: str | None) -> str:

@@ -8,14 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
-
+from fer_exp.reporting import html_page
 from fer_exp.reporting.run_page import contents, pictures
 from fer_exp.reporting.run_page.contents import About, Table
 from fer_exp.reporting.run_page.pictures import Picture
 
 FILE = "report.html"
-_TEMPLATE = "page.html.jinja"
 
 
 @dataclass(frozen=True)
@@ -81,14 +79,7 @@ def render(about: About, notes: Sequence[str], parts: Sequence[Section]) -> str:
         notes: What a reader must not miss, a sentence each.
         parts: In reading order.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(_TEMPLATE).render(
+    return html_page.template(Path(__file__).parent).render(
         name=about.name, scores=contents.scores(about), facts=contents.facts(about), notes=notes,
         sections=parts, commands=about.commands,
     )  # fmt: skip

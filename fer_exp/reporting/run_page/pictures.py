@@ -4,13 +4,14 @@ Called by `page`. It takes every PNG that it finds; what it does not know by nam
 the file's name. It must not know what a page looks like.
 """
 
-import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
+
+from fer_exp.reporting import html_page
 
 MOST_BYTES = 2_600_000  # of all pictures of a page, as text
 # Largest width in pixels and quality in WebP; the first that is small enough is taken.
@@ -119,5 +120,5 @@ def _encoded(file: Path, width: int, quality: int) -> Picture:
     kind, content = "webp", packed.getvalue()
     if shown is image and file.stat().st_size <= len(content):
         kind, content = "png", file.read_bytes()
-    data = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    data = f"data:image/{kind};base64,{html_page.base64_of(content)}"
     return Picture(section(file.stem), caption(file.stem), data, shown.width, shown.height)
