@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import cleaning
 import compression_studies
 import numpy as np
 import pytest
@@ -169,8 +170,9 @@ def test_cleaning_compares_the_data_as_they_are_with_both_corrections(tmp_path: 
     arguments = ["--found", str(found), "--data", "x.csv", "--uri", f"sqlite:///{tmp_path / 'none.db'}", "--list"]
     refused = script("cleaning.py", *arguments, cwd=tmp_path)
     assert refused.returncode == 2
-    assert f"--found must hold exclude.csv and relabel.csv. Received: {found} without exclude.csv." in refused.stderr
-    for name in ("exclude.csv", "relabel.csv"):
+    told = f"--found must hold exclude.csv, relabel.csv, findings.csv. Received: {found} without exclude.csv."
+    assert told in refused.stderr
+    for name in ("exclude.csv", "relabel.csv", "findings.csv"):
         (found / name).touch()
     listed = script("cleaning.py", *arguments, "--seeds", "2", cwd=tmp_path)
     assert listed.returncode == 0, listed.stderr
@@ -180,6 +182,23 @@ def test_cleaning_compares_the_data_as_they_are_with_both_corrections(tmp_path: 
     assert [line.split()[-1] for line in lines] == ["seed=0"] * 3 + ["seed=1"] * 3
     text = (ROOT / "docs" / "fer2013_audit.md").read_text()
     assert text.index("<!-- cleaning -->") < text.index("<!-- end of cleaning -->")
+
+
+def test_cleaning_tells_leaked_test_images_from_the_others(tmp_path: Path) -> None:
+    findings = tmp_path / "findings.csv"
+    findings.write_text(
+        "name,split,label,kind,detail\nb,test,sad,leak_test,as x\nc,test,sad,dark,\nd,test,sad,near_leak_test,as y\n"
+    )
+    seen = cleaning.leaked(findings, ["a", "b", "c", "d"])
+    assert seen.tolist() == [False, True, False, True]
+    plain = [np.array([True, True, False, True]), np.array([False, True, True, True])]
+    without = [np.array([True, False, False, True]), np.array([False, True, True, False])]
+    lines = cleaning.apart({"plain": plain, "without": without}, seen).splitlines()
+    assert lines[0].startswith("| test accuracy | leaked: 2 images | leaked, minus plain | others: 2 images | others,")
+    assert lines[2] == "| plain | 100.0 ± 0.0 |  | 50.0 ± 0.0 |  |"
+    assert lines[3] == "| without | 50.0 ± 0.0 | -50.0 ± 0.0 | 50.0 ± 0.0 | +0.0 ± 0.0 |"
+    with pytest.raises(SystemExit, match="must be of the same data. Received: d, which is no test image"):
+        cleaning.leaked(findings, np.array(["a", "b", "c"]))
 
 
 def test_the_picture_of_an_audit_is_drawn_from_the_files_of_the_doctor(tmp_path: Path) -> None:
