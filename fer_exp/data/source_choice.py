@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 _MISSING = "???"  # as Hydra writes what must be given
 _FEWEST = 2
+_FILES = ("path", "votes")  # options that name what a source is read from
 
 Choice = str | list[str] | None
 
@@ -47,15 +48,19 @@ def roles(names: tuple[str, ...], train: Choice, test: Choice) -> Roles:
 
 
 def given(node: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the node of `combine` without the sources whose path nobody gave."""
+    """Returns the node of `combine` without the sources of which nobody gave a file.
+
+    One with votes and no path stays, for the check to say that the path is missing.
+    """
     sources = node.get("sources")
     if not isinstance(sources, Mapping):
         return dict(node)
-    kept = {
-        name: source
-        for name, source in sources.items()
-        if not isinstance(source, Mapping) or source.get("path") != _MISSING
-    }
+
+    def wanted(source: Any) -> bool:
+        files = [source[key] for key in _FILES if key in source] if isinstance(source, Mapping) else []
+        return not files or any(file != _MISSING for file in files)
+
+    kept = {name: source for name, source in sources.items() if wanted(source)}
     return {**node, "sources": kept}
 
 

@@ -3,7 +3,9 @@
 Called by the doctor for data. It looks at one image at a time and knows neither labels nor copies.
 """
 
+import csv
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,8 @@ from fer_exp.doctor.pool import Finding, Pool, grey
 # In grey levels of 255. On FER2013 the faintest legible faces have a deviation of about 9.
 BLANK_DEVIATION, FLAT_DEVIATION = 4.0, 14.0
 DARK_MEAN, BRIGHT_MEAN = 25.0, 230.0
+_COUNTS = ("skipped_rows", "skipped_images", "images_without_a_face")  # notes of the readers
+_FIRST = {"first_skipped_images": "cannot be decoded", "first_without_a_face": "no face found"}
 
 
 def examine(pool: Pool) -> list[Finding]:
@@ -39,16 +43,28 @@ def examine(pool: Pool) -> list[Finding]:
 
 
 def unreadable(notes: Mapping[str, Any]) -> Finding:
-    """Returns what the reader of the data set left out because it could not be read.
+    """Returns what the reader of the data set left out: malformed rows, files that are no image, photos without a face.
 
     Args:
-        notes: Of the data set.
+        notes: Of the data set; of several put together, those of each under its name and a dot.
     """
-    counts = {key: int(str(notes[key])) for key in ("skipped_rows", "skipped_images") if key in notes}
-    lines, files = notes.get("first_skipped_lines", []), notes.get("first_skipped_images", [])
-    missing = [(f"line {line}", "malformed row") for line in lines] if isinstance(lines, list) else []
-    missing += [(str(file), "cannot be decoded") for file in files] if isinstance(files, list) else []
+    count, missing = 0, []
+    for key, value in notes.items():
+        source, _, note = key.rpartition(".")
+        before = f"{source}/" if source else ""
+        if note in _COUNTS:
+            count += int(value)
+        elif note == "first_skipped_lines":
+            missing += [(f"{before}line {line}", "malformed row") for line in value]
+        elif note == "rejected_images":
+            missing += [(before + name, reason) for name, reason in _rejected(Path(value))]
+        elif note in _FIRST and f"{key.removesuffix(note)}rejected_images" not in notes:  # the disk could not list all
+            missing += [(before + str(file), _FIRST[note]) for file in value]
     nothing = np.empty(0, np.int64)
-    title = "Unreadable rows or files, left out by the reader"
-    count = sum(counts.values())
+    title = "Left out by the reader: malformed rows, unreadable files, photos without a face"
     return Finding("unreadable", title, nothing, (), "Mend or delete them.", missing=missing, count=count)
+
+
+def _rejected(file: Path) -> list[tuple[str, str]]:
+    with file.open(encoding="utf-8", errors="surrogateescape", newline="") as lines:
+        return [(row["name"], row["reason"]) for row in csv.DictReader(lines)]

@@ -30,6 +30,11 @@ def test_sources_without_a_path_are_left_out() -> None:
     assert source_choice.given({"path": "???"}) == {"path": "???"}
 
 
+def test_votes_without_a_path_are_not_left_out_unsaid() -> None:
+    sources = {"a": {"path": "???", "votes": "x"}, "b": {"path": "???", "votes": "???"}}
+    assert source_choice.given({"sources": sources}) == {"sources": {"a": {"path": "???", "votes": "x"}}}
+
+
 @pytest.mark.parametrize(
     ("names", "train", "test", "images", "message"),
     [

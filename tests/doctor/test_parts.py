@@ -79,6 +79,22 @@ def test_the_reader_says_what_it_skipped() -> None:
     assert len(pixels.unreadable({})) == 0
 
 
+def test_all_files_that_the_reader_left_out_are_listed_with_the_reason_of_each(tmp_path: Path) -> None:
+    rejected = tmp_path / "rejected_images.csv"
+    rows = [(f"happy/{number}.png", "cut off") for number in range(12)]
+    rejected.write_text("name,reason\n" + "".join(f"{name},{reason}\n" for name, reason in rows))
+    notes = {"skipped_images": 12, "first_skipped_images": ["/data/happy/0.png"], "rejected_images": str(rejected)}
+    found = pixels.unreadable(notes)
+    assert found.missing == rows
+    assert len(found) == 12
+    several = pixels.unreadable({f"mine.{key}": value for key, value in notes.items()} | {"fer2013.skipped_rows": 2})
+    assert several.missing == [(f"mine/{name}", reason) for name, reason in rows]
+    assert len(several) == 14
+    unlisted = pixels.unreadable({"images_without_a_face": 9, "first_without_a_face": ["/data/a.png"]})
+    assert unlisted.missing == [("/data/a.png", "no face found")]
+    assert len(unlisted) == 9
+
+
 def test_grey_levels_of_colour_images_are_weighted_as_eyes_do() -> None:
     image = np.array([[[[255, 0, 0]]], [[[0, 255, 0]]], [[[0, 0, 255]]]], np.uint8)
     levels = np.concatenate(list(pool.grey(image, 2)))[:, 0, 0]
