@@ -18,7 +18,7 @@ from fer_exp.data.image_rows import Images
 from fer_exp.dataset import Splits
 from fer_exp.explain import without_password
 from fer_exp.export import Exportable
-from fer_exp.fit import assembly, training
+from fer_exp.fit import assembly, inference, training
 from fer_exp.lite import publication
 from fer_exp.reporting import console, report, tables
 from fer_exp.reporting.run_page import page
@@ -60,7 +60,7 @@ class Ended:
 
     def predict(self, images: Images) -> np.ndarray:
         """Returns probabilities float32 (n, classes) of uint8 images (n, height, width, channels)."""
-        return training.predict(self.trained.model, images, self.experiment.batch_size)
+        return inference.predict(self.trained.model, images, self.experiment.batch_size)
 
 
 def conclude(ended: Ended, tracker: Tracker, tracked: Run, source: Source | None) -> None:
@@ -131,7 +131,7 @@ def _evaluate(ended: Ended, heat: float | None, tracked: Run) -> tuple[metrics.E
     tracked.log_metrics(examined.scalars)
     views = experiment.test_time_augmentation
     if views != "none":
-        averaged = training.predict(ended.trained.model, splits.test.images, experiment.batch_size, views)
+        averaged = inference.predict(ended.trained.model, splits.test.images, experiment.batch_size, views)
         over_views = metrics.evaluate(averaged, splits.test.labels, splits.class_names)
         tracked.log_metrics(metrics.scalars(over_views, f"test_{views}"))
     return evaluation, examined

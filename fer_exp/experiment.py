@@ -23,7 +23,7 @@ from fer_exp.conclusion import Ended, conclude
 from fer_exp.data import folds, leaks, limits
 from fer_exp.dataset import Development, Splits
 from fer_exp.distillation import Distillation
-from fer_exp.fit import assembly, resume, teacher, training, workers
+from fer_exp.fit import assembly, pipeline, resume, teacher, training, workers
 from fer_exp.hparams import trial
 from fer_exp.hparams.trial import TrialPruned
 from fer_exp.reporting import console, report
@@ -195,7 +195,7 @@ def _train(
     tracked: Run,
     identity: str,
 ) -> training.Trained:
-    images, labels = training.augmented_sample(splits.train, parts.augment, len(splits.class_names), experiment.seed)
+    images, labels = pipeline.augmented_sample(splits.train, parts.augment, len(splits.class_names), experiment.seed)
     report.write_samples(folder, images, labels, splits.class_names)
     key = f"{identity} {splits.sha256}"
     log_epoch = trial.watched(tracked.log_metrics, experiment.checkpoint.monitor, experiment.epochs)

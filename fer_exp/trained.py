@@ -123,7 +123,7 @@ def _record(tracker: Tracker, word: str) -> Record:
 
 
 def _keras(tracker: Tracker, record: Record, folder: Path) -> Classifier:
-    from fer_exp.fit import training
+    from fer_exp.fit import inference
     from fer_exp.network import recorded_model
 
     try:
@@ -133,7 +133,7 @@ def _keras(tracker: Tracker, record: Record, folder: Path) -> Classifier:
     shape = tuple(model.input_shape[1:])
     return Classifier(
         f"run {_called(record)}", shape, names,
-        lambda images: training.predict(model, images, BATCH), record, tracker, KERAS, model,
+        lambda images: inference.predict(model, images, BATCH), record, tracker, KERAS, model,
     )  # fmt: skip
 
 

@@ -39,6 +39,7 @@ SECTIONS: dict[str, Section] = {
     "data": costs.data,
     "augmentation": costs.augmentation,
     "augmentation_in_training": races.augmentation_in_training,
+    "prediction": costs.prediction,
     "overhead": races.overhead,
     "scaling": races.scaling,
     "cost": races.cost,

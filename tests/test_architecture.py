@@ -73,6 +73,7 @@ FLOORS = [
         "lite.quantization_aware",
         "reporting.figure",
         "reporting.image_sheets",
+        "fit.inference",
         "fit.mixing",
         "reporting.tables",
         "record.sender",

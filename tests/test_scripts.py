@@ -9,6 +9,7 @@ from typing import Any
 
 import cleaning
 import compression_studies
+import find_faces
 import numpy as np
 import pytest
 from benchmarks.race import Effort, Entry, run, table
@@ -16,10 +17,12 @@ from claims import class_table
 from conftest import ROOT
 from contracts import compose, node
 from document import replace_section
+from drawn_faces import found_faces
 from PIL import Image
 from studies import STUDIES
 
 from fer_exp import config
+from fer_exp.data.faces.search import Box
 from fer_exp.emotions import EMOTIONS
 
 
@@ -199,6 +202,19 @@ def test_cleaning_tells_leaked_test_images_from_the_others(tmp_path: Path) -> No
     assert lines[3] == "| without | 50.0 ± 0.0 | -50.0 ± 0.0 | 50.0 ± 0.0 | +0.0 ± 0.0 |"
     with pytest.raises(SystemExit, match="must be of the same data. Received: d, which is no test image"):
         cleaning.leaked(findings, np.array(["a", "b", "c"]))
+
+
+def test_faces_are_looked_for_where_they_were_put(tmp_path: Path) -> None:
+    face = np.asarray(found_faces(1)[0].convert("L"))
+    upright = find_faces.measure([face] * 4, 0)
+    assert upright["faces found"] == "100 %"
+    empty = find_faces.measure([np.full((48, 48), 90, np.uint8)] * 2, 0)
+    assert list(empty.values()) == ["0°", "0 %", "0.0", "-"]
+    assert find_faces.overlap(Box(0, 0, 10, 10), Box(5, 0, 10, 10)) == pytest.approx(1 / 3)
+    assert find_faces.overlap(Box(0, 0, 10, 10), Box(20, 20, 10, 10)) == 0
+    refused = script("find_faces.py", "--images", "0", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "--images must be at least 1. Received: 0." in refused.stderr
 
 
 def test_the_picture_of_an_audit_is_drawn_from_the_files_of_the_doctor(tmp_path: Path) -> None:

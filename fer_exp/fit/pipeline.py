@@ -165,3 +165,17 @@ def without_autotuning(batches: tf.data.Dataset) -> tf.data.Dataset:
     options = tf.data.Options()
     options.autotune.enabled = False
     return batches.with_options(options)
+
+
+def augmented_sample(
+    split: Split, augment: Augment, num_classes: int, seed: int, most: int = 128
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the first images of the split as augmentation leaves them, uint8, and the labels of their larger part."""
+    few = split.take(slice(0, most))
+    images, labels = augment(
+        tf.constant(few.images[:], tf.float32),
+        tf.one_hot(few.labels, num_classes),
+        tf.constant([seed, 0], tf.int32),
+        tf.constant(0.0),
+    )
+    return tf.cast(tf.round(images), tf.uint8).numpy(), labels.numpy().argmax(axis=1)

@@ -11,22 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
-import numpy as np
 import pandas as pd
 import tensorflow as tf
 from rich.console import Console
 from rich.progress import track
 
 from fer_exp import config
-from fer_exp.data import image_rows
-from fer_exp.data.image_rows import Images
-from fer_exp.dataset import Development, Split
+from fer_exp.dataset import Development
 from fer_exp.finetune import Stage, split_epochs, unfreeze
-from fer_exp.fit import averaging, continuation, distilling, features, snapshot, test_time, workers
+from fer_exp.fit import averaging, continuation, distilling, features, snapshot, workers
 from fer_exp.fit.assembly import Assembled
 from fer_exp.fit.callbacks import Keeper, StopAtNaN
 from fer_exp.fit.continuation import Continuation, EpochLog, Place
-from fer_exp.fit.pipeline import Augment, evaluation_batches, even_batch_size, steps_in, training_batches
+from fer_exp.fit.pipeline import evaluation_batches, even_batch_size, steps_in, training_batches
 from fer_exp.fit.progress import TrainingProgress
 from fer_exp.schedule import Schedule
 from fer_exp.signature import log_key, log_mode
@@ -180,43 +177,6 @@ def forget(folder: Path) -> None:
     """
     for name in (_KEPT, snapshot.FOLDER):
         shutil.rmtree(folder / name)
-
-
-def predict(model: keras.Model, images: Images, batch_size: int, views: str = "none") -> np.ndarray:
-    """Returns probabilities float32 (n, classes) of uint8 images (n, height, width, channels).
-
-    Args:
-        model: (batch, height, width, channels) in [0, 255] -> logits (batch, classes).
-        images: uint8 (n, height, width, channels).
-        batch_size: Images at a time.
-        views: `none`, or the kind of views in `test_time.views` whose probabilities are averaged.
-    """
-    if views != "none":
-        parts = [_mean_over_views(model, part, batch_size, views) for part in image_rows.chunks(images)]
-        return np.concatenate(parts)
-    logits = [
-        model(images[start : start + batch_size].astype(np.float32), training=False).numpy()
-        for start in range(0, len(images), batch_size)
-    ]
-    return tf.nn.softmax(np.concatenate(logits)).numpy()
-
-
-def _mean_over_views(model: keras.Model, images: np.ndarray, batch_size: int, views: str) -> np.ndarray:
-    return np.mean([predict(model, view, batch_size) for view in test_time.views(images, views)], axis=0)
-
-
-def augmented_sample(
-    split: Split, augment: Augment, num_classes: int, seed: int, most: int = 128
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the first images of the split as augmentation leaves them, uint8, and the labels of their larger part."""
-    few = split.take(slice(0, most))
-    images, labels = augment(
-        tf.constant(few.images[:], tf.float32),
-        tf.one_hot(few.labels, num_classes),
-        tf.constant([seed, 0], tf.int32),
-        tf.constant(0.0),
-    )
-    return tf.cast(tf.round(images), tf.uint8).numpy(), labels.numpy().argmax(axis=1)
 
 
 def _train_stage(

@@ -201,6 +201,8 @@ class Interpreter:
         (self._input,) = self._interpreter.get_input_details()
         (self._output,) = self._interpreter.get_output_details()
         self.input, self.output = _port(self._input), _port(self._output)
+        as_pixels = replace(self.input, dtype="uint8", scale=1.0, zero_point=0)
+        self._takes_pixels = not self.input.scale or self.input == as_pixels
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Returns probabilities float32 (n, classes) of uint8 images (n, height, width, channels)."""
@@ -227,7 +229,7 @@ class Interpreter:
 
     def _tensor(self, image: np.ndarray) -> np.ndarray:
         dtype, scale = self._input["dtype"], self.input.scale
-        if not scale or self.input == replace(self.input, dtype="uint8", scale=1.0, zero_point=0):
+        if self._takes_pixels:
             return image[None].astype(dtype)
         limits = np.iinfo(dtype)  # of a file that somebody else made
         steps = np.rint(image[None] / np.float32(scale)) + self.input.zero_point

@@ -88,7 +88,8 @@ def run(
     """
     outcome, began = Outcome(), time.perf_counter()
     waiting: deque[tuple[Item, Future[tuple[list[Face], bool]]]] = deque()
-    batch = _Batch(model, outcome)
+    answering = ThreadPoolExecutor(1)  # the model answers one batch while the next one is made
+    batch = _Batch(model, outcome, answering)
 
     def take() -> None:
         item, future = waiting.popleft()
@@ -113,36 +114,52 @@ def run(
                     take()
         while waiting:
             take()
-        batch.flush()
+        batch.end()
     finally:
         pool.shutdown(cancel_futures=True)
+        answering.shutdown(cancel_futures=True)
     outcome.seconds = time.perf_counter() - began
     return outcome
 
 
 class _Batch:
-    """Faces that wait until there are enough of them."""
+    """Faces that wait until there are enough of them, and those that the model is looking at."""
 
-    def __init__(self, model: Classifier, outcome: Outcome) -> None:
-        self._model, self._outcome = model, outcome
+    def __init__(self, model: Classifier, outcome: Outcome, answering: ThreadPoolExecutor) -> None:
+        self._model, self._outcome, self._answering = model, outcome, answering
         self._items: list[tuple[Item, list[Box | None]]] = []
         self._pixels: list[np.ndarray] = []
+        self._asked: tuple[list[tuple[Item, list[Box | None]]], Future[np.ndarray]] | None = None
 
     def add(self, item: Item, found: list[Face]) -> None:
         self._items.append((item, [face.box for face in found]))
         self._pixels += [face.pixels for face in found]
         if len(self._pixels) >= BATCH:
-            self.flush()
+            self._flush()
 
-    def flush(self) -> None:
-        classes = len(self._model.class_names)
-        rows = self._model.predict(np.stack(self._pixels)) if self._pixels else np.empty((0, classes), np.float32)
-        first = 0
-        for item, boxes in self._items:
+    def end(self) -> None:
+        """Has all predicted that is left."""
+        self._flush()
+        self._collect()
+
+    def _flush(self) -> None:
+        self._collect()
+        self._asked = self._items, self._answering.submit(self._answer, self._pixels)
+        self._items, self._pixels = [], []
+
+    def _answer(self, pixels: list[np.ndarray]) -> np.ndarray:
+        return self._model.predict(np.stack(pixels)) if pixels else np.empty((0, len(self._model.class_names)), "f4")
+
+    def _collect(self) -> None:
+        if self._asked is None:
+            return
+        items, answer = self._asked
+        rows, first = answer.result(), 0
+        for item, boxes in items:
             own = rows[first : first + len(boxes)]
             self._outcome.seen.append(Seen(item.source, item.index, item.seconds, tuple(boxes), own))
             first += len(boxes)
-        self._items, self._pixels = [], []
+        self._asked = None
 
 
 def _look(item: Item, how: faces.Faces, shape: tuple[int, int, int]) -> tuple[list[Face], bool]:

@@ -1,4 +1,4 @@
-"""What is measured without a race: start-up, reading of data, augmentation on its own, the share of the peak."""
+"""What is measured without a race: start-up, reading of data, augmentation, prediction, the share of the peak."""
 
 import json
 import shutil
@@ -87,6 +87,32 @@ def augmentation(effort: Effort) -> pd.DataFrame:
             "faster than ImageDataGenerator by": [f"{np.median(np.array(rates[kind]) / own):.1f}x" for kind in kinds],
         }
     )
+
+
+def prediction(effort: Effort) -> pd.DataFrame:
+    """Rows of a csv through fer_exp.predict, against the loops of the tutorials over images in memory."""
+    images = 256 if effort.quick else 4000
+    with tempfile.TemporaryDirectory() as folder:
+        _csv(Path(folder) / "rows.csv", images)
+        command = [sys.executable, "-m", "benchmarks.predict_rows", f"--folder={folder}"]
+        with effort.log.open("a") as errors:
+            subprocess.run([*command, "--make"], stdout=errors, stderr=errors, check=True, env=environment())
+            answer = subprocess.run(
+                [*command, f"--images={images}", f"--rounds={effort.repetitions}"],
+                stdout=subprocess.PIPE, stderr=errors, text=True, check=True, env=environment(),
+            )  # fmt: skip
+    rates = pd.DataFrame(json.loads(answer.stdout.splitlines()[-1]))
+    own = {name.rpartition(" ")[2]: name for name in rates if name.startswith("fer_exp")}
+    rows = []
+    for name in rates:
+        ratios = rates[own[name.rpartition(" ")[2]]] / rates[name]
+        rows.append({
+            "way": name,
+            "images/s": round(rates[name].median()),
+            "fer_exp is faster by": f"{ratios.median():.2f}x",
+            "middle half": f"{ratios.quantile(0.25):.2f}-{ratios.quantile(0.75):.2f}",
+        })  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def peak(effort: Effort) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from made_run import SHAPE, brightness_model
 from fer_exp import metrics
 from fer_exp.assessment import confidence, temperature
 from fer_exp.errors import ConfigError
-from fer_exp.fit.training import predict
+from fer_exp.fit.inference import predict
 from fer_exp.lite import litert
 
 NAMES = ("angry", "happy", "sad")

@@ -14,7 +14,7 @@ from rich.console import Console
 from tensorflow.python.framework.config import disable_op_determinism
 
 from fer_exp import config
-from fer_exp.fit import assembly, pipeline, training
+from fer_exp.fit import assembly, inference, pipeline, training
 from fer_exp.fit.distilling import DistillationLoss, Teacher, measured, student
 
 LOGITS = np.array([[2.0, -1.0, 0.5], [0.0, 3.0, 1.0]], np.float32)
@@ -168,7 +168,7 @@ def test_a_student_of_the_teacher_alone_comes_to_say_what_the_teacher_says(tmp_p
     images = SPLITS.train.images.astype(np.float32)
     said = np.asarray(teacher.probabilities(images))
     assert (said.argmax(axis=1) != SPLITS.train.labels).any()  # what it learned are not the labels
-    answers = training.predict(found.model, SPLITS.train.images, 24)
+    answers = inference.predict(found.model, SPLITS.train.images, 24)
     assert (answers.argmax(axis=1) == said.argmax(axis=1)).mean() > 0.9
 
 

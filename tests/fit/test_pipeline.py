@@ -12,7 +12,7 @@ from contracts import node
 from fer_exp import config
 from fer_exp.data.image_rows import ImageRows
 from fer_exp.dataset import Split
-from fer_exp.fit.pipeline import draw, evaluation_batches, steps_in, training_batches
+from fer_exp.fit.pipeline import augmented_sample, draw, evaluation_batches, steps_in, training_batches
 
 ROWS, CLASSES = 11, 3
 # Every image holds its own row number, so that a batch tells which rows it took.
@@ -267,3 +267,14 @@ def test_images_on_disk_give_the_batches_of_images_in_memory(tmp_path: Path) -> 
         for batch, twin in zip(one, other, strict=True):
             for part, same in zip(batch, twin, strict=True):
                 np.testing.assert_array_equal(part, same)
+
+
+def test_an_augmented_sample_is_of_pixels_and_the_larger_label() -> None:
+    def brighten(images: Any, labels: Any, seed: Any, progress: Any) -> tuple[Any, Any]:
+        return images + 10.4, labels * 0.9 + 0.1 / 3
+
+    split = Split(np.random.default_rng(0).integers(0, 200, (9, 6, 6, 1), np.uint8), np.arange(9) % 3)
+    images, labels = augmented_sample(split, brighten, 3, seed=0, most=5)
+    assert images.dtype == np.uint8
+    assert np.array_equal(images, split.images[:5] + 10)
+    assert labels.tolist() == [0, 1, 2, 0, 1]

@@ -16,7 +16,7 @@ from fer_exp import config
 from fer_exp.data.image_rows import ImageRows
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import TrainingDivergedError
-from fer_exp.fit import assembly, training
+from fer_exp.fit import assembly, inference, pipeline, training
 
 NAMES = ("angry", "happy", "sad")
 PLAIN = ("augmentation=none", "schedule=constant", "precision=float32", "batch_size=12")
@@ -136,14 +136,6 @@ def test_keep_last_gives_the_weights_of_the_last_epoch(last: Run) -> None:
     assert evaluate(last.trained.model, SPLITS.val)[0] == pytest.approx(losses.iloc[-1], rel=1e-4)
 
 
-def test_predict_gives_the_softmax_of_the_logits_whatever_the_batch_size(best: Run) -> None:
-    images = SPLITS.val.images
-    exponentials = np.exp(np.asarray(best.trained.model(images.astype(np.float32))))
-    expected = exponentials / exponentials.sum(axis=1, keepdims=True)
-    for batch_size in (4, 100):
-        np.testing.assert_allclose(training.predict(best.trained.model, images, batch_size), expected, rtol=1e-5)
-
-
 def test_early_stopping_ends_the_training_and_a_plateau_lowers_the_rate(tmp_path: Path) -> None:
     found = run(
         tmp_path, "epochs=9", "lr=1e-3", "monitor=val/loss",
@@ -235,13 +227,6 @@ def test_averaged_weights_are_what_is_validated_and_kept(tmp_path: Path, optimiz
     assert plain.history["val/loss"].iloc[-1] != pytest.approx(loss, rel=1e-4)
 
 
-def test_views_are_averaged_as_probabilities(best: Run) -> None:
-    images = SPLITS.val.images
-    flipped = training.predict(best.trained.model, images[:, :, ::-1], 5)
-    expected = (training.predict(best.trained.model, images, 5) + flipped) / 2
-    np.testing.assert_allclose(training.predict(best.trained.model, images, 5, "flip"), expected, rtol=1e-5)
-
-
 def test_deterministic_runs_are_equal_bit_for_bit(last: Run, tmp_path: Path) -> None:
     one = last.trained
     other = run(tmp_path, *GETS_WORSE, *RANDOM, "deterministic=true", "checkpoint.keep=last").trained
@@ -310,7 +295,7 @@ def test_bfloat16_trains_and_leaves_a_float32_model_that_predicts_the_same(tmp_p
     assert {layer.compute_dtype for layer in twin.layers} == {"float32"}
     assert np.isfinite(found.trained.history["train/loss"]).all()
     images = SPLITS.val.images
-    np.testing.assert_allclose(training.predict(twin, images, 15), training.predict(model, images, 15), atol=0.02)
+    np.testing.assert_allclose(inference.predict(twin, images, 15), inference.predict(model, images, 15), atol=0.02)
 
 
 @pytest.mark.usefixtures("_tiny_backbone")
@@ -319,16 +304,6 @@ def test_a_frozen_backbone_with_random_weights_is_warned_about(caplog: pytest.Lo
     parts = assembly.assemble(experiment, SPLITS, assembly.prepare(experiment))
     assert parts.weights_origin == "random"
     assert "finetune=staged freezes a backbone that has random weights." in caplog.text
-
-
-def test_an_augmented_sample_is_of_pixels_and_the_larger_label() -> None:
-    def brighten(images: Any, labels: Any, seed: Any, progress: Any) -> tuple[Any, Any]:
-        return images + 10.4, labels * 0.9 + 0.1 / 3
-
-    images, labels = training.augmented_sample(SPLITS.train, brighten, 3, seed=0, most=5)
-    assert images.dtype == np.uint8
-    assert np.array_equal(images, SPLITS.train.images[:5] + 10)
-    assert labels.tolist() == SPLITS.train.labels[:5].tolist()
 
 
 def test_images_on_disk_are_trained_on_to_the_same_numbers(tmp_path: Path) -> None:
@@ -341,7 +316,7 @@ def test_images_on_disk_are_trained_on_to_the_same_numbers(tmp_path: Path) -> No
     held, read = run(tmp_path / "a", *overrides), run(tmp_path / "b", *overrides, splits=on_disk)
     numbers = [[{**metrics, "images_per_second": 0} for metrics, _ in r.logged] for r in (held, read)]
     assert numbers[0] == numbers[1]
-    answers = [training.predict(r.trained.model, s.val.images, 4) for r, s in ((held, SPLITS), (read, on_disk))]
+    answers = [inference.predict(r.trained.model, s.val.images, 4) for r, s in ((held, SPLITS), (read, on_disk))]
     np.testing.assert_array_equal(*answers)
-    pair = [training.augmented_sample(s.train, lambda i, t, *_: (i, t), 3, 0) for s in (SPLITS, on_disk)]
+    pair = [pipeline.augmented_sample(s.train, lambda i, t, *_: (i, t), 3, 0) for s in (SPLITS, on_disk)]
     np.testing.assert_array_equal(pair[0][0], pair[1][0])
