@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import compression_chain
+import pandas as pd
 import pytest
 from compression_studies import STUDIES, Study
 from contracts import compose, node
@@ -85,3 +87,26 @@ def test_finished_runs_are_not_repeated_and_become_a_table(tmp_path: Path) -> No
     assert len(lines) == 4
     assert all("seed=2" in line for line in lines)
     assert "pruning.run=id-of-trained-seed-2" in lines[1]
+
+
+def test_a_chain_is_told_stage_by_stage_and_file_by_file(tmp_path: Path) -> None:
+    def table(source: float, pruned: float, int8: float) -> pd.DataFrame:
+        rows: list[dict[str, object]] = [
+            {"stage": "source", "multiply_adds": 4e6, "parameters": 2000.0, "test_accuracy": source},
+            {"stage": "prune", "multiply_adds": 2e6, "parameters": 1000.0, "test_accuracy": pruned, "int8 MB": 0.2,
+             "int8 accuracy": int8},
+        ]  # fmt: skip
+        return pd.DataFrame(rows)
+
+    lines = compression_chain.section([table(0.60, 0.61, 0.58), table(0.62, 0.63, 0.60)]).splitlines()
+    assert lines[2:5] == [
+        "| source | 4.00 M | 2,000 |  | 61.0 ± 12.7 |  |",
+        "| prune | 2.00 M | 1,000 |  | 62.0 ± 12.7 | +1.0 ± 0.0 |",
+        "| prune, int8 | 2.00 M | 1,000 | 0.20 | 59.0 ± 12.7 | -2.0 ± 0.0 |",
+    ]
+    assert lines[-1] == "- prune, int8 is worse than source by 2.0 points (± 0.0)."
+    refused = script("compression_chain.py", "--uri", f"sqlite:///{tmp_path / 'none.db'}", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "Received: none of seed 0." in refused.stderr
+    text = compression_chain.DOCUMENT.read_text()
+    assert text.index("<!-- chain -->") < text.index("<!-- end of chain -->")
