@@ -95,7 +95,7 @@ def _columns(tables: Sequence[pd.DataFrame]) -> Mapping[str, np.ndarray]:
     found = {}
     for row, stage in enumerate(tables[0]["stage"]):
         found[str(stage)] = np.array([table["test_accuracy"][row] for table in tables])
-        for column in (name for name in tables[0] if name.endswith(" accuracy")):
+        for column in (name for name in map(str, tables[0]) if name.endswith(" accuracy")):
             values = np.array([table[column][row] for table in tables])
             if not np.isnan(values).any():
                 found[f"{stage}, {column.removesuffix(' accuracy')}"] = values
