@@ -43,7 +43,7 @@ MAKE = [command for command in commands() if command.startswith("make ")]
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a small FER2013, a folder of faces, and weights of the named backbone."""
+    """A folder with a small FER2013 and its votes, a folder of faces, and weights of the named backbone."""
     folder = tmp_path_factory.mktemp("docs")
     random = np.random.default_rng(0)
     (folder / "data").mkdir()
@@ -52,6 +52,14 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for row in range(490):
             pixels = " ".join(map(str, random.integers(0, 256, 48 * 48)))
             file.write(f"{row % 7},{pixels},{'Training' if row < 420 else 'PublicTest'}\n")
+    header = ["neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF"]
+    own = [header.index(name) for name in ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")]
+    with (folder / "data" / "fer2013new.csv").open("w") as file:
+        file.write(",".join(["Usage", "Image name", *header]) + "\n")
+        for row in range(490):
+            seen = 7 if row % 14 == 13 else own[row % 7]  # contempt is in no label of FER2013
+            votes = ",".join(str(10 * (column == seen)) for column in range(len(header)))
+            file.write(f"{'Training' if row < 420 else 'PublicTest'},fer{row:07}.png,{votes}\n")
     for name in EMOTIONS:
         (folder / "faces" / name).mkdir(parents=True)
         for index in range(12):

@@ -15,6 +15,7 @@ from fer_exp import metrics
 from fer_exp.data.image_files import fitted
 from fer_exp.data.image_rows import Images
 from fer_exp.dataset import Split, Splits
+from fer_exp.emotions import canonical
 from fer_exp.errors import DataError
 from fer_exp.trained import BATCH, Classifier
 
@@ -40,7 +41,7 @@ def measure(model: Classifier, splits: Splits, split: str, common: bool) -> Eval
     """Lets a model answer a split.
 
     Args:
-        model: Classes by name, in any order.
+        model: Classes by name, in any order; `happiness` is `happy`, as `emotions.canonical` says.
         splits: The data set; its images are made grey or RGB and resized as the model takes them.
         split: train, val or test.
         common: Leave out the classes that the two do not share: their images, and the model's answers for them, the
@@ -50,12 +51,15 @@ def measure(model: Classifier, splits: Splits, split: str, common: bool) -> Eval
         DataError: If model and data do not have the same classes, or, with `common`, fewer than two of the same.
     """
     images: Split = getattr(splits, split)
-    shared = [name for name in splits.class_names if name in model.class_names]
-    only_model = [name for name in model.class_names if name not in shared]
-    only_data = [name for name in splits.class_names if name not in shared]
+    names = _matched(splits.class_names, model.class_names)
+    shared = list(names)
+    only_model = [name for name in model.class_names if name not in names.values()]
+    only_data = [name for name in splits.class_names if name not in names]
     if len(shared) < 2 or ((only_model or only_data) and not common):
         raise DataError(_other_classes(splits, only_model, only_data, shared))
     notes = []
+    if spelled := [f"{own} ({theirs})" for theirs, own in names.items() if theirs != own]:
+        notes.append(f"classes of the model, and what the data call them: {', '.join(spelled)}")
     labels = np.array([shared.index(name) if name in shared else -1 for name in splits.class_names])[images.labels]
     images, labels = images.take(labels >= 0), labels[labels >= 0]
     if not len(images):
@@ -68,7 +72,7 @@ def measure(model: Classifier, splits: Splits, split: str, common: bool) -> Eval
     if images.images.shape[1:] != model.image_shape:
         was, now = ("x".join(map(str, shape)) for shape in (images.images.shape[1:], model.image_shape))
         notes.append(f"images of {was} were made {now}, as the model takes them")
-    columns = [model.class_names.index(name) for name in shared]
+    columns = [model.class_names.index(names[name]) for name in shared]
     probabilities, silent = _scaled(_answers(model, images.images)[:, columns])
     if silent:
         notes.append(f"for {silent:,} images the model gave no shared class any probability; all count the same there")
@@ -91,6 +95,17 @@ def fit(model: Classifier, images: np.ndarray) -> np.ndarray:
 
     with ThreadPoolExecutor() as pool:
         return np.stack(list(pool.map(one, images)))
+
+
+def _matched(data: Sequence[str], model: Sequence[str]) -> dict[str, str]:
+    """Returns, for each class of the data that the model knows, what the model calls it.
+
+    Expressions are matched by what they mean, unless that would make two classes of one side the same.
+    """
+    ambiguous = any(len({canonical(name) for name in names}) < len(names) for names in (data, model))
+    known = {name if ambiguous else canonical(name): name for name in model}
+    keys = {name: name if ambiguous else canonical(name) for name in data}
+    return {name: known[key] for name, key in keys.items() if key in known}
 
 
 def _other_classes(splits: Splits, only_model: list[str], only_data: list[str], shared: list[str]) -> str:

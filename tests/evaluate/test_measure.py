@@ -10,6 +10,8 @@ from fer_exp.errors import DataError
 from fer_exp.evaluate import measure
 from fer_exp.trained import Classifier
 
+FER_PLUS = ("anger", "happiness", "sadness")
+
 
 def classifier(names: tuple[str, ...], rows: np.ndarray) -> Classifier:
     return Classifier("made", SHAPE, names, lambda images: rows[: len(images)], None, None, "made")
@@ -26,6 +28,19 @@ def test_classes_are_matched_by_name_whatever_their_order() -> None:
     assert found.evaluation.class_names == NAMES
     assert found.evaluation.accuracy == 1.0
     np.testing.assert_allclose(found.evaluation.probabilities[0], [0.2, 0.1, 0.7])
+
+
+def test_an_expression_is_the_same_class_in_any_spelling() -> None:
+    rows = np.array([[0.7, 0.2, 0.1], [0.1, 0.7, 0.2]], np.float32)  # sad, then angry
+    found = measure.measure(classifier(("sad", "angry", "Happy"), rows), splits(FER_PLUS, [2, 0]), "test", False)
+    assert found.evaluation.class_names == FER_PLUS
+    assert found.evaluation.accuracy == 1.0
+    assert found.columns == (1, 2, 0)
+    assert found.notes == (
+        "classes of the model, and what the data call them: angry (anger), Happy (happiness), sad (sadness)",
+    )
+    alike = measure.measure(classifier(("sad", "Sad", "angry"), rows), splits(("Sad", "angry"), [1]), "test", True)
+    assert alike.columns == (1, 2)
 
 
 def test_other_classes_are_an_error_that_names_them_unless_only_the_common_ones_are_asked_for() -> None:
