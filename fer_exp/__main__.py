@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeGuard
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
@@ -34,7 +35,12 @@ def job(cfg: DictConfig) -> float:
     from fer_exp.experiment import run
 
     overrides, folder = list(hydra_config.overrides.task), Path(hydra_config.runtime.output_dir)
-    value = run(experiment, overrides, folder, reproduction.current())
+    try:
+        value = run(experiment, overrides, folder, reproduction.current())
+    except UserError as error:
+        if hydra_config.mode == RunMode.RUN:  # past Hydra, which would say of any exception that the job failed
+            _fail(str(error), error.exit_code)
+        raise
     process.say(value=value)
     return value
 

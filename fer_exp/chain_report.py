@@ -64,19 +64,25 @@ def finish(tracker: Tracker, chain: Attempt) -> None:
     """
     found = table(tracker, chain.tags)
     note = f"Compression of run {chain.tags[SOURCE]} by {chain.tags[TAG]}."
-    tracker.log_table(chain.run_id, found, "compression", f"{note}\n\n{markdown(shown(found))}")
+    tables = "\n\n".join(markdown(one) for one in shown(found))
+    tracker.log_table(chain.run_id, found, "compression", f"{note}\n\n{tables}")
 
 
-def shown(found: pd.DataFrame) -> pd.DataFrame:
-    """Returns the table as texts for people, without the ids of runs."""
+def shown(found: pd.DataFrame) -> list[pd.DataFrame]:
+    """Returns the table as texts for people, without the ids of runs: the networks, and the files if there are any."""
+    of_files = [str(column) for column in found if str(column).endswith((" MB", " accuracy"))]
     texts = {}
-    for column in map(str, found.columns):
-        if column == "stage":
-            texts[column] = found[column]
-        elif column != "run_id":
-            heading = column.replace("multiply_adds", "multiply-adds").replace("macro_f1", "macro-F1").replace("_", " ")
-            texts[heading] = found[column].map(_as_text(column), na_action="ignore")
-    return pd.DataFrame(texts).fillna("-")
+    for column in (str(column) for column in found if column not in (*of_files, "run_id")):
+        heading = column.replace("multiply_adds", "multiply-adds").replace("macro_f1", "macro-F1").replace("_", " ")
+        texts[heading] = found[column] if column == "stage" else found[column].map(_as_text(column), na_action="ignore")
+    files = [
+        {"stage": row["stage"], "file": f"{kind}.tflite", "MB": _as_text(f"{kind} MB")(row[f"{kind} MB"]),
+         "test accuracy": _as_text("")(row[f"{kind} accuracy"])}
+        for row in found.to_dict("records")
+        for kind in dict.fromkeys(column.rpartition(" ")[0] for column in of_files)
+        if pd.notna(row[f"{kind} MB"])
+    ]  # fmt: skip
+    return [pd.DataFrame(texts).fillna("-"), *([pd.DataFrame(files)] if files else [])]
 
 
 def _as_text(column: str) -> Callable[[float], str]:

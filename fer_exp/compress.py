@@ -134,13 +134,13 @@ def _ended(opened: Sweep, chain: Chain, number: int, previous: str) -> str:
 
 
 def _show(tracker: Tracker, tags: dict[str, str], screen: Console) -> None:
-    found = chain_report.shown(chain_report.table(tracker, tags))
-    shown = Table()
-    for column in found:
-        shown.add_column(str(column), justify="left" if column == "stage" else "right")
-    for row in found.itertuples(index=False):
-        shown.add_row(*map(str, row))
-    screen.print(shown)
+    for found in chain_report.shown(chain_report.table(tracker, tags)):
+        shown = Table()
+        for column in found:
+            shown.add_column(str(column), justify="left" if column in ("stage", "file") else "right")
+        for row in found.itertuples(index=False):
+            shown.add_row(*map(str, row))
+        screen.print(shown)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

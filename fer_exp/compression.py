@@ -5,7 +5,7 @@ preset says, then what the user says. It must not know how stages are run.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -134,11 +134,22 @@ def plan(tracker: Tracker, source: Record, name: str, overrides: Sequence[str]) 
         except ConfigError as error:
             problems |= dict.fromkeys(f"{problem} (stage {stage.name})" for problem in error.problems)
     if problems:
-        raise ConfigError(list(problems))
+        raise ConfigError([*problems, *_addressees(for_all, list(problems), [stage.name for stage in stages])])
     if checked[0].resume not in ("auto", "never"):
         raise ConfigError([f"`resume` of a chain must be auto or never. Received: resume={checked[0].resume}."])
     identity = fingerprint.of({"compression": [fingerprint.of(experiment.model_dump()) for experiment in checked]})
     return Chain(name, source, checked[0], identity, stages)
+
+
+def _addressees(for_all: Sequence[str], problems: Sequence[str], stages: Sequence[str]) -> Iterator[str]:
+    """Yields how an override that only some stages take is given to one of those."""
+    for override in for_all:
+        key = override.partition("=")[0].lstrip("+~")
+        refused = [problem for problem in problems if f"`{key}`" in problem]
+        takers = [name for name in stages if not any(problem.endswith(f"(stage {name})") for problem in refused)]
+        if refused and takers:
+            ways = " or ".join(f"{name}:{override}" for name in takers)
+            yield f"`{key}` can be given to a stage that takes it: {ways}."
 
 
 def _addressed(overrides: Sequence[str], stages: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:

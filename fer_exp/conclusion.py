@@ -148,7 +148,7 @@ def _export(ended: Ended, evaluation: metrics.Evaluation, tracked: Run) -> None:
         fine_tune=lambda model, epochs, peak: training.fine_tune(
             experiment, development, ended.parts, model, epochs, peak, ended.screen
         ),
-        facts=publication.facts(experiment, ended.name, tracked.run_id, ended.tags),
+        facts=publication.facts(experiment, ended.name, tracked.run_id, ended.overrides, ended.tags),
         console=ended.screen,
     )
     publication.publish(experiment.export, exportable, ended.folder, tracked)

@@ -7,11 +7,14 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from fer_exp.signature import Signature, read
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _PACKAGE = Path(__file__).parent
 _ABSENT = object()
@@ -38,7 +41,7 @@ def describe(
     rules: dict[tuple[Any, ...], list[str]] = {}
     for finding in error.errors():
         path = _path_in(values, finding["loc"])
-        rules.setdefault(path, []).append("" if finding["type"] in ("extra_forbidden", "missing") else finding["msg"])
+        rules.setdefault(path, []).append(_rule(finding))
     lines = []
     for path, messages in rules.items():
         if any(other[: len(path)] == path and other != path for other in rules):
@@ -58,6 +61,15 @@ def describe(
             )
             lines.append(f"`{key}` must be {' or '.join(unique)}. Received: {key}={_shown(received)}.{doc}")
     return lines
+
+
+def _rule(finding: "ErrorDetails") -> str:
+    if finding["type"] in ("extra_forbidden", "missing"):
+        return ""
+    if finding["type"] == "too_short":
+        least = finding["ctx"]["min_length"]
+        return f"a list of at least {least} value{'s' * (least != 1)}"
+    return finding["msg"]
 
 
 def without_password(text: str) -> str:

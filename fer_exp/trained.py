@@ -85,11 +85,7 @@ def opened(word: str, file: str, overrides: Sequence[str]) -> Iterator[Classifie
             return
         path = tracker.download(record.run_id, f"tflite/{file}.tflite", Path(folder))
         if path is None:
-            kinds = sorted({key.split("/")[1] for key in record.metrics if key.startswith("tflite/")})
-            raise ModelError(
-                f"`--file` must be keras or one that the run has exported: {', '.join(kinds) or 'none'}. "
-                f"Received: --file {file}, run {_called(record)}."
-            )
+            raise ModelError(_no_file(record, file))
         with litert_guard.Guard() as guard, guard.open(path) as model:
             name = f"{file}.tflite of run {_called(record)}"
             yield Classifier(name, model.image_shape, model.class_names, model.predict, record, tracker, file)
@@ -135,6 +131,21 @@ def _keras(tracker: Tracker, record: Record, folder: Path) -> Classifier:
         f"run {_called(record)}", shape, names,
         lambda images: inference.predict(model, images, BATCH), record, tracker, KERAS, model,
     )  # fmt: skip
+
+
+def _no_file(record: Record, file: str) -> str:
+    """Returns why a run has no such file: it is not of a kind that was exported, was withheld, or is gone."""
+    published = {key.split("/")[1]: value for key, value in record.metrics.items() if key.endswith("/published")}
+    kinds = sorted(kind for kind, value in published.items() if value and kind != file)
+    reason = ""
+    if file in published:
+        reason = " That file is no longer among the artifacts of the run."
+        if not published[file]:
+            reason = f" That file was withheld by export.max_accuracy_drop: {record.tags.get('withheld', 'no reason')}."
+    return (
+        f"`--file` must be keras or one that the run has published: {', '.join(kinds) or 'none'}. "
+        f"Received: --file {file}, run {_called(record)}.{reason}"
+    )
 
 
 def _called(record: Record) -> str:

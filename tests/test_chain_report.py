@@ -38,18 +38,19 @@ def test_stages_stand_in_order_behind_the_source(tracker: Tracker, tmp_path: Pat
     assert found["val_macro_f1"].iloc[0] == 0.5
     assert found["int8 MB"].iloc[-1] == 0.25
     assert np.isnan(found["int8 MB"].iloc[0])
-    texts = shown(found)
-    assert texts.iloc[0].to_dict() == {
+    networks, files = shown(found)
+    assert networks.iloc[0].to_dict() == {
         "stage": "source",
         "multiply-adds": "2.00 M",
         "parameters": "20,000,000",
         "val macro-F1": "0.5000",
         "test accuracy": "0.6000",
         "test macro-F1": "0.5500",
-        "int8 MB": "-",
-        "int8 accuracy": "-",
     }
-    assert texts.iloc[-1]["int8 accuracy"] == "0.5900"
+    assert networks.iloc[-1]["test macro-F1"] == "-"
+    assert files.to_dict("records") == [
+        {"stage": "last", "file": "int8.tflite", "MB": "0.25", "test accuracy": "0.5900"}
+    ]
 
 
 def test_the_table_is_made_again_by_whoever_finishes_a_sweep(tracker: Tracker, tmp_path: Path) -> None:

@@ -97,6 +97,16 @@ def test_all_mistakes_in_all_stages_come_at_once(tracker: Tracker, tmp_path: Pat
     assert second.endswith("(stage again)")
 
 
+def test_an_option_that_one_stage_takes_is_refused_with_the_way_to_give_it(
+    tracker: Tracker, tmp_path: Path, two: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        compression.plan(tracker, source(tracker, tmp_path), two, ["export.qat_epochs=1"])
+    assert caught.value.problems[-1] == (
+        "`export.qat_epochs` can be given to a stage that takes it: again:export.qat_epochs=1."
+    )
+
+
 def test_a_stage_that_is_not_there_is_named(tracker: Tracker, tmp_path: Path, two: str) -> None:
     with pytest.raises(ConfigError) as caught:
         compression.plan(tracker, source(tracker, tmp_path), two, ["distil:epochs=3"])

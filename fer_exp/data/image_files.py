@@ -95,13 +95,21 @@ def upright(path: Path | str, channels: int) -> Image.Image:
         UNDECODABLE: If it is no image of the formats that are opened, is damaged, has more than 8 bits a channel, or
             more pixels than Pillow's limit.
     """
-    with Image.open(path, formats=_FORMATS) as image:
+    try:
+        opened = Image.open(path, formats=_FORMATS)
+    except Image.DecompressionBombError as error:
+        raise ValueError(_too_large("its")) from error
+    with opened as image:
         # Pillow itself refuses only twice this number, and merely warns below that.
         if Image.MAX_IMAGE_PIXELS is not None and image.width * image.height > Image.MAX_IMAGE_PIXELS:
-            raise ValueError(f"{image.width}x{image.height} pixels are more than {Image.MAX_IMAGE_PIXELS:,}")
+            raise ValueError(_too_large(f"{image.width}x{image.height}"))
         if image.mode.startswith(("I", "F")):
             raise ValueError(f"it has more than 8 bits a channel (mode {image.mode})")
         return ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
+
+
+def _too_large(pixels: str) -> str:
+    return f"{pixels} pixels are more than {Image.MAX_IMAGE_PIXELS:,}"
 
 
 def _boxed(image: Image.Image, box: np.ndarray) -> Image.Image:

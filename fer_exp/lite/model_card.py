@@ -150,9 +150,20 @@ def _how_to_call(exported: Sequence[Exported], splits: Splits) -> list[str]:
     published = [entry for entry in exported if not entry.withheld]
     if not published:
         return ["No file is published."]
-    smallest = min(published, key=lambda entry: entry.size_mb)
+    parts = [
+        "Names, shapes and quantisation are also inside each file: `labels.txt` and `metadata.json`, in a zip behind "
+        "the network."
+    ]
+    for quantized in (True, False):
+        alike = [entry for entry in published if (litert.Interpreter(entry.path).output.dtype == "uint8") == quantized]
+        if alike:
+            parts += _lines_for(min(alike, key=lambda entry: entry.size_mb), alike, splits, quantized)
+    return parts
+
+
+def _lines_for(smallest: Exported, alike: Sequence[Exported], splits: Splits, quantized: bool) -> list[str]:
+    """Returns how the smallest of the files that take pixels of one kind is called."""
     output = litert.Interpreter(smallest.path).output
-    quantized = output.dtype == "uint8"
     call = usage.Call(
         file=smallest.path.name,
         shape=splits.image_shape,
@@ -162,9 +173,10 @@ def _how_to_call(exported: Sequence[Exported], splits: Splits) -> list[str]:
         zero_point=output.zero_point,
     )
     unit = "bytes, as they come" if quantized else "floats from 0 to 255"
+    others = ", ".join(entry.path.name for entry in alike if entry is not smallest)
+    also = f" ({others}: the same, but for the name{' and the scale of the answer' * quantized})" if others else ""
     return [
-        f"For the smallest file, {call.file}. Pixels go in as {unit}. Names, shapes and quantisation are also inside "
-        "the file: `labels.txt` and `metadata.json`, in a zip behind the network.",
+        f"### {call.file}: pixels go in as {unit}{also}",
         f"Python:\n\n```python\n{usage.python(call)}```",
         f"Kotlin, on Android:\n\n```kotlin\n{usage.kotlin(call)}```",
         f"C++:\n\n```cpp\n{usage.cpp(call)}```",

@@ -20,21 +20,24 @@ from fer_exp.tracking import Run
 TFLITE, CARD = "tflite", "model_card.md"
 
 
-def facts(experiment: config.Experiment, name: str, run_id: str, tags: Mapping[str, Any]) -> dict[str, Any]:
+def facts(
+    experiment: config.Experiment, name: str, run_id: str, overrides: Sequence[str], tags: Mapping[str, Any]
+) -> dict[str, Any]:
     """Returns what an exported model says of where it comes from.
 
     Args:
         experiment: The checked configuration.
         name: Of the run.
         run_id: Of the run.
+        overrides: What the command line of the run changed.
         tags: Of the run.
     """
-    overrides = [without_password(word) for word in tags["overrides"].split() if not word.startswith("tracking")]
+    words = [without_password(word) for word in overrides if not word.startswith("tracking")]
     return {
         "run_id": run_id,
         "run_name": name,
         "model": experiment.option("model"),
-        "command": " ".join(["python -m fer_exp", *(word for word in overrides if word != "none")]),
+        "command": shlex.join(["python", "-m", "fer_exp", *words]),
         **{key: tags[key] for key in ("parameters", "multiply_adds", "git_commit")},
     }
 

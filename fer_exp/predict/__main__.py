@@ -27,7 +27,7 @@ from fer_exp import process, store, trained
 from fer_exp.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
-    from fer_exp.predict import work
+    from fer_exp.predict import sources, work
 
 _MOST_NAMES = 5  # of pictures without a face, on the terminal
 
@@ -67,6 +67,7 @@ def run(options: argparse.Namespace, screen: Console) -> int:
     from fer_exp.predict import annotated, outputs, sources, work  # OpenCV takes a moment, and a mistake should not
 
     found, notes = sources.find(inputs)
+    _check_kept(options, found)
     if options.annotated:
         annotated.check(options.annotated, found)
     threads = min(8, process.cores())
@@ -74,7 +75,8 @@ def run(options: argparse.Namespace, screen: Console) -> int:
         _say(screen, f"{model.name}: {len(model.class_names)} classes, takes {'x'.join(map(str, model.image_shape))}")
         with _bar(screen, "predicting") as progress:
             outcome = work.run(found, model, options.faces, options.every, threads, work.Progress(*progress))
-    screen.print(outputs.table(outcome, model.class_names, options.top))
+    if outcome.seen:
+        screen.print(outputs.table(outcome, model.class_names, options.top))
     _summary(screen, outcome, notes)
     if options.csv:
         outputs.write(options.csv, outputs.as_csv(outcome, model.class_names))
@@ -123,9 +125,22 @@ def _check(options: argparse.Namespace, inputs: Sequence[str]) -> None:
         path = getattr(options, name)
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
             problems.append(f"`--{name}` must be a file in an existing folder. Received: {path}.")
-        if path is not None and path.resolve() in {Path(word).resolve() for word in inputs}:
-            problems.append(f"`--{name}` must not be an input. Received: {path}.")
+        if path is not None and path.resolve() in {Path(word).resolve() for word in (options.model, *inputs)}:
+            problems.append(f"`--{name}` must not be the model or an input. Received: {path}.")
+    if options.csv and options.json and options.csv.resolve() == options.json.resolve():
+        problems.append(f"`--csv` and `--json` must be two files. Received: {options.csv} for both.")
     if problems:
+        raise ConfigError(problems)
+
+
+def _check_kept(options: argparse.Namespace, found: "Sequence[sources.Source]") -> None:
+    """Refuses outputs in the place of what lies in a folder of inputs."""
+    files = {source.path.resolve() for source in found}
+    outputs = {name: getattr(options, name) for name in ("csv", "json")}
+    if problems := [
+        f"`--{name}` must not be an input. Received: {path}." for name, path in outputs.items()
+        if path is not None and path.resolve() in files
+    ]:  # fmt: skip
         raise ConfigError(problems)
 
 
@@ -152,9 +167,9 @@ def _summary(screen: Console, outcome: "work.Outcome", notes: Sequence[str]) -> 
     for note in notes:
         _say(screen, f"note: {note}")
     if outcome.crops:
-        _say(
-            screen, f"note: {outcome.crops:,} images are no larger than what the model takes, and were taken for faces"
-        )
+        crops = "1 image is" if outcome.crops == 1 else f"{outcome.crops:,} images are"
+        taken = "was taken for a face" if outcome.crops == 1 else "were taken for faces"
+        _say(screen, f"note: {crops} no larger than what the model takes, and {taken}")
     without = [seen.name for seen in outcome.seen if not seen.boxes]
     if without:
         named = ", ".join(without[:_MOST_NAMES]) + (" ..." if len(without) > _MOST_NAMES else "")

@@ -124,7 +124,9 @@ def items(source: Source, every: int, say_count: Callable[[int], None]) -> Itera
             for frame in videos.frames(source.path, every, say_count):
                 yield Item(source, _handing_out(Image.fromarray(frame.pixels)), frame.index, frame.seconds)
     except DataError as error:
-        yield Failure(source.name, str(error))
+        reason = str(error)
+        own = f"{source.path} "
+        yield Failure(source.name, f"it {reason.removeprefix(own)}" if reason.startswith(own) else reason)
 
 
 def _rows(source: Source, say_count: Callable[[int], None]) -> Iterator[Item | Failure]:

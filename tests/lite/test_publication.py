@@ -132,26 +132,24 @@ def test_the_python_lines_of_the_card_work_beside_the_card(
     published: Published, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(published.folder / "tflite")
-    code = published.card.split("```python\n")[1].split("```")[0]
-    names: dict[str, Any] = {}
-    exec(code, names)
-    answer = names["probabilities_of"](published.exportable.splits.test.images[0])
-    smallest = min(published.exported, key=lambda entry: entry.size_mb)
-    np.testing.assert_allclose(answer, smallest.test.probabilities[0], atol=0.01)
+    codes = [part.split("```")[0] for part in published.card.split("```python\n")[1:]]
+    assert len(codes) == 2  # bytes in, and floats in
+    for kind, code in zip(("int8", "float32"), codes, strict=True):
+        names: dict[str, Any] = {}
+        exec(code, names)
+        answer = names["probabilities_of"](published.exportable.splits.test.images[0])
+        (entry,) = (entry for entry in published.exported if entry.kind == kind)
+        np.testing.assert_allclose(answer, entry.test.probabilities[0], atol=0.01)
 
 
 def test_facts_hold_the_command_without_passwords_and_without_where_runs_are_kept() -> None:
-    tags = {
-        "overrides": "lr=1e-4 tracking.uri=http://me:secret@host x=sqlite://me:secret@host",
-        "parameters": 1, "multiply_adds": 2, "git_commit": "abc", "host": "here",
-    }  # fmt: skip
-    facts = publication.facts(config.check(compose()), "a name", "0" * 32, tags)
-    assert facts["command"] == "python -m fer_exp lr=1e-4 x=sqlite://me:***@host"
+    tags = {"parameters": 1, "multiply_adds": 2, "git_commit": "abc", "host": "here"}
+    words = ["lr=1e-4", "tracking.uri=http://me:secret@host", "x=sqlite://me:secret@host", "name=a b", "y=[1,2]"]
+    facts = publication.facts(config.check(compose()), "a name", "0" * 32, words, tags)
+    assert facts["command"] == "python -m fer_exp lr=1e-4 'x=sqlite://me:***@host' 'name=a b' 'y=[1,2]'"
     assert facts["model"] == "cnn"
     assert "host" not in facts
-    assert publication.facts(config.check(compose()), "", "", {**tags, "overrides": "none"})["command"] == (
-        "python -m fer_exp"
-    )
+    assert publication.facts(config.check(compose()), "", "", [], tags)["command"] == "python -m fer_exp"
 
 
 def test_the_commands_to_run_it_again_hold_no_password_and_can_be_pasted() -> None:

@@ -140,6 +140,35 @@ def test_the_cpp_lines_compile_without_a_warning_and_read_bytes_without_a_sign(
     assert error == "the model cannot be read"
 
 
+KOTLIN_TOOLS = ("kotlinc", "javac", "java")
+
+
+@pytest.mark.skipif(not all(map(shutil.which, KOTLIN_TOOLS)), reason=f"needs {', '.join(KOTLIN_TOOLS)}")
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [(BYTES, [(200 - 2) / 256, -2 / 256, (255 - 2) / 256]), (FLOATS, [200, 0, 255])],
+    ids=["bytes", "floats"],
+)
+def test_the_kotlin_lines_compile_against_the_public_api_and_read_bytes_without_a_sign(
+    call: Call, expected: list[float], tmp_path: Path
+) -> None:
+    stubs = Path(__file__).parent / "android"
+    (tmp_path / "EmotionClassifier.kt").write_text(usage.kotlin(call))
+    (tmp_path / call.file).write_bytes(b"model")
+
+    def run(*words: object) -> str:
+        done = subprocess.run(list(map(str, words)), cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run("javac", "-d", "classes", *stubs.rglob("*.java"))
+    run("kotlinc", "EmotionClassifier.kt", stubs / "Main.kt", "-cp", "classes", "-include-runtime", "-d", "app.jar")
+    first, names, error = run("java", "-cp", "app.jar:classes", "MainKt", np.prod(call.shape)).splitlines()
+    assert [float(number) for number in first.split()] == pytest.approx(expected)
+    assert names == "|".join(NAMES)
+    assert error == f"pixels must hold {np.prod(call.shape)} bytes, got 1"
+
+
 def test_the_guide_to_devices_prints_the_same_lines() -> None:
     call = Call("int8.tflite", (48, 48, 1), EMOTIONS, True, 1 / 256, 0)
     assert f"```kotlin\n{usage.kotlin(call)}```" in (ROOT / "docs" / "on_device.md").read_text()

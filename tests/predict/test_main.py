@@ -75,7 +75,7 @@ def test_faces_in_photos_are_found_drawn_and_told_apart_from_pictures_without(pr
     failed, text = predict("two.jpg", "none.png", "crop.png", "--csv", "out.csv", "--annotated", "seen")
     assert failed == 0
     assert "no face found in 1: none.png. Are they faces already? Then: --faces none" in text
-    assert "1 images are no larger than what the model takes, and were taken for faces" in text
+    assert "1 image is no larger than what the model takes, and was taken for a face" in text
     rows = rows_of(tmp_path / "out.csv")
     assert [(row["input"], row["face"]) for row in rows] == [
         ("two.jpg", "1"), ("two.jpg", "2"), ("none.png", ""), ("crop.png", "1"),
@@ -149,7 +149,9 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_done(
         (["a.png", "--every", "0"], "`--every` must be at least 1. Received: 0."),
         (["a.png", "--top", "0"], "`--top` must be at least 1. Received: 0."),
         (["a.png", "--csv", "no/out.csv"], "`--csv` must be a file in an existing folder. Received: no/out.csv."),
-        (["a.png", "--json", "a.png"], "`--json` must not be an input. Received: a.png."),
+        (["a.png", "--json", "a.png"], "`--json` must not be the model or an input. Received: a.png."),
+        (["a.png", "--csv", "x", "--json", "./x"], "`--csv` and `--json` must be two files. Received: x for both."),
+        ([".", "--csv", "a.png"], "`--csv` must not be an input. Received: a.png."),
         (["a.png", "--annotated", "."], "must be a folder without inputs. Received: ., which holds a.png."),
         (["a.png", "--annotated", "a.png"], "`--annotated` must be a folder. Received: a.png."),
         (["lr=1"], "`inputs` must name images, folders, CSV files or videos. Received: none."),
@@ -166,6 +168,14 @@ def test_mistakes_are_told_before_anything_is_written(
         predict(*words)
     assert told in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_a_file_of_predictions_does_not_take_the_place_of_the_model(predict: Predict, tmp_path: Path) -> None:
+    flat(10).save(tmp_path / "a.png")
+    (tmp_path / "kept.tflite").write_bytes(b"model")
+    with pytest.raises(ConfigError, match=r"`--csv` must not be the model or an input\. Received: kept\.tflite\."):
+        predict("a.png", "--csv", "kept.tflite", of="kept.tflite")
+    assert (tmp_path / "kept.tflite").read_bytes() == b"model"
 
 
 @pytest.mark.parametrize("word", ["models:/a", "models:/a@b/c", "model.keras", "a/b", "x" * 300])
@@ -197,8 +207,14 @@ def test_a_run_and_a_registered_model_and_its_files_all_answer(predict: Predict,
         (row,) = rows_of(tmp_path / "out.csv")
         assert row["prediction"] == "happy"
         assert f"{'float32.tflite of ' if more else ''}run {run_id} (made): 3 classes, takes 24x24x1" in text
-    with pytest.raises(ModelError, match=r"`--file` must be keras or one that the run has exported: float32\."):
+    with pytest.raises(ModelError, match=r"`--file` must be keras or one that the run has published: float32\."):
         predict("a.png", "--file", "int8", of=run_id)
+    withheld = {"tflite/int8/published": 0.0, "tflite/dynamic/published": 1.0}
+    tracker.log_summary(run_id, {"withheld": "int8: it loses 2 points"}, withheld)
+    with pytest.raises(ModelError, match=r"published: dynamic, float32\..* withheld by .*: int8: it loses 2 points"):
+        predict("a.png", "--file", "int8", of=run_id)
+    with pytest.raises(ModelError, match=r"published: float32\. .* is no longer among the artifacts of the run"):
+        predict("a.png", "--file", "dynamic", of=run_id)
     with pytest.raises(ModelError, match=f"must be a run in sqlite.* Received: {'0' * 32}, which is not there"):
         predict("a.png", of="0" * 32)
     with tracker.run("bare", {}, {}, folder=tmp_path / "bare") as bare:
