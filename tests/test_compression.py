@@ -103,7 +103,7 @@ def test_an_option_that_one_stage_takes_is_refused_with_the_way_to_give_it(
     with pytest.raises(ConfigError) as caught:
         compression.plan(tracker, source(tracker, tmp_path), two, ["export.qat_epochs=1"])
     assert caught.value.problems[-1] == (
-        "`export.qat_epochs` can be given to a stage that takes it: again:export.qat_epochs=1."
+        "`export.qat_epochs` can be given to a stage that takes it: prune:export.qat_epochs=1."
     )
 
 

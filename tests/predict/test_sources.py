@@ -88,7 +88,7 @@ def test_each_so_manieth_frame_of_a_video_is_taken_with_its_time(tmp_path: Path)
 def test_a_video_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     path = tmp_path / "film.mp4"
     path.write_bytes(b"no video at all")
-    assert taken(path) == [Failure(str(path), f"{path} is no video that can be read.")]
+    assert taken(path) == [Failure(str(path), "it is no video that can be read.")]
     whole = write_video(tmp_path / "whole.avi.mp4").read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     assert isinstance(taken(path)[-1], Failure)
