@@ -48,7 +48,8 @@ def table(tracker: Tracker, tags: Mapping[str, str]) -> pd.DataFrame:
 
     Returns:
         Columns stage, multiply_adds, parameters, the monitored metric of the kept epoch, test_accuracy, test_macro_f1,
-        then MB and test accuracy of each kind of .tflite, and run_id. NaN stands for what a run has not measured.
+        then MB, test accuracy and latency (p50 at batch 1 on one thread) of each kind of .tflite, and run_id. NaN stands
+        for what a run has not measured.
     """
     rows = [_row(name, record) for name, record in runs(tracker, tags)]
     columns = list(dict.fromkeys(column for row in rows for column in row if column != "run_id"))
@@ -70,14 +71,14 @@ def finish(tracker: Tracker, chain: Attempt) -> None:
 
 def shown(found: pd.DataFrame) -> list[pd.DataFrame]:
     """Returns the table as texts for people, without the ids of runs: the networks, and the files if there are any."""
-    of_files = [str(column) for column in found if str(column).endswith((" MB", " accuracy"))]
+    of_files = [str(column) for column in found if str(column).endswith((" MB", " accuracy", " ms"))]
     texts = {}
     for column in (str(column) for column in found if column not in (*of_files, "run_id")):
         heading = column.replace("multiply_adds", "multiply-adds").replace("macro_f1", "macro-F1").replace("_", " ")
         texts[heading] = found[column] if column == "stage" else found[column].map(_as_text(column), na_action="ignore")
     files = [
         {"stage": row["stage"], "file": f"{kind}.tflite", "MB": _as_text(f"{kind} MB")(row[f"{kind} MB"]),
-         "test accuracy": _as_text("")(row[f"{kind} accuracy"])}
+         "test accuracy": _as_text("")(row[f"{kind} accuracy"]), "p50, ms": _as_text(" MB")(row[f"{kind} ms"])}
         for row in found.to_dict("records")
         for kind in dict.fromkeys(column.rpartition(" ")[0] for column in of_files)
         if pd.notna(row[f"{kind} MB"])
@@ -107,4 +108,5 @@ def _row(name: str, record: Record) -> dict[str, object]:
     for kind in sorted({key.split("/")[1] for key in metrics if key.startswith("tflite/")}):
         row[f"{kind} MB"] = metrics.get(f"tflite/{kind}/size_mb")
         row[f"{kind} accuracy"] = metrics.get(f"tflite/{kind}/accuracy")
+        row[f"{kind} ms"] = metrics.get(f"tflite/{kind}/latency_ms_p50")
     return row | {"run_id": record.run_id}

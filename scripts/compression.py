@@ -13,12 +13,14 @@ import argparse
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import compression_costs
 import numpy as np
 import pandas as pd
 from claims import finished, interval, metric, verdict
+from compression_costs import Cost
 from compression_studies import STUDIES, Study
 from document import markdown, replace_section
 from mlflow.entities import Run
@@ -60,24 +62,30 @@ def main() -> None:
                 found[title, seed] = done
         if not options.list:
             runs = {step: [found[step, seed] for seed in range(options.seeds)] for step in STUDIES[name].steps}
-            replace_section(options.document, name, section(name, STUDIES[name], runs))
+            replace_section(options.document, name, section(name, STUDIES[name], runs, uri, options.costs))
 
 
-def section(name: str, study: Study, runs: dict[str, list[Run]]) -> str:
+def section(name: str, study: Study, runs: dict[str, list[Run]], uri: str, costs: bool) -> str:
     """Returns the table of a study, its verdicts and its command.
 
     Args:
         name: Of the study.
         study: What was compared.
         runs: Of each step, one for each seed.
+        uri: Of the store that they are in.
+        costs: Export the networks of the first seed and measure the files.
     """
-    table, verdicts = _of_files(study, runs) if study.kinds else _of_steps(study, runs)
+    networks = {step: of[0] for step, of in runs.items()}
+    measured = compression_costs.of_networks(uri, networks) if costs and not study.kinds else {}
+    table, verdicts = _of_files(study, runs) if study.kinds else _of_steps(study, runs, measured)
     seeds = len(next(iter(runs.values())))
     command = f"`python scripts/compression.py --only {name}`: {seeds} seeds"
     return "\n".join([markdown(pd.DataFrame(table)), "", *[f"- {line}" for line in verdicts], "", command])
 
 
-def _of_steps(study: Study, runs: dict[str, list[Run]]) -> tuple[list[dict[str, str]], list[str]]:
+def _of_steps(
+    study: Study, runs: dict[str, list[Run]], costs: Mapping[str, Cost]
+) -> tuple[list[dict[str, str]], list[str]]:
     accuracy = {step: metric(of, "test/accuracy") for step, of in runs.items()}
     titles = list(runs)
     pairs = [(step, base) for base in study.baselines for step in titles[titles.index(base) + 1 :]]
@@ -87,6 +95,7 @@ def _of_steps(study: Study, runs: dict[str, list[Run]]) -> tuple[list[dict[str, 
             "network": step,
             "multiply-adds": f"{_tag(of, 'multiply_adds').mean() / 1e6:.2f} M",
             "parameters": f"{_tag(of, 'parameters').mean():,.0f}",
+            **_shown(costs.get(step)),
             "test accuracy": interval(accuracy[step]),
             "macro-F1": interval(metric(of, "test/macro_f1")),
             **{
@@ -100,6 +109,12 @@ def _of_steps(study: Study, runs: dict[str, list[Run]]) -> tuple[list[dict[str, 
     return rows, [verdict(step, base, difference) for (step, base), difference in gained.items()]
 
 
+def _shown(cost: Cost | None) -> dict[str, str]:
+    if cost is None:
+        return {}
+    return {"int8, MB": f"{cost.size_mb:.2f}", "p50, ms (faster by)": f"{cost.latency_ms:.2f} ({cost.faster:.2f}x)"}
+
+
 def _of_files(study: Study, runs: dict[str, list[Run]]) -> tuple[list[dict[str, str]], list[str]]:
     (of,) = runs.values()
     accuracy = {kind: metric(of, f"tflite/{kind}/accuracy") for kind in study.kinds}
@@ -107,13 +122,21 @@ def _of_files(study: Study, runs: dict[str, list[Run]]) -> tuple[list[dict[str, 
         {
             "file": f"{kind}.tflite",
             "MB": f"{metric(of, f'tflite/{kind}/size_mb').mean() / 100:.2f}",
+            "p50, ms": f"{metric(of, f'tflite/{kind}/latency_ms_p50').mean() / 100:.2f}",
+            "validation accuracy": interval(metric(of, f"tflite/{kind}/val_accuracy")),
             "test accuracy": interval(accuracy[kind]),
             "agreement with Keras, %": interval(metric(of, f"tflite/{kind}/agreement")),
         }
         for kind in study.kinds
     ]
-    pairs = zip(study.kinds[1:], study.kinds, strict=False)
-    return rows, [verdict(kind, before, accuracy[kind] - accuracy[before]) for kind, before in pairs]
+    pairs = list(zip(study.kinds[1:], study.kinds, strict=False))
+    verdicts = [verdict(kind, before, accuracy[kind] - accuracy[before]) for kind, before in pairs]
+    val = {kind: metric(of, f"tflite/{kind}/val_accuracy") for kind in study.kinds}
+    verdicts += [f"On validation: {verdict(kind, before, val[kind] - val[before])}" for kind, before in pairs]
+    if "int8_qat" in study.kinds:
+        kept = int(metric(of, "tflite/int8_qat/trained").sum() / 100)
+        verdicts.append(f"int8_qat is the file that was trained with the rounding in {kept} of {len(of)} runs.")
+    return rows, verdicts
 
 
 def _tag(runs: Sequence[Run], name: str) -> np.ndarray:
@@ -129,6 +152,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--add", nargs="+", default=[], metavar="key=value", help="overrides of every run, for a trial")
     parser.add_argument("--uri", help="MLflow tracking URI; ./mlflow.db unless given")
     parser.add_argument("--list", action="store_true", help="print the commands of missing runs and stop")
+    parser.add_argument(
+        "--no-costs",
+        dest="costs",
+        action="store_false",
+        help="leave out size and latency as int8, which are measured now",
+    )
     parser.add_argument("--document", type=Path, default=DOCUMENT)
     return parser
 

@@ -83,6 +83,7 @@ def section(tables: Sequence[pd.DataFrame]) -> str:
             "multiply-adds": f"{costs['multiply_adds'][stage] / 1e6:.2f} M",
             "parameters": f"{costs['parameters'][stage]:,.0f}",
             "MB": f"{costs[f'{kind} MB'][stage]:.2f}" if kind else "",
+            "p50, ms": f"{costs[f'{kind} ms'][stage]:.2f}" if kind else "",
             "test accuracy": interval(of),
             f"minus {first}": "" if name == first else interval(of - accuracy[first], signed=True),
         })  # fmt: skip

@@ -30,7 +30,12 @@ def test_stages_stand_in_order_behind_the_source(tracker: Tracker, tmp_path: Pat
     source = finished(tracker, tmp_path, "source", 2_000_000, **whole)
     names = [f"s{number}" for number in range(11)]  # more than ten: the tenth must not stand behind the first
     runs = {name: finished(tracker, tmp_path, name, 1000 * place) for place, name in enumerate(names, 1)}
-    last = {"tflite__int8__size_mb": 0.25, "tflite__int8__accuracy": 0.59, "test__accuracy": 0.595}
+    last = {
+        "tflite__int8__size_mb": 0.25,
+        "tflite__int8__accuracy": 0.59,
+        "tflite__int8__latency_ms_p50": 0.3,
+        "test__accuracy": 0.595,
+    }
     runs["last"] = finished(tracker, tmp_path, "last", 1_000_000, **last)
     found = table(tracker, {"started_from": source, **stage_tags(runs)})
     assert found["stage"].tolist() == ["source", *names, "last"]
@@ -49,7 +54,7 @@ def test_stages_stand_in_order_behind_the_source(tracker: Tracker, tmp_path: Pat
     }
     assert networks.iloc[-1]["test macro-F1"] == "-"
     assert files.to_dict("records") == [
-        {"stage": "last", "file": "int8.tflite", "MB": "0.25", "test accuracy": "0.5900"}
+        {"stage": "last", "file": "int8.tflite", "MB": "0.25", "test accuracy": "0.5900", "p50, ms": "0.30"}
     ]
 
 

@@ -4,10 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import compression_chain
+import compression_costs
+import mlflow
 import pandas as pd
 import pytest
+from answers import answered, right
 from compression_studies import STUDIES, Study
 from contracts import compose, node
+from made_run import make_run, tracker_of
 from test_scripts import script
 
 from fer_exp import config
@@ -73,7 +77,8 @@ def test_finished_runs_are_not_repeated_and_become_a_table(tmp_path: Path) -> No
     page = tmp_path / "page.md"
     page.write_text("<!-- pruning_cnn -->\n<!-- end of pruning_cnn -->\n")
     arguments = ["--only", "pruning_cnn", "--data", "x.csv", "--weights", "w.h5", "--uri", uri]
-    done = script("compression.py", *arguments, "--seeds", "2", "--document", str(page), cwd=tmp_path)
+    arguments += ["--seeds", "2", "--no-costs", "--document", str(page)]
+    done = script("compression.py", *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     text = page.read_text()
@@ -89,20 +94,30 @@ def test_finished_runs_are_not_repeated_and_become_a_table(tmp_path: Path) -> No
     assert "pruning.run=id-of-trained-seed-2" in lines[1]
 
 
+def test_networks_are_measured_as_int8_files_side_by_side(tmp_path: Path) -> None:
+    tracker = tracker_of(tmp_path)
+    runs = {name: make_run(tracker, tmp_path / name, answered(right(0.5, 0))) for name in ("whole", "slim")}
+    client = mlflow.MlflowClient(tracker.uri)
+    costs = compression_costs.of_networks(tracker.uri, {name: client.get_run(run) for name, run in runs.items()})
+    assert list(costs) == ["whole", "slim"]
+    assert costs["whole"].faster == 1
+    assert all(cost.latency_ms > 0 and 0 < cost.size_mb < 0.1 for cost in costs.values())
+
+
 def test_a_chain_is_told_stage_by_stage_and_file_by_file(tmp_path: Path) -> None:
     def table(source: float, pruned: float, int8: float) -> pd.DataFrame:
         rows: list[dict[str, object]] = [
             {"stage": "source", "multiply_adds": 4e6, "parameters": 2000.0, "test_accuracy": source},
             {"stage": "prune", "multiply_adds": 2e6, "parameters": 1000.0, "test_accuracy": pruned, "int8 MB": 0.2,
-             "int8 accuracy": int8},
+             "int8 accuracy": int8, "int8 ms": 0.3},
         ]  # fmt: skip
         return pd.DataFrame(rows)
 
     lines = compression_chain.section([table(0.60, 0.61, 0.58), table(0.62, 0.63, 0.60)]).splitlines()
     assert lines[2:5] == [
-        "| source | 4.00 M | 2,000 |  | 61.0 ± 12.7 |  |",
-        "| prune | 2.00 M | 1,000 |  | 62.0 ± 12.7 | +1.0 ± 0.0 |",
-        "| prune, int8 | 2.00 M | 1,000 | 0.20 | 59.0 ± 12.7 | -2.0 ± 0.0 |",
+        "| source | 4.00 M | 2,000 |  |  | 61.0 ± 12.7 |  |",
+        "| prune | 2.00 M | 1,000 |  |  | 62.0 ± 12.7 | +1.0 ± 0.0 |",
+        "| prune, int8 | 2.00 M | 1,000 | 0.20 | 0.30 | 59.0 ± 12.7 | -2.0 ± 0.0 |",
     ]
     assert lines[-1] == "- prune, int8 is worse than source by 2.0 points (± 0.0)."
     refused = script("compression_chain.py", "--uri", f"sqlite:///{tmp_path / 'none.db'}", cwd=tmp_path)
