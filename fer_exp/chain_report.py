@@ -48,8 +48,8 @@ def table(tracker: Tracker, tags: Mapping[str, str]) -> pd.DataFrame:
 
     Returns:
         Columns stage, multiply_adds, parameters, the monitored metric of the kept epoch, test_accuracy, test_macro_f1,
-        then MB, test accuracy and latency (p50 at batch 1 on one thread) of each kind of .tflite, and run_id. NaN stands
-        for what a run has not measured.
+        then MB, test accuracy and latency (p50 at batch 1 on one thread) of each kind of .tflite, and run_id. NaN
+        stands for what a run has not measured.
     """
     rows = [_row(name, record) for name, record in runs(tracker, tags)]
     columns = list(dict.fromkeys(column for row in rows for column in row if column != "run_id"))
