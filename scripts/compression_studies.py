@@ -52,13 +52,19 @@ class Study:
     kinds: tuple[str, ...] = ()
 
 
-def _pruning(trained: Step, fine_tuning: tuple[str, ...], other_scores: Mapping[str, str] | None = None) -> Study:
+def _pruning(
+    trained: Step,
+    fine_tuning: tuple[str, ...],
+    other_scores: Mapping[str, str] | None = None,
+    longer: Mapping[str, tuple[str, ...]] | None = None,
+) -> Study:
     """Half of the multiply-adds, against the whole network as it was, and with the same extra epochs.
 
     Args:
         trained: What begins.
         fine_tuning: Overrides of what follows.
         other_scores: What a further network is called, to the score its channels were chosen by.
+        longer: What a network is called that gets another fine-tuning, to overrides of that.
     """
     common = ("finetune=none", "schedule=cosine", "schedule.warmup_epochs=0", "export=none", *fine_tuning)
     changed = {override.partition("=")[0] for override in common}
@@ -74,6 +80,9 @@ def _pruning(trained: Step, fine_tuning: tuple[str, ...], other_scores: Mapping[
     }
     for title, score in (other_scores or {}).items():
         steps[title] = step("pruning.ratio=0.5", f"pruning.score={score}")
+    for title, more in (longer or {}).items():
+        half = step("pruning.ratio=0.5")
+        steps[title] = Step((*half.overrides, *more), half.needs)
     return Study(steps, ("trained", "trained on"))
 
 
@@ -96,7 +105,15 @@ _STUDENT = (*_RESNET.overrides, "model.stem_width=16", "model.widths=[16,32,64,8
 STUDIES = {
     "pruning_cnn": _pruning(_CNN, ("lr=5e-4", "epochs=6"), {"half, by kernels": "l1"}),
     "pruning_fer_resnet": _pruning(_RESNET, ("lr=1e-3", "epochs=8")),
-    "pruning_mobilenet_v2": _pruning(_MOBILENET, ("lr=5e-4", "epochs=4")),
+    "pruning_mobilenet_v2": _pruning(
+        _MOBILENET,
+        ("lr=5e-4", "epochs=4"),
+        longer={
+            "the same, taught for 12 epochs": (
+                *("lr=1e-3", "epochs=12", "distillation=teacher", f"distillation.run={RUN}"),
+            )
+        },
+    ),
     "distillation": Study(
         {
             "trained": _RESNET,
