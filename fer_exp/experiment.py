@@ -17,7 +17,7 @@ import tensorflow as tf
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from fer_exp import config, fingerprint, provenance, registry
+from fer_exp import config, fingerprint, provenance, recorded_config, registry
 from fer_exp.assessment import temperature
 from fer_exp.conclusion import Ended, conclude
 from fer_exp.data import folds, leaks, limits
@@ -173,7 +173,8 @@ def _recorded(screen: Console, tracked: Run) -> Iterator[None]:
 def load(experiment: config.Experiment) -> Splits:
     """Reads the data set, divides it as the experiment asks, and looks for images that are in two splits."""
     splits = folds.divide(config.build(experiment.dataset), experiment.folds, experiment.fold)
-    arguments = leaks.arguments_of(experiment.dataset, experiment.fold, experiment.folds)
+    which = {"dataset": experiment.dataset, "folds": experiment.folds, "fold": experiment.fold}
+    arguments = functools.partial(recorded_config.as_typed, which)
     return limits.limit(leaks.checked(splits, experiment.strict, arguments), experiment)
 
 
