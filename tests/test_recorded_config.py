@@ -59,7 +59,7 @@ COMBINED = "dataset.sources."
 DATA = {
     "synthetic": ("dataset.seed=3",),
     "fer2013": ("dataset.path='/data/with space.csv'", "dataset.val=0.1", "dataset.on_bad_row=skip"),
-    "ferplus": ("dataset.path=a.csv", "dataset.votes=~/b.csv", "dataset.classes=7", "dataset.label=majority"),
+    "ferplus": ("dataset.path=a.csv", "dataset.votes='~/b.csv'", "dataset.classes=7", "dataset.label=majority"),
     "ckplus": ("dataset.path=/CK+", "dataset.frames=1", "dataset.faces=haar", "dataset.contempt=drop"),
     "affectnet": ("dataset.path=/A", "dataset.image_size=64", "dataset.channels=1", "dataset.exclude=x.csv"),
     "rafdb": ("dataset.path=\"/it's\"", "dataset.split_seed=4", "dataset.on_bad_image=skip"),

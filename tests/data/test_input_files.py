@@ -8,7 +8,8 @@ from contracts import compose
 
 from fer_exp.data import input_files
 
-COMBINED = compose("dataset=combine", "dataset.sources.ferplus.path=f.csv", "dataset.sources.ferplus.votes=~/v.csv")
+_FERPLUS = "dataset.sources.ferplus"
+COMBINED = compose("dataset=combine", f"{_FERPLUS}.path=f.csv", f"{_FERPLUS}.votes='~/v.csv'")
 
 
 def test_every_option_that_names_a_file_is_found_also_of_sources() -> None:
