@@ -141,10 +141,10 @@ def classes(about: About) -> Table:
 
     rows = [
         (
-            str(row.Index), percent(row.precision), percent(row.recall), _range(row.recall_low, row.recall_high),
-            percent(row.f1), f"{int(row.support):,}",
+            str(name), percent(row["precision"]), percent(row["recall"]), _range(row["recall_low"], row["recall_high"]),
+            percent(row["f1"]), f"{int(row['support']):,}",
         )
-        for row in table.itertuples()
+        for name, row in zip(table.index, table.to_dict("records"), strict=True)
     ]  # fmt: skip
     note = (
         "Of the test split; recall with its 95 % interval, the others' are in tables/classification_report.csv. The "
