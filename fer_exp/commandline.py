@@ -12,6 +12,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
@@ -62,14 +63,21 @@ def plain(cfg: DictConfig) -> dict[str, Any]:
 def composed(overrides: Sequence[str]) -> dict[str, Any]:
     """Returns the configuration of one job, not checked; values that must be given are `???`.
 
+    It may be asked for inside a job, whose own Hydra is put aside for that long: there is one for a process.
+
     Args:
         overrides: For example `model=cnn`.
 
     Raises:
         ConfigError: If it cannot be composed.
     """
-    with initialize_config_dir(version_base="1.3", config_dir=str(config.CONF)):
-        return plain(_compose("config", list(overrides)))
+    of_the_job = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(version_base="1.3", config_dir=str(config.CONF)):
+            return plain(_compose("config", list(overrides)))
+    finally:
+        GlobalHydra.instance().hydra = of_the_job
 
 
 def check(arguments: Sequence[str]) -> Jobs | None:

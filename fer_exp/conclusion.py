@@ -123,7 +123,7 @@ def _evaluate(ended: Ended, heat: float | None, tracked: Run) -> tuple[metrics.E
         split=splits.test,
         name="test",
         before=None if heat is None else temperature.scaled(evaluation, 1 / heat),
-        train=None if experiment.overfit_batches else splits.train,  # which is then the test split
+        earlier={} if experiment.overfit_batches else {"train": splits.train, "val": splits.val},  # else all are one
         predict=ended.predict,
         model=ended.trained.model,
     )

@@ -17,10 +17,10 @@ import tensorflow as tf
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from fer_exp import config, fingerprint, provenance, registry
+from fer_exp import config, fingerprint, provenance, recorded_config, registry
 from fer_exp.assessment import temperature
 from fer_exp.conclusion import Ended, conclude
-from fer_exp.data import folds, leaks, limits
+from fer_exp.data import folds, input_files, leaks, limits
 from fer_exp.dataset import Development, Splits
 from fer_exp.distillation import Distillation
 from fer_exp.fit import assembly, pipeline, resume, teacher, training, workers
@@ -53,6 +53,8 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path, s
     development = splits.development  # whatever trains is handed this: the test split is out of its reach
     if source is not None:
         source.check_data(splits.sha256, splits.source)
+        for note in source.notes:
+            screen.print(note, highlight=False, markup=False, soft_wrap=True)
     tracker: Tracker = config.build(experiment.tracking)
     screen.print(console.config_tree(values), console.data_table(splits))
     strategy = assembly.prepare(experiment)
@@ -173,14 +175,17 @@ def _recorded(screen: Console, tracked: Run) -> Iterator[None]:
 def load(experiment: config.Experiment) -> Splits:
     """Reads the data set, divides it as the experiment asks, and looks for images that are in two splits."""
     splits = folds.divide(config.build(experiment.dataset), experiment.folds, experiment.fold)
-    arguments = leaks.arguments_of(experiment.dataset, experiment.fold, experiment.folds)
+    which = {"dataset": experiment.dataset, "folds": experiment.folds, "fold": experiment.fold}
+    arguments = functools.partial(recorded_config.as_typed, which)
     return limits.limit(leaks.checked(splits, experiment.strict, arguments), experiment)
 
 
 def _write_config(folder: Path, values: Mapping[str, Any], overrides: Sequence[str], tracked: Run) -> None:
     target = folder / "config"
     target.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(OmegaConf.create(dict(values)), target / "resolved.yaml")
+    dataset = input_files.absolute(values["dataset"])  # so that the run is repeated from any working directory
+    OmegaConf.save(OmegaConf.create({**values, "dataset": dataset}), target / "resolved.yaml")
+    input_files.keep(dataset, target)
     OmegaConf.save(OmegaConf.create(list(overrides)), target / "overrides.yaml")
     tracked.log_folder(target)
 

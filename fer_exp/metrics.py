@@ -193,7 +193,9 @@ def wilson(hits: np.ndarray, counts: np.ndarray) -> np.ndarray:
     share, inverse = _ratio(hits, counts), _ratio(np.ones(np.shape(counts)), counts)
     center = (share + z**2 * inverse / 2) / (1 + z**2 * inverse)
     half = z * np.sqrt(share * (1 - share) * inverse + (z * inverse) ** 2 / 4) / (1 + z**2 * inverse)
-    return np.clip(np.stack([center - half, center + half], axis=-1), 0, 1)
+    # At the ends the formula gives 0 and 1 but for rounding, which would leave an end such as 2.8e-17.
+    low, high = np.where(share == 0, 0, center - half), np.where(share == 1, 1, center + half)
+    return np.clip(np.stack([low, high], axis=-1), 0, 1)
 
 
 def resampled(confusion: np.ndarray, resamples: int = 1000, seed: int = 0) -> np.ndarray:

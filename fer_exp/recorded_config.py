@@ -1,10 +1,11 @@
-"""The configuration that a finished run has recorded, and the command line that leads to it again.
+"""The configuration that a finished run has recorded, and the command line that leads to a configuration again.
 
-Called by `compression` and `reproduction`. What a store holds is data: a file of limited size, read as plain yaml. It
-must not know what the configuration is wanted for.
+Called by `compression` and `reproduction`, and by `experiment` for a command that it tells a person. What a store holds
+is data: a file of limited size, read as plain yaml. It must not know what the configuration is wanted for.
 """
 
 import re
+import shlex
 import tempfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -81,6 +82,23 @@ def as_overrides(values: Mapping[str, Any], without: Collection[str]) -> list[st
     return [*options, *own, *_different({group: values[group] for group in lasting}, composed, without)]
 
 
+def as_typed(values: Mapping[str, Any]) -> str:
+    """Returns what a person types behind a command to get this part of a configuration, quoted for a shell.
+
+    Args:
+        values: Some root keys of the resolved configuration, for example `dataset` and `fold`.
+
+    Raises:
+        ConfigError: If an option of a group does not exist.
+    """
+    return " ".join(map(_quoted, as_overrides(values, ())))
+
+
+def _quoted(word: str) -> str:
+    """Quotes a word for a shell; one that holds Hydra's quotes with double ones, so that it can still be read."""
+    return f'"{word}"' if "'" in word and not re.search(r'["$`\\!]', word) else shlex.quote(word)
+
+
 def _different(
     values: Mapping[str, Any], composed: Mapping[str, Any], without: Collection[str], prefix: str = ""
 ) -> list[str]:
@@ -90,6 +108,11 @@ def _different(
         if path in without or key in ("_target_", "cache_dir") or (key in composed and value == composed[key]):
             continue
         default = composed.get(key)
+        if path not in config.GROUPS and default is None and isinstance(value, Mapping) and "_target_" in value:
+            # A node that an option was put into, such as a source of `combine`: Hydra knows no other way to make one.
+            group, option = str(value["_target_"]).split(".")[1], config.option_name(value)
+            found.append(f"+{group}@{path}={option}")
+            default = commandline.composed([f"{group}={option}"])[group]
         if isinstance(value, Mapping) and isinstance(default, Mapping):
             found += _different(value, default, without, f"{path}.")
         else:
@@ -107,7 +130,7 @@ def literal(value: Any) -> str:
         return "[" + ", ".join(map(literal, value)) + "]"
     if isinstance(value, bool | int | float):
         return str(value).lower()
-    if re.fullmatch(r"[A-Za-z_][\w/.-]*", str(value)) and str(value).lower() not in _WORDS:
+    if re.fullmatch(r"[A-Za-z_/][\w/.-]*", str(value), re.ASCII) and str(value).lower() not in _WORDS:
         return str(value)
     quoted = str(value).replace("\\", "\\\\").replace("'", "\\'")
     return f"'{quoted}'"

@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 import inspect
 import re
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -83,6 +84,7 @@ class Signature:
         target: Dotted path of the builder, `fer_exp.<group>.<option>.build`.
         runtime: Names of the arguments the framework passes (everything before the bare `*`).
         options: Names of the keyword-only arguments, which are the keys of the option's yaml.
+        input_paths: Those of the options that are files or folders to be read.
         docs: The docstring's sentence about each argument.
         schema: A strict pydantic model of the options.
     """
@@ -90,6 +92,7 @@ class Signature:
     target: str
     runtime: tuple[str, ...]
     options: tuple[str, ...]
+    input_paths: tuple[str, ...]
     docs: Mapping[str, str]
     schema: type[BaseModel]
 
@@ -144,9 +147,14 @@ def read(target: str) -> Signature:
         target=target,
         runtime=tuple(argument.arg for argument in [*node.args.posonlyargs, *node.args.args]),
         options=tuple(fields),
+        input_paths=tuple(name for name, (annotation, _) in fields.items() if _is_input_path(annotation)),
         docs=argument_docs(ast.get_docstring(node) or ""),
         schema=schema,
     )
+
+
+def _is_input_path(annotation: Any) -> bool:
+    return annotation == InputPath or InputPath in typing.get_args(annotation)
 
 
 def argument_docs(docstring: str) -> dict[str, str]:

@@ -31,6 +31,7 @@ FLOORS = [
         "data.archive",
         "data.data_cache",
         "data.corrections",
+        "data.input_files",
         "data.duplicates",
         "fit.snapshot",
         "fit.image_ops",

@@ -5,10 +5,11 @@ import sys
 import time
 from pathlib import Path
 
+import hydra
 import pytest
 from conftest import CommandLine
 
-from fer_exp import commandline
+from fer_exp import commandline, config
 from fer_exp.errors import ConfigError
 
 
@@ -135,3 +136,9 @@ def test_a_chain_is_sent_to_its_own_command() -> None:
     assert str(caught.value) == (
         "`compression` is for finished runs: python -m fer_exp.compress <run id> compression=<name>."
     )
+
+
+def test_a_configuration_can_be_composed_inside_a_job() -> None:
+    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(config.CONF)):
+        assert commandline.composed(["lr=0.25"])["lr"] == 0.25
+        assert hydra.compose("config", ["lr=0.5"]).lr == 0.5  # the job's own goes on

@@ -332,3 +332,28 @@ def test_a_run_name_leaves_out_where_things_lie() -> None:
     experiment = config.check(compose("model=mobilenet_v1"))
     overrides = ["model=mobilenet_v1", "dataset.path=/data/fer2013.csv", "tracking.uri=sqlite:///x.db", "lr=1e-4"]
     assert run_name(experiment, overrides) == "synthetic mobilenet_v1 dataset.path=fer2013.csv lr=1e-4"
+
+
+class Shelf:
+    """A run that remembers the files of the folders it is told of."""
+
+    files: frozenset[str] = frozenset()
+
+    def log_folder(self, folder: Path) -> None:
+        self.files |= {f"{folder.name}/{file.name}" for file in folder.iterdir()}
+
+
+def test_a_run_records_where_its_data_are_and_keeps_its_corrections(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fer_exp import experiment
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "names.csv").write_text("name\nrow 1\n")
+    values, shelf = compose("dataset=fer2013", "dataset.path=x.csv", "dataset.exclude=names.csv"), Shelf()
+    experiment._write_config(tmp_path / "run", values, ["lr=1"], shelf)  # type: ignore[arg-type]
+    assert shelf.files == {"config/resolved.yaml", "config/overrides.yaml", "config/dataset.exclude.csv"}
+    recorded = yaml.safe_load((tmp_path / "run" / "config" / "resolved.yaml").read_text())["dataset"]
+    assert (recorded["path"], recorded["exclude"]) == (str(tmp_path / "x.csv"), str(tmp_path / "names.csv"))
+    assert values["dataset"]["path"] == "x.csv"  # from which the fingerprint is made
+    assert (tmp_path / "run" / "config" / "dataset.exclude.csv").read_text() == "name\nrow 1\n"

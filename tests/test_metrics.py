@@ -76,6 +76,14 @@ def test_the_interval_of_the_balanced_accuracy_equals_the_bootstrap_of_images() 
     np.testing.assert_allclose(found, expected, atol=0.012)
 
 
+def test_wilsons_interval_of_nothing_begins_at_0_and_of_everything_ends_at_1() -> None:
+    for count in range(1, 400):
+        (low, high), (other_low, other_high) = metrics.wilson(np.array([0, count]), np.array([count, count]))
+        assert (low, other_high) == (0, 1)
+        assert high == pytest.approx(1 - other_low)
+    assert np.isnan(metrics.wilson(np.array(0), np.array(0))).all()
+
+
 def test_recall_and_precision_have_wilsons_interval_and_f1_that_of_the_bootstrap(
     evaluation: metrics.Evaluation,
 ) -> None:

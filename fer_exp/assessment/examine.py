@@ -4,7 +4,7 @@ Called by `experiment` with the test split, and by `evaluate` with any. Files go
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,7 +36,8 @@ class Subject:
         split: Its images.
         name: Of the split: test, val or train.
         before: The same predictions before temperature scaling; None if there was none.
-        train: What it was trained on, which the split should share no image with; None if that is not to be asked.
+        earlier: What it was trained on and what chose the epoch, by name, which the split should share no image with;
+            empty if that is not to be asked.
         predict: Probabilities (n, classes) of uint8 images like those of the split, columns as in the evaluation.
         model: The Keras model, for maps of what speaks for a class; None for a file.
         columns: Which of its logits each class of the evaluation has; None if they are in order.
@@ -47,7 +48,7 @@ class Subject:
     split: Split
     name: str
     before: Evaluation | None
-    train: Split | None
+    earlier: Mapping[str, Split]
     predict: Callable[[np.ndarray], np.ndarray]
     model: "keras.Model | None"
     columns: Sequence[int] | None = None
@@ -113,19 +114,22 @@ def _confidence(subject: Subject, folder: Path) -> Examined:
 
 
 def _without_leaks(subject: Subject, folder: Path) -> Examined:
-    """Measures again without the images that are also in the training split, if there are any."""
-    if subject.train is None:
+    """Measures again without the images that the model was trained or chosen by, if there are any."""
+    if not subject.earlier:
         return Examined({}, [])
     name, evaluation = subject.name, subject.evaluation
-    leaked = duplicates.leaked(subject.train.images, subject.split.images)
+    own = duplicates.digests(subject.split.images)
+    in_each = {title: duplicates.known(own, duplicates.digests(of.images)) for title, of in subject.earlier.items()}
+    leaked = np.any(list(in_each.values()), axis=0)
     scalars = {f"{name}/leaked_images": float(leaked.sum())}
     if not leaked.any():
         return Examined(scalars, [])
     names = subject.split.names
     rows = np.flatnonzero(leaked)
-    table = pd.DataFrame({"row": rows, "name": "" if names is None else names[rows]})
+    where = [" and ".join(title for title, found in in_each.items() if found[row]) for row in rows]
+    table = pd.DataFrame({"row": rows, "name": "" if names is None else names[rows], "also_in": where})
     _write(table, folder, "leaked_images.csv")
-    told = f"{len(rows):,} of {len(leaked):,} {name} images are also in train, pixel for pixel"
+    told = f"{len(rows):,} of {len(leaked):,} {name} images are also in {' or '.join(in_each)}, pixel for pixel"
     if leaked.all():
         return Examined(scalars, [("leaks", told)])
     clean = metrics.evaluate(evaluation.probabilities[~leaked], evaluation.labels[~leaked], evaluation.class_names)

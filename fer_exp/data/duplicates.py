@@ -26,16 +26,6 @@ def digests(images: Images) -> np.ndarray:
     return np.array(found, dtype=object)
 
 
-def leaked(train: Images, test: Images) -> np.ndarray:
-    """Returns which images of one split are in the other, bool (n_test,).
-
-    Args:
-        train: uint8 (n_train, height, width, channels).
-        test: uint8 (n_test, height, width, channels).
-    """
-    return known(digests(test), digests(train))
-
-
 def known(those: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Returns which of some digests are among others, bool (n,).
 

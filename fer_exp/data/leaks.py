@@ -6,10 +6,8 @@ fraction of a second and streams what lies on disk; near copies are the doctor's
 
 import dataclasses
 import logging
-import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from fer_exp.data import duplicates
 from fer_exp.dataset import Splits
@@ -17,7 +15,6 @@ from fer_exp.errors import DataError
 
 _log = logging.getLogger(__name__)
 _DOCTOR = "python -m fer_exp.doctor data"
-_TELLING = ("path", "val", "test", "exclude", "relabel")  # options that say which images are where
 
 
 @dataclass(frozen=True)
@@ -50,13 +47,13 @@ def find(splits: Splits) -> Leaks:
     )
 
 
-def checked(splits: Splits, strict: bool, arguments: str) -> Splits:
+def checked(splits: Splits, strict: bool, arguments: Callable[[], str]) -> Splits:
     """Warns of images that are in more than one split, and notes how many.
 
     Args:
         splits: What is about to be trained on.
         strict: Whether that is an error.
-        arguments: What the doctor must be told to look at the same data.
+        arguments: Tells what the doctor must be told to look at the same data; asked if there is a leak.
 
     Returns:
         The same splits, with a note for each kind of leak.
@@ -77,22 +74,8 @@ def checked(splits: Splits, strict: bool, arguments: str) -> Splits:
         if count
     ]
     text = f"{', '.join(parts)}, equal in every pixel: results on them say too much"
-    remedy = f"`{_DOCTOR} {arguments}` shows them and writes exclude.csv for dataset.exclude="
+    remedy = f"`{_DOCTOR} {arguments()}` shows them and writes exclude.csv for dataset.exclude="
     if strict:
         raise DataError(f"`strict` allows no image in two splits. Received: {text}. {remedy}; or set strict=false.")
     _log.warning("%s. %s", text, remedy)
     return dataclasses.replace(splits, notes={**splits.notes, **found.notes})
-
-
-def arguments_of(dataset: Mapping[str, Any], fold: int | None, folds: int) -> str:
-    """Returns the words of a command line that lead to the same splits.
-
-    Args:
-        dataset: Node of the data set.
-        fold: Of the configuration.
-        folds: Of the configuration.
-    """
-    words = [f"dataset={str(dataset['_target_']).split('.')[-2]}"]
-    words += [f"dataset.{key}={dataset[key]}" for key in _TELLING if dataset.get(key) is not None]
-    words += [] if fold is None else [f"folds={folds}", f"fold={fold}"]
-    return shlex.join(words)

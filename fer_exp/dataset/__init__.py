@@ -5,6 +5,7 @@ write `fer_exp/dataset/<name>.py` with a `build` function and `conf/dataset/<nam
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -174,18 +175,14 @@ def stratified_rows(
         Sorted row numbers that stay, and sorted row numbers that were drawn.
 
     Raises:
-        DataError: If a class has a single row, so that it cannot be on both sides; with groups, if there is one group.
+        DataError: With groups, if there is one group.
+        ValueError: If a class has a single row, or a side has fewer rows than there are classes.
     """
     if groups is not None:
         return _stratified_groups(labels, fraction, seed, groups)
     from sklearn.model_selection import train_test_split
 
-    try:
-        kept, drawn = train_test_split(np.arange(len(labels)), test_size=fraction, stratify=labels, random_state=seed)
-    except ValueError as error:
-        raise DataError(
-            f"A stratified fraction of {fraction} of {len(labels)} rows cannot be drawn: {error}"
-        ) from error
+    kept, drawn = train_test_split(np.arange(len(labels)), test_size=fraction, stratify=labels, random_state=seed)
     return np.sort(kept), np.sort(drawn)
 
 
@@ -216,7 +213,14 @@ def _stratified_groups(
 
 
 def draw_fractions(
-    labels: np.ndarray, train: np.ndarray, val: SplitSpec, test: SplitSpec, seed: int, groups: np.ndarray | None = None
+    labels: np.ndarray,
+    train: np.ndarray,
+    val: SplitSpec,
+    test: SplitSpec,
+    seed: int,
+    class_names: Sequence[str],
+    source: str,
+    groups: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Takes those of val and test that are given as fractions out of the training rows.
 
@@ -226,6 +230,8 @@ def draw_fractions(
         val: Fraction of `train`, or a name, which is not looked at.
         test: The same.
         seed: Seed of the draw.
+        class_names: Name of each label, in label order, for messages.
+        source: Where the data are, for messages.
         groups: str (n,), of all rows: none is divided between splits. None: each row is on its own.
 
     Returns:
@@ -241,9 +247,45 @@ def draw_fractions(
     for name, fraction in fractions.items():
         # Both fractions are of all training rows, so the second is a larger share of what the first has left.
         of_train = None if groups is None else groups[rows["train"]]
+        if groups is None:
+            _check_fraction(f"dataset.{name}", fraction, left, labels[rows["train"]], class_names, source)
         kept, drawn = stratified_rows(labels[rows["train"]], fraction / left, seed, of_train)
         rows[name], rows["train"], left = rows["train"][drawn], rows["train"][kept], left - fraction
     return rows
+
+
+def _check_fraction(
+    option: str, fraction: float, left: float, labels: np.ndarray, class_names: Sequence[str], source: str
+) -> None:
+    """Refuses a fraction by which not every class can be on both sides.
+
+    Args:
+        option: Its key.
+        fraction: Of all training images.
+        left: Share of these that may still be drawn from.
+        labels: int (n,), of those that may be drawn.
+        class_names: Name of each label.
+        source: Where the data are.
+    """
+    held, counts = np.unique(labels, return_counts=True)
+    single = [class_names[label] for label in held[counts < 2]]
+    rule = f"`{option}` must draw an image of each class from the training images, and leave one of each."
+    if single:
+        raise DataError(
+            f"{rule} Received: {option}={fraction:g}, and {', '.join(single)} has a single training image in {source}. "
+            "Add images of it, or remove it."
+        )
+    count, least = len(labels), len(held)
+    drawn = math.ceil(fraction / left * count)
+    if min(drawn, count - drawn) >= least:
+        return
+    whole = count / left
+    lowest, highest = math.ceil(1000 * least / whole) / 1000, math.floor(1000 * (count - least) / whole) / 1000
+    advice = f"Give a fraction from {lowest:g} to {highest:g}" if lowest <= highest else "Add images"
+    raise DataError(
+        f"{rule} Received: {option}={fraction:g}, which draws {drawn} and leaves {count - drawn} of {count} images in "
+        f"{least} classes in {source}. {advice}, or name a split that the source has."
+    )
 
 
 def assemble(

@@ -6,6 +6,7 @@ for what; what the data sets are is none of this module's business.
 """
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -63,7 +64,7 @@ def build(
     size: dict[str, int] = {"image_size": image_size, "channels": channels}
     # A source that resizes anyway does it once, from its own images.
     built = {
-        name: config.build(nodes[name], **{key: value for key, value in size.items() if key in nodes[name]})
+        name: _built(name, nodes[name], {key: value for key, value in size.items() if key in nodes[name]})
         for name in roles.all
     }
     names = _class_names(built, classes)
@@ -86,6 +87,16 @@ def build(
     source = " + ".join(f"{name} ({found.source})" for name, found in built.items())
     whole = assemble(splits, names, source, notes, Corrections(exclude, relabel))
     return dataclasses.replace(whole, source_names=tuple(built))
+
+
+def _built(name: str, node: Mapping[str, Any], changes: Mapping[str, Any]) -> Splits:
+    """Builds a source, whose messages call its options as they are called here."""
+    try:
+        built: Splits = config.build(node, **changes)
+    except DataError as error:
+        own = rf"(?<![\w/.])dataset\.(?=(?:{'|'.join(map(re.escape, node))})\b)"
+        raise DataError(re.sub(own, f"dataset.sources.{name}.", str(error))) from error
+    return built
 
 
 def _wanted(name: str, roles: Roles, test_images: Literal["split", "all"]) -> list[str]:

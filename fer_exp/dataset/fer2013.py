@@ -52,7 +52,7 @@ def build(
     """
     source = Path(path).expanduser().absolute()
     faces, notes = _read(source, on_bad_row, cache_dir)
-    rows = division.choose_rows(faces.labels, faces.parts, val, test, split_seed, source)
+    rows = division.choose_rows(faces.labels, faces.parts, val, test, split_seed, source, EMOTIONS)
     whole = Split(faces.images, faces.labels, names=faces.names)
     splits = {name: whole.take(chosen) for name, chosen in rows.items()}
     notes |= division.notes_on(faces.parts, rows, splits, EMOTIONS)

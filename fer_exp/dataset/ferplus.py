@@ -94,7 +94,8 @@ def build(
     faces, by_majority, by_shares, notes = _read(source, votes_file, classes, on_bad_row, cache_dir)
     trained = by_majority if label == "majority" else by_shares
     usable = np.flatnonzero(trained.kept | by_majority.kept)
-    found = division.choose_rows(trained.labels[usable], faces.parts[usable], val, test, split_seed, source)
+    names = CLASSES if classes == len(CLASSES) else EMOTIONS
+    found = division.choose_rows(trained.labels[usable], faces.parts[usable], val, test, split_seed, source, names)
     splits, dropped = {}, {}
     for name, rule, spec in (("train", trained, None), ("val", by_majority, val), ("test", by_majority, test)):
         rows = usable[found[name]]
@@ -112,7 +113,6 @@ def build(
             drawn=soft and label == "probability",
         )
         dropped[name] = _dropped(rule, rows, faces.parts, spec)
-    names = CLASSES if classes == len(CLASSES) else EMOTIONS
     notes["dropped_rows"] = {name: counts for name, counts in dropped.items() if counts}
     notes |= division.notes_on(faces.parts[usable], found, splits, names)
     return assemble(splits, names, f"{source} with {votes_file.name}", notes, Corrections(exclude, relabel))

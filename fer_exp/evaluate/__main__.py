@@ -26,7 +26,7 @@ from rich.text import Text
 from fer_exp import commandline, config, metrics, store, trained
 from fer_exp.assessment import examine, temperature
 from fer_exp.data import folds
-from fer_exp.dataset import Splits
+from fer_exp.dataset import Split, Splits
 from fer_exp.errors import ConfigError, UserError
 from fer_exp.evaluate import measure
 from fer_exp.reporting import report, tables
@@ -99,7 +99,7 @@ def run(word: str, overrides: Sequence[str], split: str, file: str, common: bool
             split=found.split,
             name=split,
             before=before,
-            train=splits.train if split != "train" and _of_these_data(model, splits) else None,
+            earlier=_earlier(splits, split) if _of_these_data(model, splits) else {},
             predict=lambda images: measure.answer(model, images, found.columns),
             model=model.model,
             columns=found.columns,
@@ -115,8 +115,14 @@ def run(word: str, overrides: Sequence[str], split: str, file: str, common: bool
     return run_id
 
 
+def _earlier(splits: Splits, split: str) -> dict[str, Split]:
+    """Returns the splits that a model has seen before it meets this one, by name."""
+    names = ("train", "val", "test")
+    return {name: getattr(splits, name) for name in names[: names.index(split)]}
+
+
 def _of_these_data(model: Classifier, splits: Splits) -> bool:
-    """Tells whether the train split may be what the model was trained on; what made a file is not known."""
+    """Tells whether train and val may be what the model was made of; what made a file is not known."""
     return model.record is None or model.record.tags.get("data_sha256") == splits.sha256
 
 

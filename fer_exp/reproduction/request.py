@@ -5,12 +5,13 @@ for the data, which `experiment` reads. It must not know how a run trains.
 """
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fer_exp import __version__, commandline, recorded_config, store
+from fer_exp.data import input_files
 from fer_exp.errors import ConfigError, DataError
 from fer_exp.fingerprint import VOLATILE
 from fer_exp.metrics import Evaluation
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _PREDICTIONS = "tables/predictions.csv"
 _WITHOUT = (*(key for key in VOLATILE if key != "tracking"), "tracking.uri")
-_FREE = "tracking.<key>=..., dataset.path=... and cache_dir=..."
+_FREE = "tracking.<key>=..., cache_dir=... and where its data are"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Source:
         configuration: As it has recorded it, flattened, without what only says where things go.
         evaluation: Its predictions on the test split.
         overrides: The command line that repeats it.
+        paths: Keys that say where its data are, for example `dataset.path`.
+        notes: What had to be done to repeat it, a sentence each.
         found: What came of it; for `experiment` to fill.
     """
 
@@ -43,6 +46,8 @@ class Source:
     configuration: Mapping[str, Any]
     evaluation: Evaluation
     overrides: tuple[str, ...]
+    paths: tuple[str, ...] = ("dataset.path",)
+    notes: tuple[str, ...] = ()
     found: "list[Comparison]" = field(default_factory=list)
 
     def check_data(self, sha256: str, source: str) -> None:
@@ -59,7 +64,7 @@ class Source:
         if sha256 != known:
             raise DataError(
                 f"The data must be those of run {self.record.called}, with SHA-256 {known[:16]}... Received: {source}, "
-                f"which has {sha256[:16]}... Name the same data with dataset.path=<path>."
+                f"which has {sha256[:16]}... Name the same data with {_named(self.paths)}."
             )
 
     @property
@@ -82,34 +87,51 @@ def read(arguments: Sequence[str]) -> Source:
     tracker = store.existing([word for word in places if word.startswith("tracking.")])
     record = _record(tracker, run_id)
     values = recorded_config.read(tracker, record)
+    data = _data(values)
+    _check_places(places, record, data)
     name = f"name={recorded_config.literal(f'reproduce {record.name}'[:200])}"
     try:
         overrides = [*recorded_config.as_overrides(values, _WITHOUT), name, "resume=never"]
         given = {word.partition("=")[0] for word in places}
         overrides = [word for word in overrides if word.partition("=")[0] not in given] + places
+        gone = {key: path for key, path in data.items() if key not in given and _is_gone(path)}
+        restored, notes = _restored(tracker, record, gone, overrides) if gone else ({}, ())
+        overrides = [word for word in overrides if word.partition("=")[0] not in restored]
+        overrides += [f"{key}={recorded_config.literal(path)}" for key, path in restored.items()]
         jobs = commandline.check(overrides)
     except ConfigError as error:
-        has_moved = all("an existing path" in problem for problem in error.problems)
-        raise ConfigError([*error.problems, *([] if has_moved else [_advice(record)])]) from error
+        raise ConfigError([*error.problems, *_advice(record, data, error.problems)]) from error
     if jobs is not None and jobs.first.option("strategy") == "multi_worker":
         raise ConfigError(
             [f"`{WORD}` must name a run of one process: {record.called} has strategy=multi_worker. Start it by its own "
              "command on every machine."]
         )  # fmt: skip
-    return Source(record, flat(values), _predictions(tracker, record), tuple(overrides))
+    paths = tuple(data)
+    return Source(record, flat(values), _predictions(tracker, record), tuple(overrides), paths, notes)
 
 
-def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Returns a configuration with dotted keys, without those that only say where things go."""
+def flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a configuration with dotted keys, without those that only say where things are, or go."""
+    return _flat(values, set(_data(values)))
+
+
+def _flat(values: Mapping[str, Any], places: Collection[str], prefix: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in values.items():
-        if key in VOLATILE or f"{prefix}{key}" == "dataset.path":
+        if key in VOLATILE or f"{prefix}{key}" in places:
             continue
         if isinstance(value, Mapping) and value:
-            found |= flat(value, f"{prefix}{key}.")
+            found |= _flat(value, places, f"{prefix}{key}.")
         else:
             found[f"{prefix}{key}"] = value
     return found
+
+
+def _data(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the keys of a configuration that say where its data are, and what they say."""
+    dataset = values.get("dataset")
+    found = input_files.options(dataset) if isinstance(dataset, Mapping) else {}
+    return {f"dataset.{key}": path for key, path in found.items()}
 
 
 def _divided(arguments: Sequence[str]) -> tuple[str, list[str]]:
@@ -119,18 +141,56 @@ def _divided(arguments: Sequence[str]) -> tuple[str, list[str]]:
     sweeping = [word for word in others if word in ("-m", "--multirun")]
     if sweeping:
         raise ConfigError([f"`{WORD}` repeats one run: leave out {sweeping[0]}. Received: {' '.join(arguments)}."])
-    strangers = [w for w in others if not (w.startswith(("tracking.", "dataset.path=", "cache_dir=")) and "=" in w)]
+    strangers = [w for w in others if not (w.startswith(("tracking.", "dataset.", "cache_dir=")) and "=" in w)]
     if strangers:
-        raise ConfigError(
-            [f"`{WORD}` takes the configuration of the run; beside it only {_FREE} may be given. "
-             f"Received: {' '.join(strangers)}."]
-        )  # fmt: skip
+        _refuse(strangers, f"{_FREE} (dataset.path=..., say)")
     try:
         (word,) = named
         return checked_id(word), others
     except ValueError as error:
         received = " ".join(f"{WORD}={word}" for word in named)
         raise ConfigError([f"`{WORD}` must be the id of one run (32 hex digits). Received: {received}."]) from error
+
+
+def _check_places(places: Sequence[str], record: Record, data: Collection[str]) -> None:
+    """Refuses options of the data set that say more than where its files are; the digest guards what is in them."""
+    strangers = [w for w in places if w.startswith("dataset.") and w.partition("=")[0] not in data]
+    if strangers:
+        _refuse(strangers, f"{_FREE} ({_named(data)})" if data else f"{_FREE} (run {record.called} reads no file)")
+
+
+def _refuse(strangers: Sequence[str], free: str) -> None:
+    raise ConfigError(
+        [f"`{WORD}` takes the configuration of the run; beside it only {free} may be given. "
+         f"Received: {' '.join(strangers)}."]
+    )  # fmt: skip
+
+
+def _named(paths: Collection[str]) -> str:
+    return " ".join(f"{key}=<path>" for key in paths)
+
+
+def _is_gone(path: Any) -> bool:
+    return isinstance(path, str) and not Path(path).expanduser().exists()
+
+
+def _restored(
+    tracker: Tracker, record: Record, gone: Mapping[str, str], overrides: Sequence[str]
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Returns where those files that the run has kept are now, by key, and a sentence on each."""
+    cache_dir = commandline.composed(overrides)["cache_dir"]
+    folder = Path(cache_dir).expanduser().absolute() / "kept_files" / record.run_id
+    found, notes = {}, []
+    for key, path in gone.items():
+        name = input_files.kept_as(key.removeprefix("dataset."))
+        if name is None:
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        file = tracker.download(record.run_id, f"config/{name}", folder)
+        if file is not None and file.stat().st_size <= input_files.MOST_BYTES:
+            found[key] = str(file)
+            notes.append(f"{key}: {path} is gone; the copy that run {record.called} has kept is taken: {file}")
+    return found, tuple(notes)
 
 
 def _record(tracker: Tracker, run_id: str) -> Record:
@@ -152,10 +212,14 @@ def _predictions(tracker: Tracker, record: Record) -> Evaluation:
             raise ConfigError([f"{_PREDICTIONS} of run {record.called} cannot be read: {reason}."]) from error
 
 
-def _advice(record: Record) -> str:
+def _advice(record: Record, data: Collection[str], problems: Sequence[str]) -> list[str]:
+    """Returns what to do about a configuration that is refused: a sentence, or none if the problems say it all."""
+    if all("an existing path" in problem for problem in problems):
+        is_data = any(problem.startswith(f"`{key}`") for problem in problems for key in data)
+        return [f"If data of run {record.called} have moved, say where they are: {_named(data)}."] if is_data else []
     commit = record.tags.get("git_commit", "none").removesuffix("-dirty")
     where = f"by commit {commit}" if commit != "none" else "by a version that it does not name"
-    return (
+    return [
         f"So run {record.called} cannot be repeated by fer_exp {__version__}: it was recorded {where}. Check that "
         "out to run it as it was."
-    )
+    ]

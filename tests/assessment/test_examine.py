@@ -20,10 +20,13 @@ def split(seed: int, **columns: np.ndarray) -> Split:
     return Split(np.random.default_rng(seed).integers(0, 256, (24, 8, 8, 1), np.uint8), LABELS, **columns)
 
 
-def subject(train: Split | None, test: Split, before: Evaluation | None = None) -> examine.Subject:
+def subject(
+    train: Split | None, test: Split, before: Evaluation | None = None, val: Split | None = None
+) -> examine.Subject:
     evaluation = answered(np.arange(24) < 18, LABELS)
+    earlier = {name: split for name, split in (("train", train), ("val", val)) if split is not None}
     return examine.Subject(
-        evaluation, test, "test", before, train, lambda images: np.eye(3)[np.zeros(len(images), int)], None
+        evaluation, test, "test", before, earlier, lambda images: np.eye(3)[np.zeros(len(images), int)], None
     )
 
 
@@ -55,20 +58,25 @@ def test_it_leaves_pictures_tables_and_numbers(tmp_path: Path) -> None:
 
 def test_leaked_images_are_counted_named_and_left_out_of_a_second_measurement(tmp_path: Path) -> None:
     test = split(1, names=np.array([f"test/{row}.png" for row in range(24)]))
-    train = split(0)
+    train, val = split(0), split(2)
     train.images[[2, 5]] = test.images[[20, 3]]  # one that is answered wrongly, one that is answered rightly
-    found = examine.examine(subject(train, test), options(), tmp_path, 0)
-    assert found.scalars["test/leaked_images"] == 2
-    assert found.scalars["test_clean/accuracy"] == pytest.approx(17 / 22)
-    kept = np.delete(np.arange(24), [3, 20])
+    val.images[[7, 8]] = test.images[[3, 4]]  # one that is in both, one that helped to choose the epoch
+    found = examine.examine(subject(train, test, val=val), options(), tmp_path, 0)
+    assert found.scalars["test/leaked_images"] == 3
+    assert found.scalars["test_clean/accuracy"] == pytest.approx(16 / 21)
+    kept = np.delete(np.arange(24), [3, 4, 20])
     whole = answered(np.arange(24) < 18, LABELS)
     alone = metrics.evaluate(whole.probabilities[kept], LABELS[kept], NAMES)
     assert found.scalars["test_clean/macro_f1"] == pytest.approx(alone.macro_f1)
     listed = pd.read_csv(tmp_path / "tables" / "leaked_images.csv")
-    assert listed.to_numpy().tolist() == [[3, "test/3.png"], [20, "test/20.png"]]
+    assert listed.to_numpy().tolist() == [
+        [3, "test/3.png", "train and val"],
+        [4, "test/4.png", "val"],
+        [20, "test/20.png", "train"],
+    ]
     (told,) = (text for what, text in found.findings if what == "leaks")
     assert told.startswith(
-        "2 of 24 test images are also in train, pixel for pixel; without them accuracy 0.7727, macro-F1"
+        "3 of 24 test images are also in train or val, pixel for pixel; without them accuracy 0.7619, macro-F1"
     )
 
 

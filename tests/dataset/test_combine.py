@@ -155,6 +155,17 @@ def test_classes_that_do_not_fit_are_an_error(nodes: Any, tmp_path: Path) -> Non
         build(nodes, tmp_path, test="third", classes="union")
 
 
+def test_messages_of_a_source_name_its_options_as_they_are_given(nodes: Any, tmp_path: Path) -> None:
+    nodes["second"] |= {"val": 0.1}
+    with pytest.raises(DataError) as caught:
+        build(nodes, tmp_path)
+    assert str(caught.value) == (
+        "`dataset.sources.second.val` must draw an image of each class from the training images, and leave one of "
+        "each. Received: dataset.sources.second.val=0.1, which draws 2 and leaves 10 of 12 images in 3 classes in "
+        f"{tmp_path / 'second'}. Give a fraction from 0.25 to 0.75, or name a split that the source has."
+    )
+
+
 def test_a_split_that_is_left_without_images_is_an_error(nodes: Any, tmp_path: Path) -> None:
     nodes["third"] = node(
         "dataset", "image_folder", path=str(folder(tmp_path / "third", {"x": 1, "y": 2})), val="val",

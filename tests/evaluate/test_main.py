@@ -62,7 +62,7 @@ def test_a_file_is_evaluated_and_logged_as_a_run_of_its_own(screen: Console, tmp
     assert metrics["robustness/clean"] == metrics["test/accuracy"]
     assert metrics["robustness/blur/mean"] == metrics["test/accuracy"]  # blur does nothing to even pictures
     assert metrics["test/leaked_images"] == 9  # they are all alike
-    assert "9 of 9 test images are also in train, pixel for pixel" in screen.export_text(clear=False)
+    assert "9 of 9 test images are also in train or val, pixel for pixel" in screen.export_text(clear=False)
     assert (run.data.params["evaluation.robustness"], metrics["test/roc_auc"] > 0.5) == ("['blur']", True)
 
 

@@ -9,11 +9,12 @@ import yaml
 from contracts import compose
 from finished_runs import tracker_in
 
-from fer_exp import commandline, metrics, reproduction
+from fer_exp import commandline, metrics, recorded_config, reproduction
+from fer_exp.data import input_files, source_choice
 from fer_exp.errors import ConfigError, DataError
 from fer_exp.reporting import tables
 from fer_exp.reproduction import request
-from fer_exp.tracking import Tracker
+from fer_exp.tracking import Tracker, finished_run
 
 NAMES = ("angry", "happy", "sad")
 EVALUATION = metrics.evaluate(0.1 + 0.7 * np.eye(3)[[0, 1, 1, 2]], np.array([0, 1, 2, 2]), NAMES)
@@ -66,13 +67,15 @@ def test_the_command_line_has_the_configuration_of_the_run_and_begins_anew(track
 
 
 def test_other_data_are_refused(tracker: Tracker, tmp_path: Path) -> None:
-    source = read(tmp_path, f"reproduce={recorded(tracker, tmp_path)}")
+    files = (f"dataset.path={tmp_path}", f"dataset.votes={tmp_path}")
+    source = read(tmp_path, f"reproduce={recorded(tracker, tmp_path, 'dataset=ferplus', *files)}")
     source.check_data("d" * 64, "x.csv")
     with pytest.raises(DataError) as caught:
         source.check_data("e" * 64, "x.csv")
     assert str(caught.value) == (
         f"The data must be those of run {source.record.run_id} (a run), with SHA-256 {'d' * 16}... Received: x.csv, "
-        f"which has {'e' * 16}... Name the same data with dataset.path=<path>."
+        f"which has {'e' * 16}... Name the same data with dataset.path=<path> dataset.votes=<path> "
+        "dataset.exclude=<path> dataset.relabel=<path>."
     )
 
 
@@ -93,9 +96,69 @@ def test_keys_that_are_not_known_any_more_are_named_with_the_commit(tracker: Tra
 
 def test_data_that_have_moved_are_named_without_advice_about_versions(tracker: Tracker, tmp_path: Path) -> None:
     run_id = recorded(tracker, tmp_path, "dataset=fer2013", "dataset.path=/nowhere/fer2013.csv")
-    (line,) = refused(tmp_path, f"reproduce={run_id}").splitlines()
+    line, where = refused(tmp_path, f"reproduce={run_id}").splitlines()
     assert line.startswith("`dataset.path` must be an existing path. Received: dataset.path='/nowhere/fer2013.csv'.")
+    assert where == (
+        f"If data of run {run_id} (a run) have moved, say where they are: "
+        "dataset.path=<path> dataset.exclude=<path> dataset.relabel=<path>."
+    )
     assert read(tmp_path, f"reproduce={run_id}", f"dataset.path={tmp_path}").overrides[-2] == f"dataset.path={tmp_path}"
+
+
+def test_every_file_of_the_data_may_lie_elsewhere(tracker: Tracker, tmp_path: Path) -> None:
+    combined = ("dataset=combine", "dataset.sources.ferplus.path=/gone/f.csv", "dataset.sources.ferplus.votes=/gone/v")
+    more = ("+dataset@dataset.sources.mine=image_folder", "dataset.sources.mine.path=/gone/m")
+    run_id = recorded(tracker, tmp_path, *combined, *more)
+    sources = [f"dataset.sources.{key}={tmp_path}" for key in ("ferplus.path", "ferplus.votes", "mine.path")]
+    source = read(tmp_path, f"reproduce={run_id}", *sources, f"dataset.exclude={tmp_path}")
+    jobs = commandline.check(source.overrides)
+    assert jobs is not None
+    dataset = jobs.first.dataset
+    held = dataset["sources"]
+    assert (held["ferplus"]["path"], held["ferplus"]["votes"], held["mine"]["path"]) == (str(tmp_path),) * 3
+    assert request.flat(jobs.first.model_dump()) == request.flat(source_configuration(tracker, run_id))
+
+
+def source_configuration(tracker: Tracker, run_id: str) -> dict[str, Any]:
+    """Returns a recorded configuration as an experiment holds it: without the sources that nobody named."""
+    values = recorded_config.read(tracker, finished_run(tracker, run_id, "x"))
+    return {**values, "dataset": source_choice.given(values["dataset"])}
+
+
+def test_options_that_change_the_data_are_refused_with_those_that_may_be_given(
+    tracker: Tracker, tmp_path: Path
+) -> None:
+    run_id = recorded(tracker, tmp_path / "a", "dataset=fer2013", f"dataset.path={tmp_path}")
+    assert refused(tmp_path, f"reproduce={run_id}", "dataset.val=0.1", f"dataset.path={tmp_path}") == (
+        "`reproduce` takes the configuration of the run; beside it only tracking.<key>=..., cache_dir=... and where "
+        "its data are (dataset.path=<path> dataset.exclude=<path> dataset.relabel=<path>) may be given. "
+        "Received: dataset.val=0.1."
+    )
+    drawn = recorded(tracker, tmp_path / "b")
+    assert f"(run {drawn} (a run) reads no file) may be given" in refused(
+        tmp_path, f"reproduce={drawn}", "dataset.path=x"
+    )
+
+
+def test_corrections_that_are_gone_are_taken_from_the_run_which_is_said(tracker: Tracker, tmp_path: Path) -> None:
+    faces, gone, cache = tmp_path / "f.csv", tmp_path / "gone.csv", tmp_path / "cache"
+    faces.touch()
+    gone.write_text("name\nrow 3\n")
+    overrides = ("dataset=fer2013", f"dataset.path={faces}", f"dataset.exclude={gone}")
+    run_id = recorded(tracker, tmp_path, *overrides)
+    (tmp_path / "kept").mkdir()
+    input_files.keep(compose(*overrides)["dataset"], tmp_path / "kept")
+    tracker.add_folder(run_id, tmp_path / "kept", "config")
+    words = (f"reproduce={run_id}", f"cache_dir={cache}")
+    assert f"dataset.exclude={gone}" in read(tmp_path, *words).overrides
+    gone.unlink()
+    source = read(tmp_path, *words)
+    (word,) = (word for word in source.overrides if word.startswith("dataset.exclude="))
+    copy = Path(word.partition("=")[2])
+    assert copy.read_text() == "name\nrow 3\n"
+    assert copy.is_relative_to(cache)
+    (note,) = source.notes
+    assert note == f"dataset.exclude: {gone} is gone; the copy that run {run_id} (a run) has kept is taken: {copy}"
 
 
 @pytest.mark.parametrize(

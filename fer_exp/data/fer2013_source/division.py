@@ -7,7 +7,7 @@ Source: Goodfellow et al., "Challenges in Representation Learning", 2013, https:
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,13 @@ _TRAINING = "Training"
 
 
 def choose_rows(
-    labels: np.ndarray, parts: np.ndarray, val: SplitSpec, test: SplitSpec, seed: int, source: Path
+    labels: np.ndarray,
+    parts: np.ndarray,
+    val: SplitSpec,
+    test: SplitSpec,
+    seed: int,
+    source: Path,
+    class_names: Sequence[str],
 ) -> dict[str, np.ndarray]:
     """Returns the row numbers of train, val and test, sorted.
 
@@ -32,6 +38,7 @@ def choose_rows(
         test: The same.
         seed: Seed of the fractions.
         source: File or folder, for the messages.
+        class_names: Name of each label, for the messages.
 
     Raises:
         DataError: If the parts that are asked for are not there or are the same.
@@ -46,7 +53,7 @@ def choose_rows(
     train = np.flatnonzero((parts == _TRAINING) | (parts == ""))
     if not len(train):
         raise DataError(f"{source} has no images of Usage {_TRAINING}. It holds: {_shown(_counts(parts))}.")
-    rows |= draw_fractions(labels, train, val, test, seed)
+    rows |= draw_fractions(labels, train, val, test, seed, class_names, str(source))
     return {name: rows[name] for name in ("train", "val", "test")}
 
 

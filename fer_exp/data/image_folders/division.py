@@ -97,7 +97,7 @@ def divided(
         face=reading.face,
     )
     usable = {name: np.flatnonzero(mask & decoded.kept) for name, mask in masks.items()}
-    rows = _choose_rows(labels, usable, val, test, reading.split_seed, listed.groups)
+    rows = _choose_rows(listed, usable, val, test, reading.split_seed)
     _check_classes(labels, rows, names)
     notes = {**listed.notes, **decoded.notes}
     absent = [name for label, name in enumerate(names) if label not in set(labels[rows["train"]].tolist())]
@@ -113,16 +113,13 @@ def divided(
 
 
 def _choose_rows(
-    labels: np.ndarray,
-    rows: dict[str, np.ndarray],
-    val: SplitSpec,
-    test: SplitSpec,
-    seed: int,
-    groups: np.ndarray | None,
+    listed: Listed, rows: dict[str, np.ndarray], val: SplitSpec, test: SplitSpec, seed: int
 ) -> dict[str, np.ndarray]:
     """Returns the row numbers of train, val and test, sorted."""
     if len(rows["train"]):
-        rows = rows | draw_fractions(labels, rows["train"], val, test, seed, groups)
+        rows = rows | draw_fractions(
+            listed.labels, rows["train"], val, test, seed, listed.class_names, str(listed.root), listed.groups
+        )
     empty = [name for name in ("train", "val", "test") if not len(rows.get(name, ()))]
     if empty:
         raise DataError(f"There are no usable images for {empty[0]}. {_CHECK}")

@@ -133,14 +133,28 @@ def images(about: About) -> Table:
 
 
 def classes(about: About) -> Table:
-    """Returns precision, recall and F1 of each class."""
+    """Returns precision, recall with its interval, and F1 of each class."""
     table = tables.classification_table(about.evaluation)
+
+    def percent(value: float) -> str:
+        return NOTHING if np.isnan(value) else f"{100 * value:.1f} %"
+
     rows = [
-        (str(name), *(NOTHING if np.isnan(v) else f"{100 * v:.1f} %" for v in values[:3]), f"{int(values[3]):,}")
-        for name, *values in table.itertuples()
-    ]
-    note = "Of the test split. The last line is the share of all images that are classified correctly."
-    return Table("Each class", ("class", "precision", "recall", "F1", "images"), tuple(rows), note)
+        (
+            str(name), percent(row["precision"]), percent(row["recall"]), _range(row["recall_low"], row["recall_high"]),
+            percent(row["f1"]), f"{int(row['support']):,}",
+        )
+        for name, row in zip(table.index, table.to_dict("records"), strict=True)
+    ]  # fmt: skip
+    note = (
+        "Of the test split; recall with its 95 % interval, the others' are in tables/classification_report.csv. The "
+        "last line is the share of all images that are classified correctly."
+    )
+    return Table("Each class", ("class", "precision", "recall", "95 %", "F1", "images"), tuple(rows), note)
+
+
+def _range(low: float, high: float) -> str:
+    return NOTHING if np.isnan(low) else f"{100 * low:.1f} to {100 * high:.1f}"
 
 
 def confusions(about: About) -> Table:

@@ -18,12 +18,13 @@ FILE = "report.html"
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page; `folded` tables are opened by the reader."""
+    """A part of the page; `folded` tables are opened by the reader, `wide` pictures scrolled sideways on a phone."""
 
     title: str
     pictures: Sequence[Picture]
     tables: Sequence[Table]
     folded: bool = False
+    wide: bool = False
 
 
 def write(folder: Path, about: About) -> str:
@@ -59,7 +60,7 @@ def sections(folder: Path, about: About, found: Sequence[Picture]) -> list[Secti
 
     parts = [
         Section("Classes", [], [contents.classes(about)]),
-        Section(pictures.CONFUSION, of(pictures.CONFUSION), [contents.confusions(about)]),
+        Section(pictures.CONFUSION, of(pictures.CONFUSION), [contents.confusions(about)], wide=True),
         Section(pictures.TRAINING, of(pictures.TRAINING), []),
         Section(pictures.QUALITY, of(pictures.QUALITY), []),
         Section(pictures.EXAMPLES, of(pictures.EXAMPLES), []),

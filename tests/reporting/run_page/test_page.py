@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from scipy import stats
 
 from fer_exp import metrics
 from fer_exp.dataset import Split, Splits
@@ -105,7 +106,10 @@ def test_the_page_says_what_was_measured(folder: Path) -> None:
     assert "kept epoch 3 of 5" in flat
     assert "duration 3 min 20 s" in flat
     assert "f" * 64 in flat
-    assert "angry 100.0 % 66.7 % 80.0 % 3" in flat  # precision, recall, F1, images
+    low, high = stats.binomtest(2, 3).proportion_ci(0.95, method="wilson")
+    interval = f"{100 * low:.1f} to {100 * high:.1f}"
+    assert f"angry 100.0 % 66.7 % {interval} 80.0 % 3" in flat  # precision, recall and its interval, F1, images
+    assert "sad – – – – 0" in flat
     assert "int8.tflite 50.00 % 75.00 % 1.25 0.50 / 0.75" in flat
     assert "python -m fer_exp reproduce=abc" in flat
 
@@ -140,6 +144,16 @@ def test_the_page_fits_phones_and_dark_screens(folder: Path) -> None:
     assert "prefers-color-scheme: dark" in text
     tables = [name for name, attributes in Checker(text).tags if attributes.get("class") == "scroll"]
     assert len(tables) == text.count("<table>") == 5
+
+
+def test_a_confusion_matrix_is_scrolled_on_a_phone_and_not_made_too_small_to_be_read(folder: Path) -> None:
+    text = page.write(folder, about())
+    assert 'class="wide"' not in text
+    Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(folder / "figures" / "confusion_matrix_counts.png")
+    text = page.write(folder, about())
+    wide = [a for name, a in Checker(text).tags if a.get("class") == "wide"]
+    assert [(a["tabindex"], a["aria-label"]) for a in wide] == [("0", "Confusion matrix in numbers of images")]
+    assert re.search(r"@media \(max-width: 40rem\)[^@]*\.wide img { max-width: none;[^}]*width: 40rem", text, re.DOTALL)
 
 
 def test_the_time_of_a_continued_run_says_what_it_counts() -> None:
