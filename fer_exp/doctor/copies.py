@@ -52,18 +52,18 @@ def _unit_thumbnails(pool: Pool, wanted: np.ndarray) -> tuple[np.ndarray, np.nda
 
     A thumbnail takes 1 KiB, so all are held: float32 (k, THUMBNAIL, THUMBNAIL).
     """
-    rows, unit, start = [], np.empty((int(wanted.sum()), THUMBNAIL, THUMBNAIL), np.float32), 0
+    unit = np.empty((int(wanted.sum()), THUMBNAIL, THUMBNAIL), np.float32)
+    rows: list[np.ndarray] = []
+    start = count = 0
     for part in grey(pool.images):
         thumbnails = shrunk(part, THUMBNAIL)
         thumbnails -= thumbnails.mean(axis=(1, 2), keepdims=True)
         length = np.linalg.norm(thumbnails, axis=(1, 2), keepdims=True)
         kept = wanted[start : start + len(part)] & (length[:, 0, 0] > _LEAST_DEVIATION * THUMBNAIL)
-        count = sum(map(len, rows))
         rows.append(start + np.flatnonzero(kept))
         unit[count : count + len(rows[-1])] = thumbnails[kept] / length[kept]
-        start += len(part)
-    found = np.concatenate(rows)
-    return found, unit[: len(found)]
+        start, count = start + len(part), count + len(rows[-1])
+    return np.concatenate(rows), unit[:count]
 
 
 def _alike(unit: np.ndarray, mirrored: bool, advance: Callable[[float], None]) -> np.ndarray:
