@@ -23,6 +23,7 @@ FLOORS = [
         "slim.model_calls",
         "data.image_rows",
         "data.fer2013_facts",
+        "data.published_counts",
     },
     {
         "explain",

@@ -6,13 +6,14 @@ must hold everything the arrays depend on; there is no expiry, and the folder ma
 Knows no data set.
 """
 
+import csv
 import hashlib
 import io
 import logging
 import os
 import uuid
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,33 @@ def load_or_build(
         return arrays, None
     arrays = build()
     return arrays, _write(entry, key, arrays)
+
+
+def keep_list(cache_dir: str, kind: str, rows: Sequence[tuple[str, str]]) -> str | None:
+    """Keeps a list of what a reader left out, however long, where a note can point at it.
+
+    Args:
+        cache_dir: Folder of the entries, created when missing; `~` expands.
+        kind: How the file's name begins.
+        rows: Name and reason of each thing.
+
+    Returns:
+        Path of a csv with the columns name and reason; None if it cannot be written, which costs the list only.
+    """
+    entry = Path(cache_dir).expanduser().absolute() / f"{make_key(kind, [f'{n}|{reason}' for n, reason in rows])}.csv"
+    temporary = entry.with_name(f".{entry.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows([("name", "reason"), *rows])
+            os.replace(temporary, entry)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        _log.warning("What was left out cannot be listed: %s (%s).", entry, error.strerror or error)
+        return None
+    return str(entry)
 
 
 def make_key(name: str, parts: Iterable[str]) -> str:

@@ -29,7 +29,7 @@ USAGES = ("Training", "PublicTest", "PrivateTest")
 NO_USAGE = len(USAGES)
 
 # Raise this number with every change of what is parsed: it is part of the cache key.
-_VERSION = "1"
+_VERSION = "2"
 _PIXELS = IMAGE_SIZE * IMAGE_SIZE
 _CHUNK_BYTES = 1 << 20  # about 120 rows: the arrays of a chunk stay in the second-level cache
 _MAX_LINE_BYTES = 1 << 18
@@ -50,6 +50,7 @@ class PixelTable:
         rows: int64 (n,), position of each row in the file, from 0, skipped rows counted: what a second file
             with one line for each row is joined by.
         skipped_lines: int64 (k,), line numbers of the rows that were skipped, from 1, the header counted.
+        skipped_rules: str (k,), the rule that each of them breaks, and what was found.
     """
 
     images: np.ndarray
@@ -57,6 +58,7 @@ class PixelTable:
     usages: np.ndarray
     rows: np.ndarray
     skipped_lines: np.ndarray
+    skipped_rules: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,9 @@ def load(path: Path, on_bad_row: Literal["error", "skip"], cache_dir: str) -> tu
     if len(table.skipped_lines):
         lines = table.skipped_lines[:_REPORTED_LINES].tolist()
         notes |= {"skipped_rows": len(table.skipped_lines), "first_skipped_lines": lines}
+        left_out = zip(table.skipped_lines.tolist(), table.skipped_rules.tolist(), strict=True)
+        listed = data_cache.keep_list(cache_dir, "rejected_rows", [(f"line {n}", rule) for n, rule in left_out])
+        notes |= {} if listed is None else {"rejected_rows": listed}
         _log.warning("%s: %d malformed rows skipped; the first at line %s", path, len(table.skipped_lines), lines)
     return table, notes
 
@@ -163,6 +168,7 @@ def parse(
         usages=usages.astype(np.uint8),
         rows=positions.copy(),
         skipped_lines=np.array([number for number, _ in bad], np.int64),
+        skipped_rules=np.array([rule for _, rule in bad], np.str_),
     )
 
 

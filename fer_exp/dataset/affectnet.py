@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from fer_exp.data import data_cache
 from fer_exp.data.corrections import Corrections
 from fer_exp.data.folders import listing
 from fer_exp.data.image_folders import affectnet_csv, affectnet_npy
@@ -70,8 +71,11 @@ def build(
     notes = {**annotations.notes, "dropped": _counts(annotations.codes[~kept])}
     paths = [path.decode() for path in annotations.paths[kept].tolist()]
     found = listing.located(annotations.folder, root, paths, on_bad_image)
-    if not found.present.all():
-        notes["missing_images"] = int((~found.present).sum())
+    missing = [path for path, present in zip(paths, found.present.tolist(), strict=True) if not present]
+    notes |= {} if not missing else {"missing_images": len(missing)}
+    rejected = [*annotations.rejected, *((path, "is not there") for path in missing)]
+    if rejected and (file := data_cache.keep_list(cache_dir, "rejected_rows", rejected)) is not None:
+        notes["rejected_rows"] = file
     rows = np.flatnonzero(kept)[found.present]
     label_of = np.array([EIGHT.index(name) if name in EIGHT else -1 for name in CODES])
     boxes = None if annotations.boxes is None else annotations.boxes[rows]

@@ -30,8 +30,6 @@ _REASONS = {
     ballots.NOT_A_FACE: "not_a_face",
     _CONTEMPT: "contempt",
 }
-_LEAST_AGREEMENT = 0.4  # with the labels of FER2013; measured: 0.68, and 0.18 with the rows moved on by one
-_ENOUGH_TO_TELL = 100  # rows
 
 
 @dataclass(frozen=True)
@@ -132,26 +130,12 @@ def _read(
     joined = ballots.joined(votes, table, votes_file, source)
     faces = of_table(table, joined.usages)
     majority, shares = ballots.majority(joined.votes), ballots.distribution(joined.votes)
-    notes["agreement_with_fer2013"] = _agreement(majority, faces.labels, votes_file, source)
+    notes["agreement_with_fer2013"] = ballots.agreement(majority, faces.labels, votes_file, source)
     hard, soft = _in_classes(majority, classes), _in_classes(shares, classes)
     # Votes of more than ten people may have a majority and too many classes beside it for a distribution.
     targets = np.where(soft.kept[:, None], soft.targets, hard.targets)
     labels = np.where(soft.kept, soft.labels, hard.labels)
     return faces, hard, _Labelled(labels, targets, soft.outcomes), notes
-
-
-def _agreement(majority: Verdict, labels: np.ndarray, votes_file: Path, source: Path) -> float:
-    """Returns the share of the rows that FER2013 labels as the majority does: what tells rows in another order."""
-    of_fer2013 = np.array(IN_ORDER_OF_EMOTIONS)[labels]
-    agrees = (majority.labels == of_fer2013)[majority.outcomes == KEPT]
-    share = float(agrees.mean()) if len(agrees) else 0.0
-    if len(agrees) >= _ENOUGH_TO_TELL and share < _LEAST_AGREEMENT:
-        raise DataError(
-            "`dataset.votes` must have its lines in the order of the rows of `dataset.path`. Received: "
-            f"{votes_file} agrees with the labels of {source} on {share:.0%} of the rows, where two thirds are usual. "
-            "Give the two files of one copy, neither of them sorted anew."
-        )
-    return round(share, 4)
 
 
 def _in_classes(verdict: Verdict, classes: int) -> _Labelled:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from fer_exp.data import data_cache
 from fer_exp.data.corrections import Corrections
 from fer_exp.data.folders import listing
 from fer_exp.data.folders.listing import ImageFile
@@ -61,23 +62,27 @@ def build(
         DataError: If the folder is laid out otherwise, a line is malformed, or an image is missing or damaged.
     """
     root = listing.root_of(path)
-    files, codes, train, notes = _released(root, on_bad_image) or _copied(root)
+    files, codes, train, notes = _released(root, on_bad_image, cache_dir) or _copied(root)
     labels = np.array([-1, *(EMOTIONS.index(_CODES[code]) for code in sorted(_CODES))])[codes]
     listed = Listed(root, files, labels, EMOTIONS, notes=notes)
     reading = Reading(image_size, channels, on_bad_image, split_seed, Corrections(exclude, relabel), cache_dir)
     return divided(listed, {"train": train, "test": ~train}, val, "test", reading)
 
 
-def _released(root: Path, on_bad_image: Literal["error", "skip"]) -> _Found | None:
+def _released(root: Path, on_bad_image: Literal["error", "skip"], cache_dir: str) -> _Found | None:
     """Reads the release; None if it is not there."""
     labels = listing.find(root, "EmoLabel")
     if labels is None or not (labels / _LIST).is_file():
         return None
-    labelled, notes = _labelled(labels / _LIST, on_bad_image)
+    labelled, malformed = _labelled(labels / _LIST, on_bad_image)
     paths = [f"Image/aligned/{name}_aligned.jpg" for name in labelled]
     found = listing.located(labels.parent, root, paths, on_bad_image)
-    if not found.present.all():
-        notes["missing_images"] = int((~found.present).sum())
+    missing = [path for path, present in zip(paths, found.present.tolist(), strict=True) if not present]
+    notes: dict[str, Any] = {} if not malformed else {"malformed_lines": len(malformed)}
+    notes |= {} if not missing else {"missing_images": len(missing)}
+    rejected = [*malformed, *((path, "is not there") for path in missing)]
+    if rejected and (file := data_cache.keep_list(cache_dir, "rejected_rows", rejected)) is not None:
+        notes["rejected_rows"] = file
     codes = np.array(list(labelled.values()), np.int64)[found.present]
     train = np.array([name.startswith("train") for name in labelled], bool)[found.present]
     return found.files, codes, train, {"layout": "released", **notes}
@@ -109,8 +114,8 @@ def _copied(root: Path) -> _Found:
     return files, np.array(codes, np.int64), np.arange(len(files)) < counts[0], {"layout": "folders"}
 
 
-def _labelled(file: Path, on_bad_line: Literal["error", "skip"]) -> tuple[dict[str, int], dict[str, Any]]:
-    """Returns the code of each image, by name without suffix, and what was left out."""
+def _labelled(file: Path, on_bad_line: Literal["error", "skip"]) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """Returns the code of each image, by name without suffix, and the lines that were left out, each with its fault."""
     try:
         if file.stat().st_size > _LIST_BYTES:
             raise DataError(f"{file} must be the list of RAF-DB, of at most {_LIST_BYTES:,} bytes. It has more.")
@@ -118,7 +123,7 @@ def _labelled(file: Path, on_bad_line: Literal["error", "skip"]) -> tuple[dict[s
     except OSError as error:
         raise DataError(f"{file} cannot be read: {error.strerror or error}. Check its permissions.") from error
     labelled: dict[str, int] = {}
-    malformed = 0
+    malformed: list[tuple[str, str]] = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -126,13 +131,13 @@ def _labelled(file: Path, on_bad_line: Literal["error", "skip"]) -> tuple[dict[s
         if read is not None and read[1] not in labelled:
             labelled[read[1]] = int(read[2])
             continue
+        fault = "names an image again" if read is not None else "is malformed"
         if on_bad_line == "error":
-            fault = "names an image again" if read is not None else "is malformed"
             raise DataError(
                 f"{file}, line {number} {fault}. Expected a new `train_00001.jpg 5`, the number from 1 to 7. Received: "
                 f"{line[:80]!r}. Correct it, or leave such lines out: dataset.on_bad_image=skip"
             )
-        malformed += 1
+        malformed.append((f"{file.name}, line {number}", fault))
     if not labelled:
         raise DataError(f"{file} holds no lines such as `train_00001.jpg 5`.")
-    return labelled, {"malformed_lines": malformed} if malformed else {}
+    return labelled, malformed

@@ -6,12 +6,13 @@ Source of the effective number: Cui et al., "Class-Balanced Loss Based on Effect
 https://arxiv.org/abs/1901.05555.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 
-from fer_exp.data.fer2013_facts import OFFICIAL_COUNTS
-from fer_exp.doctor.pool import SPLIT_NAMES, TEST, TRAIN, VAL, Finding, Pool
+from fer_exp.doctor.pool import SPLIT_NAMES, TRAIN, Finding, Pool
+from fer_exp.doctor.published import Part
+from fer_exp.emotions import canonical
 
 _BETA = 0.9999
 
@@ -37,41 +38,54 @@ def remarks(pool: Pool) -> list[str]:
     ]
 
 
-def examine(pool: Pool, dataset: Mapping[str, object]) -> Finding:
-    """Compares a copy of FER2013 with the published numbers, and looks for classes that a split lacks.
+def examine(pool: Pool, parts: Sequence[Part]) -> Finding:
+    """Compares the numbers of images with the published ones, and looks for classes that a split lacks.
 
     Args:
         pool: The images.
-        dataset: Node of the data set.
+        parts: What was published of the data set.
     """
     counts, details = table(pool), []
     for number, split in enumerate(SPLIT_NAMES):
         absent = [name for name, count in zip(pool.class_names, counts[:, number], strict=True) if not count]
         if absent:
             details.append((f"{split}: {', '.join(absent)}", "no image of this class"))
-    if str(dataset.get("_target_", "")).split(".")[-2:-1] == ["fer2013"]:
-        details += _against_published(counts, pool.class_names, dataset)
+    for part in parts:
+        details += _against_published(counts, pool.class_names, part)
     return Finding(
         "counts", "Counts that differ from what they should be", np.empty(0, np.int64), (),
         "Another copy may be complete; numbers on this one are not those of the published protocol.", missing=details,
     )  # fmt: skip
 
 
-def _against_published(
-    counts: np.ndarray, class_names: tuple[str, ...], dataset: Mapping[str, object]
-) -> list[tuple[str, str]]:
-    specs = {VAL: dataset["val"], TEST: dataset["test"]}
-    drawn = [split for split, spec in specs.items() if not isinstance(spec, str)]
-    if len(drawn) == 2:
-        return []  # a file without Usage may be any part of it
-    held = counts[:, [TRAIN, *drawn]].sum(axis=1)  # fractions are taken out of Training
-    details = []
-    for name, count in zip(class_names, held.tolist(), strict=True):
-        published = OFFICIAL_COUNTS["Training"][name]
-        if count != published:
-            details.append((f"Training, {name}", f"{count:,} images, published are {published:,}"))
-    for split, spec in specs.items():
-        count, published = int(counts[:, split].sum()), sum(OFFICIAL_COUNTS.get(str(spec), {}).values())
-        if published and count != published:
-            details.append((str(spec), f"{count:,} images, published are {published:,}"))
-    return details
+def _against_published(counts: np.ndarray, class_names: Sequence[str], part: Part) -> list[tuple[str, str]]:
+    held = counts[:, list(part.splits)].sum(axis=1)
+    if part.classes:
+        found = {
+            f"{part.title}, {name}": (int(count), part.classes.get(canonical(name), 0))
+            for name, count in zip(class_names, held, strict=True)
+        }
+    else:
+        found = {part.title: (int(held.sum()) + part.dropped, part.total)}
+    return [
+        (title, f"{count:,} images, published are {official:,}")
+        for title, (count, official) in found.items()
+        if count != official
+    ]
+
+
+def sheet(pool: Pool, parts: Sequence[Part]) -> list[list[str]]:
+    """Returns the table as text, header first and sums last, with a column for each part of known size.
+
+    Args:
+        pool: The images.
+        parts: What was published of the data set.
+    """
+    counts = table(pool)
+    header = ["class", *SPLIT_NAMES, *(f"official {part.title}" for part in parts)]
+    rows = []
+    for name, numbers in zip(pool.class_names, counts.tolist(), strict=True):
+        official = [part.classes.get(canonical(name)) for part in parts]
+        rows.append([name, *(f"{n:,}" for n in numbers), *("" if n is None else f"{n:,}" for n in official)])
+    sums = [*counts.sum(axis=0).tolist(), *(part.total for part in parts)]
+    return [header, *rows, ["all", *(f"{n:,}" for n in sums)]]

@@ -4,11 +4,12 @@ Called by the doctor's command line. The data set itself is never changed; test 
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -19,14 +20,16 @@ from rich.text import Text
 from fer_exp import commandline, config, store
 from fer_exp.data import folds
 from fer_exp.dataset import Splits
-from fer_exp.doctor import classifier, copies, counts, files, labels, page, pictures, pixels, pool, votes
-from fer_exp.doctor.pool import SPLIT_NAMES, Finding, Group, Pool
+from fer_exp.doctor import classifier, copies, counts, files, labels, page, pictures, pixels, pool, published, votes
+from fer_exp.doctor.pool import Finding, Group, Pool
+from fer_exp.doctor.published import Part
 from fer_exp.doctor.sections import SECTIONS
 from fer_exp.errors import ConfigError
 from fer_exp.reporting import figure_style
 from fer_exp.tracking import Tracker
 
 ARTIFACTS, PAGE = "doctor", "doctor.html"
+_ON_BAD = ("on_bad_image", "on_bad_row")
 _EXPERIMENT = "doctor"  # in MLflow, unless the command line names another
 FILES = {
     "findings.csv": "every finding: name, split, label, kind, detail",
@@ -45,12 +48,14 @@ class Examination:
         findings: In the order they are shown.
         notes: What a reader must not miss.
         tables: CSV files by name.
+        parts: What was published of the data set.
     """
 
     pool: Pool
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    parts: list[Part] = field(default_factory=list)
 
     @property
     def found(self) -> list[Finding]:
@@ -64,7 +69,7 @@ def run(overrides: Sequence[str], only: Sequence[str], votes_file: Path | None, 
     Args:
         overrides: As of the main program; what they say of `dataset`, `fold` and `tracking` counts.
         only: Sections to examine; none: all.
-        votes_file: Votes of FER+; None: there are none.
+        votes_file: Votes of FER+; None: those that the data set itself is made of, if it is.
         log: Whether a run in MLflow is made of it.
         screen: Where the tables go.
 
@@ -74,21 +79,24 @@ def run(overrides: Sequence[str], only: Sequence[str], votes_file: Path | None, 
     Raises:
         UserError: If the data cannot be read, or an argument is wrong; nothing is written or logged then.
     """
-    wanted = _chosen(only, votes_file)
+    wanted = _chosen(only)
     jobs = commandline.check(overrides)
     if jobs is None:
         raise ConfigError(["Overrides must be key=value."])
     experiment, began = jobs.first, time.monotonic()
+    dataset = _lenient(experiment.dataset, overrides)
+    votes_file, option = _votes_of(dataset, votes_file, "votes" in only)
     with _step(screen, "reading"):
-        splits = folds.divide(config.build(experiment.dataset), experiment.folds, experiment.fold)
+        splits = folds.divide(config.build(dataset), experiment.folds, experiment.fold)
         gathered, notes = pool.pooled(splits)
-        ballots = None if votes_file is None else votes.read(votes_file, gathered)
+        ballots = None if votes_file is None else votes.read(votes_file, option, gathered, dataset)
     tracker: Tracker | None = None
     if log:
         named = any(word.lstrip("+~").startswith("tracking.experiment=") for word in overrides)
         changes = {} if named else {"experiment": _EXPERIMENT}
         tracker = config.build(experiment.tracking, system_metrics=False, **changes)
-    examined = examine(gathered, splits, experiment.dataset, wanted, ballots, screen)
+    parts = published.parts(dataset, splits.notes, experiment.fold is not None)
+    examined = examine(gathered, splits, parts, wanted, ballots, screen)
     examined.notes[:0] = notes
     folder = Path("outputs").absolute() / f"doctor-{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
     with _step(screen, "drawing"):
@@ -99,24 +107,51 @@ def run(overrides: Sequence[str], only: Sequence[str], votes_file: Path | None, 
     seconds = time.monotonic() - began
     screen.print(Text(f"{seconds:.0f} seconds; page and files: {folder}"), soft_wrap=True)
     if tracker is not None:
-        run_id = _log(tracker, folder, examined, splits, experiment, seconds)
+        run_id = _log(tracker, folder, examined, splits, dataset, seconds)
         screen.print(Text(f"logged: {ARTIFACTS}/ of run {run_id} in {tracker.uri}"), soft_wrap=True)
     return bool(examined.found)
 
 
-def _chosen(only: Sequence[str], votes_file: Path | None) -> tuple[str, ...]:
+def _chosen(only: Sequence[str]) -> tuple[str, ...]:
     strangers = [word for word in only if word not in SECTIONS]
     if strangers:
         raise ConfigError([f"`--only` must name sections among {', '.join(SECTIONS)}. Received: {strangers[0]}."])
-    if "votes" in only and votes_file is None:
-        raise ConfigError(["`--only votes` needs a file of votes: --votes fer2013new.csv. Received: none."])
     return tuple(section for section in SECTIONS if not only or section in only)
+
+
+def _lenient(node: Mapping[str, Any], overrides: Sequence[str], key: str = "dataset") -> dict[str, Any]:
+    """Returns the node of a data set, told to leave out what cannot be read unless the command line says otherwise.
+
+    One damaged file would hide all that can be found in the others, and the damaged ones behind it.
+    """
+    written = {word.lstrip("+").partition("=")[0] for word in overrides}
+    lenient: dict[str, Any] = {}
+    for name, value in node.items():
+        if isinstance(value, Mapping):  # the sources of `combine`
+            lenient[name] = _lenient(value, overrides, f"{key}.{name}")
+        else:
+            lenient[name] = "skip" if name in _ON_BAD and f"{key}.{name}" not in written else value
+    return lenient
+
+
+def _votes_of(dataset: Mapping[str, Any], given: Path | None, demanded: bool) -> tuple[Path | None, str]:
+    """Returns the file of votes, if there is one, and the option that names it."""
+    if given is None and dataset.get("votes") is not None:
+        return Path(dataset["votes"]), "dataset.votes"
+    if given is None and demanded:
+        raise ConfigError(
+            [
+                "`--only votes` needs a file of votes: --votes fer2013new.csv. Received: none. dataset=ferplus brings "
+                "its own."
+            ]
+        )
+    return given, "--votes"
 
 
 def examine(
     gathered: Pool,
     splits: Splits,
-    dataset: dict[str, object],
+    parts: list[Part],
     wanted: Sequence[str],
     ballots: votes.Votes | None,
     screen: Console,
@@ -126,17 +161,17 @@ def examine(
     Args:
         gathered: Its images.
         splits: The data set itself.
-        dataset: Its node.
+        parts: What was published of it.
         wanted: Sections to examine.
         ballots: Votes; None if there are none.
         screen: Where progress is shown.
     """
-    result = Examination(gathered)
+    result = Examination(gathered, parts=parts)
     same: list[Group] = []
     alike: list[Group] = []
     if "counts" in wanted:
         with _step(screen, SECTIONS["counts"]):
-            result.findings.append(counts.examine(gathered, dataset))
+            result.findings.append(counts.examine(gathered, parts))
             result.notes += counts.remarks(gathered)
     if "pixels" in wanted:
         with _step(screen, SECTIONS["pixels"]):
@@ -147,8 +182,9 @@ def examine(
             alike, mirrored = copies.near(gathered, same, advance)
     if "duplicates" in wanted:
         result.findings += copies.examine(gathered, same, alike, mirrored)
-    if "votes" in wanted and ballots is not None:
-        result.findings.append(votes.examine(gathered, ballots))
+    if "votes" in wanted:
+        result.findings += [] if ballots is None else [votes.examine(gathered, ballots)]
+        result.findings.append(votes.dropped(splits.notes))
     if "labels" in wanted:
         _examine_labels(result, [*same, *alike], ballots, screen)
     result.tables["findings.csv"] = files.findings(gathered, result.findings)
@@ -204,18 +240,12 @@ def write(folder: Path, examined: Examination, source: str) -> None:
         title,
         facts,
         examined.notes,
-        _counts(gathered),
+        counts.sheet(gathered, examined.parts),
         page.parts(gathered, examined.findings, drawn),
         samples,
         {name: FILES[name] for name in examined.tables},
     )
     (folder / PAGE).write_text(text, encoding="utf-8")
-
-
-def _counts(gathered: Pool) -> list[list[str]]:
-    numbers = counts.table(gathered)
-    rows = [[name, *(f"{n:,}" for n in row)] for name, row in zip(gathered.class_names, numbers.tolist(), strict=True)]
-    return [["class", *SPLIT_NAMES], *rows, ["all", *(f"{n:,}" for n in numbers.sum(axis=0).tolist())]]
 
 
 def _summary(examined: Examination, source: str) -> Table:
@@ -240,11 +270,11 @@ def _log(
     folder: Path,
     examined: Examination,
     splits: Splits,
-    experiment: config.Experiment,
+    dataset: Mapping[str, Any],
     seconds: float,
 ) -> str:
-    params = {f"dataset.{key}": value for key, value in experiment.dataset.items()}
-    name = f"doctor {experiment.option('dataset')} {Path(splits.source).name}"
+    params = {f"dataset.{key}": value for key, value in dataset.items()}
+    name = f"doctor {config.option_name(dataset)} {Path(splits.source).name}"
     with tracker.run(name, params, {"data_sha256": splits.sha256}) as tracked:
         counted = {f"doctor/{finding.kind}": float(len(finding)) for finding in examined.findings}
         tracked.log_metrics({**counted, "doctor/seconds": seconds})

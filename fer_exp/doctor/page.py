@@ -22,6 +22,7 @@ class Part:
         kind: Of the finding.
         title: Of the finding.
         count: How many.
+        listed: How many of them are in findings.csv.
         advice: What to do.
         rows: name, split, label, detail of the first ones.
         picture: A PNG in base64; empty if there is none.
@@ -30,6 +31,7 @@ class Part:
     kind: str
     title: str
     count: int
+    listed: int
     advice: str
     rows: Sequence[tuple[str, str, str, str]]
     picture: str
@@ -52,7 +54,8 @@ def parts(pool: Pool, found: Sequence[Finding], pictures: Mapping[str, Path]) ->
         rows += [(name, "", "", detail) for name, detail in finding.missing[:_MOST_ROWS]]
         picture = pictures.get(finding.kind)
         data = "" if picture is None else html_page.base64_of(picture.read_bytes())
-        shown.append(Part(finding.kind, finding.title, len(finding), finding.advice, rows, data))
+        listed = len(finding.rows) + len(finding.missing)
+        shown.append(Part(finding.kind, finding.title, len(finding), listed, finding.advice, rows, data))
     return shown
 
 

@@ -8,7 +8,7 @@ Source: Coates and Ng, "Learning Feature Representations with K-means", 2012.
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -23,6 +23,7 @@ _SAMPLES, _ROUNDS = 20_000, 10  # patches that are clustered, and how often
 _REGULAR, _WHITE = 10.0, 0.1  # added to variances, of grey levels and of normalised patches
 _SPARSE = 0.25  # responses below count as none
 _CHUNK = 64  # images at a time: their responses stay near the cache
+_ROWS = 32 * _CHUNK  # of features handed out at a time, 32 MB of 128 filters
 
 
 @dataclass(frozen=True)
@@ -43,17 +44,18 @@ class Filters:
         return 2 * _GRID**2 * self.weights.shape[1]
 
 
-def learn(images: Images, count: int, seed: int) -> Filters:
+def learn(images: Images, rows: np.ndarray, count: int, seed: int) -> Filters:
     """Learns filters from patches drawn at random.
 
     Args:
         images: uint8 (n, height, width, channels).
+        rows: int (k,), the images that are learned from; others are not looked at.
         count: Number of filters.
         seed: Of the draw.
     """
     draw = np.random.default_rng(seed)
-    chosen = np.sort(draw.choice(len(images), min(len(images), 2000), replace=False))
-    patches = np.concatenate([_patches(part) for part in _sized(take(images, chosen))])
+    chosen = np.sort(draw.choice(len(rows), min(len(rows), 2000), replace=False))
+    patches = np.concatenate([_patches(part) for part in _sized(take(images, rows[chosen]))])
     patches = _normal(patches[draw.integers(0, len(patches), _SAMPLES)])
     mean = patches.mean(axis=0)
     values, vectors = np.linalg.eigh(np.cov(patches - mean, rowvar=False))
@@ -70,30 +72,33 @@ def learn(images: Images, count: int, seed: int) -> Filters:
     return Filters(weights, mean @ weights)
 
 
-def features(images: Images, filters: Filters, advance: Callable[[float], None]) -> np.ndarray:
-    """Returns the features of images, float32 (n, filters.width).
+def features(images: Images, filters: Filters) -> Iterator[np.ndarray]:
+    """Yields the features of images in order, a few thousand rows at a time: float32 (k, filters.width).
 
     Args:
         images: uint8 (n, height, width, channels).
         filters: From `learn`.
-        advance: Told the share that is done, 0 to 1.
     """
-    found = np.empty((len(images), filters.width), np.float32)
-    workers, done = os.cpu_count() or 1, 0
+    block, filled, left = np.empty((min(_ROWS, len(images)), filters.width), np.float32), 0, len(images)
+    for answer in _answers(images, filters):
+        block[filled : filled + len(answer)] = answer
+        filled, left = filled + len(answer), left - len(answer)
+        if filled == len(block):
+            yield block
+            block, filled = np.empty((min(_ROWS, left), filters.width), np.float32), 0
+
+
+def _answers(images: Images, filters: Filters) -> Iterator[np.ndarray]:
+    """Yields the features of each chunk, the next ones being computed meanwhile: NumPy lets other threads run."""
+    workers = os.cpu_count() or 1
     pending: deque[Future[np.ndarray]] = deque()
-    with ThreadPoolExecutor(workers) as pool:  # NumPy lets other threads run meanwhile
-        parts = _sized(images)
-        while True:
-            part = next(parts, None)
-            if part is not None:
-                pending.append(pool.submit(_pooled, part, filters))
-            if pending and (part is None or len(pending) > 2 * workers):
-                answer = pending.popleft().result()
-                found[done : done + len(answer)] = answer
-                done += len(answer)
-                advance(done / len(images))
-            if part is None and not pending:
-                return found
+    with ThreadPoolExecutor(workers) as pool:
+        for part in _sized(images):
+            pending.append(pool.submit(_pooled, part, filters))
+            if len(pending) > 2 * workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
 
 
 def _sized(images: Images) -> Iterator[np.ndarray]:

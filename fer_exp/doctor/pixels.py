@@ -15,8 +15,15 @@ from fer_exp.doctor.pool import Finding, Pool, grey
 # In grey levels of 255. On FER2013 the faintest legible faces have a deviation of about 9.
 BLANK_DEVIATION, FLAT_DEVIATION = 4.0, 14.0
 DARK_MEAN, BRIGHT_MEAN = 25.0, 230.0
-_COUNTS = ("skipped_rows", "skipped_images", "images_without_a_face")  # notes of the readers
-_FIRST = {"first_skipped_images": "cannot be decoded", "first_without_a_face": "no face found"}
+# Notes of the readers: how many were left out, the files that list all of them, the first if the disk could not.
+_COUNTS = {"skipped_rows", "skipped_images", "images_without_a_face", "malformed_rows", "malformed_lines"} | {
+    "malformed_annotations", "missing_images"}  # fmt: skip
+_LISTS = {"rejected_images", "rejected_rows"}
+_FIRST = {
+    "first_skipped_lines": ("line ", "malformed row", "rejected_rows"),
+    "first_skipped_images": ("", "cannot be decoded", "rejected_images"),
+    "first_without_a_face": ("", "no face found", "rejected_images"),
+}
 
 
 def examine(pool: Pool) -> list[Finding]:
@@ -54,14 +61,14 @@ def unreadable(notes: Mapping[str, Any]) -> Finding:
         before = f"{source}/" if source else ""
         if note in _COUNTS:
             count += int(value)
-        elif note == "first_skipped_lines":
-            missing += [(f"{before}line {line}", "malformed row") for line in value]
-        elif note == "rejected_images":
+        elif note in _LISTS:
             missing += [(before + name, reason) for name, reason in _rejected(Path(value))]
-        elif note in _FIRST and f"{key.removesuffix(note)}rejected_images" not in notes:  # the disk could not list all
-            missing += [(before + str(file), _FIRST[note]) for file in value]
+        elif note in _FIRST:
+            word, reason, listed = _FIRST[note]
+            if f"{key.removesuffix(note)}{listed}" not in notes:
+                missing += [(f"{before}{word}{one}", reason) for one in value]
     nothing = np.empty(0, np.int64)
-    title = "Left out by the reader: malformed rows, unreadable files, photos without a face"
+    title = "Left out by the reader: malformed rows, missing and unreadable files, photos without a face"
     return Finding("unreadable", title, nothing, (), "Mend or delete them.", missing=missing, count=count)
 
 

@@ -124,3 +124,17 @@ def test_the_digest_of_a_file_is_its_sha256(tmp_path: Path) -> None:
     (tmp_path / "abc").write_bytes(b"abc")
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-4's example
     assert data_cache.sha256_of_file(tmp_path / "abc") == expected
+
+
+def test_a_list_of_what_was_left_out_is_kept_whole_and_one_that_cannot_be_kept_costs_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [(f"line {row}", 'a "reason", with all') for row in range(50)]
+    kept = data_cache.keep_list(str(tmp_path / "cache"), "rejected", rows)
+    assert kept is not None
+    assert kept == data_cache.keep_list(str(tmp_path / "cache"), "rejected", rows)
+    assert len(Path(kept).read_text().splitlines()) == 51
+    (tmp_path / "file").write_text("")
+    with caplog.at_level(logging.WARNING):
+        assert data_cache.keep_list(str(tmp_path / "file"), "rejected", rows) is None
+    assert "cannot be listed" in caplog.text

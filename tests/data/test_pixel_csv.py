@@ -95,7 +95,7 @@ BAD_ROWS = {
     "no pixels": ("0,,Training", "expected 2304 pixels .* found 0"),
     "256": (f"0,{replaced(9, '256')},Training", "pixel 10 must be a whole number from 0 to 255, found '256'"),
     "300": (f"0,{replaced(0, '300')},Training", "pixel 1 must be .* found '300'"),
-    "999": (f"0,{replaced(2303, '999')},Training", "pixel 2304 must be .* found '999'"),
+    "999": (f"0,{replaced(2303, '999')},Training", "pixel 10 must be .* found '999'"),
     "four digits": (f"0,{replaced(5, '1255')},Training", "pixel 6 must be .* found '1255'"),
     "10,000 digits": (f"0,{replaced(5, '1' * 10_000)},Training", "pixel 6 must be .* found '11111111111111111111'"),
     "negative": (f"0,{replaced(5, '-1')},Training", "pixel 6 must be .* found '-1'"),
@@ -175,6 +175,10 @@ def test_skipped_rows_are_counted_in_the_notes_and_the_log_also_on_a_cache_hit(
         with caplog.at_level(logging.WARNING):
             table, notes = pixel_csv.load(path, "skip", str(tmp_path / "cache"))
         assert_all_faces(table)
+        listed = Path(notes.pop("rejected_rows")).read_text().splitlines()
+        assert listed[0] == "name,reason"
+        assert [line.partition(",")[0] for line in listed[1:]] == [f"line {line}" for line in range(7, 14)]
+        assert "pixel 10 must be a whole number from 0 to 255" in listed[-1]
         assert notes == {"skipped_rows": 7, "first_skipped_lines": [7, 8, 9, 10, 11]}
         assert "7 malformed rows skipped" in caplog.text
 

@@ -172,6 +172,7 @@ def test_a_malformed_row_is_an_error_with_its_line_or_left_out(row: str, csv_roo
         build(csv_root)
     splits = build(csv_root, on_bad_image="skip")
     assert splits.notes["malformed_rows"] == 1
+    assert '"training.csv, line 2",malformed row' in Path(splits.notes["rejected_rows"]).read_text()
     assert len(splits.train) + len(splits.val) == 79
 
 
@@ -249,7 +250,9 @@ def test_a_missing_image_is_an_error_that_names_it_or_left_out(form: str, reques
     (root / image).unlink()
     with pytest.raises(DataError, match=rf"{image} is not there \(1 of 96 images are missing\)"):
         build(root)
-    assert build(root, on_bad_image="skip").notes["missing_images"] == 1
+    notes = build(root, on_bad_image="skip").notes
+    assert notes["missing_images"] == 1
+    assert "is not there" in Path(notes["rejected_rows"]).read_text()
 
 
 @pytest.mark.parametrize("name", ["training.csv", "validation.csv"])
@@ -313,6 +316,7 @@ def test_a_malformed_annotation_is_an_error_that_names_it_or_left_out(
         build(npy_root)
     splits = build(npy_root, on_bad_image="skip")
     assert splits.notes["malformed_annotations"] == 1
+    assert "train_set/images/3.jpg,malformed annotation" in Path(splits.notes["rejected_rows"]).read_text()
     assert len(splits.train) + len(splits.val) == 79
 
 

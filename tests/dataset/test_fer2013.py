@@ -192,7 +192,11 @@ def test_a_tilde_in_the_path_is_the_home_folder(tmp_path: Path, monkeypatch: pyt
 def test_skipped_rows_are_in_the_notes(tmp_path: Path) -> None:
     path = write(tmp_path, [*OFFICIAL[:3], (8, "Training"), *OFFICIAL[3:]])
     splits = build(path, on_bad_row="skip")
-    assert splits.notes == {"skipped_rows": 1, "first_skipped_lines": [5]}
+    assert "\nline 5," in Path(splits.notes["rejected_rows"]).read_text()
+    assert {key: value for key, value in splits.notes.items() if key != "rejected_rows"} == {
+        "skipped_rows": 1,
+        "first_skipped_lines": [5],
+    }
     assert len(splits.train) == 70
 
 

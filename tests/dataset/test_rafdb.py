@@ -82,7 +82,8 @@ def test_a_malformed_line_is_an_error_with_its_number_or_left_out(line: str, fau
     with pytest.raises(DataError, match=rf"list_patition_label\.txt, {fault}.*on_bad_image=skip"):
         build(root)
     splits = build(root, on_bad_image="skip")
-    assert splits.notes == {"layout": "released", "malformed_lines": 1}
+    assert "list_patition_label.txt, line 2" in Path(splits.notes["rejected_rows"]).read_text()
+    assert splits.notes.items() >= {"layout": "released", "malformed_lines": 1}.items()
     assert len(splits.train) + len(splits.val) == 69
 
 
@@ -91,7 +92,9 @@ def test_a_missing_image_is_an_error_that_names_it_or_left_out(root: Path) -> No
     with pytest.raises(DataError, match=r"train_00003_aligned\.jpg is not there \(1 of 84 images are missing\)"):
         build(root)
     splits = build(root, on_bad_image="skip")
-    assert splits.notes == {"layout": "released", "missing_images": 1}
+    listed = Path(splits.notes["rejected_rows"]).read_text()
+    assert listed == "name,reason\nImage/aligned/train_00003_aligned.jpg,is not there\n"
+    assert splits.notes.items() >= {"layout": "released", "missing_images": 1}.items()
     assert len(splits.train) + len(splits.val) == 69
 
 

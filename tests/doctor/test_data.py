@@ -5,6 +5,7 @@ from pathlib import Path
 
 import doctor_cases
 import mlflow
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -161,6 +162,85 @@ def test_a_section_that_does_not_exist_is_refused(tmp_path: Path, capsys: pytest
 def test_votes_without_a_file_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert examine(tmp_path, "dataset=synthetic", "--only", "votes") == 2
     assert "`--only votes` needs a file of votes: --votes fer2013new.csv." in capsys.readouterr().err
+
+
+def test_damaged_images_are_all_listed_without_being_told_to_skip_them(tmp_path: Path) -> None:
+    faces = doctor_cases.sound(tmp_path / "faces")
+    for number in range(40):
+        (faces / f"train/sad/broken_{number:02d}.png").write_bytes(b"no image")
+    words = [word for word in doctor_cases.overrides(faces) if "on_bad_image" not in word]
+    assert examine(tmp_path, *words, "--no-log", "--only", "pixels") == 1
+    found = pd.read_csv(outputs(tmp_path) / "findings.csv")
+    assert found["name"].tolist() == [f"train/sad/broken_{number:02d}.png" for number in range(40)]
+    assert "The first 30; all are in findings.csv" in (outputs(tmp_path) / "doctor.html").read_text(encoding="utf-8")
+
+
+def test_damaged_images_stop_the_examination_if_the_command_line_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    faces = doctor_cases.sound(tmp_path / "faces")
+    (faces / "train/sad/broken.png").write_bytes(b"no image")
+    words = [word.replace("skip", "error") for word in doctor_cases.overrides(faces)]
+    assert examine(tmp_path, *words, "--no-log", "--only", "pixels") == 2
+    assert "broken.png" in capsys.readouterr().err
+    assert not (tmp_path / "outputs").exists()
+
+
+COLUMNS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
+OF_FER2013 = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")  # in the order of its codes
+
+
+def fer2013(folder: Path) -> list[str]:
+    """Writes a csv of FER2013 with malformed rows, and the votes on it; returns the words for the first."""
+    draw, faces, votes = np.random.default_rng(0), ["emotion,pixels,Usage"], ["Usage,Image name," + ",".join(COLUMNS)]
+    for usage, count in (("Training", 140), ("PublicTest", 14), ("PrivateTest", 14)):
+        for row in range(count):
+            pixels = " ".join(map(str, draw.integers(40, 200, 2304)))
+            faces.append(f"{row % 7},{'spoiled' if usage == 'Training' and row < 9 else pixels},{usage}")
+            counts = {"NF": 10} if usage == "Training" and row in (20, 21) else {OF_FER2013[row % 7]: 10}
+            votes.append(f"{usage},," + ",".join(str(counts.get(name, 0)) for name in COLUMNS))
+    (folder / "fer2013.csv").write_text("\n".join(faces))
+    (folder / "fer2013new.csv").write_text("\n".join(votes))
+    return ["dataset=fer2013", f"dataset.path={folder / 'fer2013.csv'}", "--no-log"]
+
+
+def test_every_malformed_row_is_listed_with_its_fault(tmp_path: Path) -> None:
+    assert examine(tmp_path, *fer2013(tmp_path), "--only", "pixels") == 1
+    found = pd.read_csv(outputs(tmp_path) / "findings.csv")
+    assert found["name"].tolist() == [f"line {line}" for line in range(2, 11)]
+    assert set(found["detail"]) == {"expected 2304 pixels (48x48), found 1"}
+
+
+def test_a_small_copy_is_told_and_the_page_says_what_it_should_have(tmp_path: Path) -> None:
+    assert examine(tmp_path, *fer2013(tmp_path), "--only", "counts") == 1
+    found = pd.read_csv(outputs(tmp_path) / "findings.csv").set_index("name")["detail"]
+    assert found["PrivateTest, disgust"] == "2 images, published are 55"
+    page = (outputs(tmp_path) / "doctor.html").read_text(encoding="utf-8")
+    assert '<th scope="col">official PrivateTest</th>' in page
+    assert "<td>28,709</td>" in page
+
+
+def test_votes_moved_on_by_a_row_are_refused_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words, votes = fer2013(tmp_path), tmp_path / "fer2013new.csv"
+    assert examine(tmp_path, *words, "--votes", str(votes), "--only", "votes") == 1
+    assert set(pd.read_csv(outputs(tmp_path) / "exclude.csv")["name"]) == {"row 20", "row 21"}
+    lines = votes.read_text().splitlines()
+    votes.write_text("\n".join([lines[0], *lines[2:141], lines[1], *lines[141:]]))
+    assert examine(tmp_path, *words, "--votes", str(votes), "--only", "votes") > 1
+    assert "`--votes` must have its lines in the order of the rows of `dataset.path`" in capsys.readouterr().err
+    assert len(list((tmp_path / "outputs").iterdir())) == 1
+
+
+def test_ferplus_brings_its_votes_and_what_it_dropped_is_told(tmp_path: Path) -> None:
+    _, path, log = fer2013(tmp_path)
+    votes = f"dataset.votes={tmp_path / 'fer2013new.csv'}"
+    assert examine(tmp_path, "dataset=ferplus", path, votes, "dataset.classes=7", log, "--only", "votes") == 1
+    found = pd.read_csv(outputs(tmp_path) / "findings.csv")
+    assert found[["name", "kind", "detail"]].to_numpy().tolist() == [
+        ["train", "dropped_by_votes", "not a face: 2 images"]
+    ]
 
 
 def test_a_mistaken_override_and_a_missing_folder_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,20 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import doctor_cases
 import numpy as np
 import pytest
 
 from fer_exp.data.fer2013_facts import OFFICIAL_COUNTS
 from fer_exp.data.image_rows import ImageRows
 from fer_exp.dataset import Split, Splits
-from fer_exp.doctor import classifier, copies, counts, labels, pixels, pool, votes
+from fer_exp.doctor import classifier, copies, counts, labels, pixels, pool
 from fer_exp.doctor.classifier import Predicted
 from fer_exp.doctor.pool import Pool
+from fer_exp.doctor.published import Part, parts
 from fer_exp.emotions import EMOTIONS
-from fer_exp.errors import DataError
 
-HEADER = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n"
 FER2013 = {"_target_": "fer_exp.dataset.fer2013.build", "val": "PublicTest", "test": "PrivateTest"}
 
 
@@ -28,9 +29,13 @@ def made(labels_of: Sequence[int], splits: Sequence[int], images: np.ndarray | N
 
 def published() -> tuple[list[int], list[int]]:
     """Labels and splits of a complete FER2013."""
-    train = [EMOTIONS.index(name) for name, count in OFFICIAL_COUNTS["Training"].items() for _ in range(count)]
-    others = [row % 7 for row in range(2 * 3_589)]
-    return train + others, [0] * len(train) + [1] * 3_589 + [2] * 3_589
+    parts = enumerate(OFFICIAL_COUNTS.values())
+    pairs = [(EMOTIONS.index(name), split) for split, part in parts for name, n in part.items() for _ in range(n)]
+    return [label for label, _ in pairs], [split for _, split in pairs]
+
+
+def parts_of(**changes: Any) -> list[Part]:
+    return parts({**FER2013, **changes}, {}, False)
 
 
 def test_the_published_numbers_agree_with_each_other() -> None:
@@ -44,11 +49,21 @@ def test_the_published_numbers_agree_with_each_other() -> None:
 
 def test_a_complete_copy_has_the_published_counts_and_one_without_a_row_is_told() -> None:
     classes, splits = published()
-    assert len(counts.examine(made(classes, splits), FER2013)) == 0
-    found = counts.examine(made(classes[1:-1], splits[1:-1]), FER2013)
+    assert len(counts.examine(made(classes, splits), parts_of())) == 0
+    found = counts.examine(made(classes[1:-1], splits[1:-1]), parts_of())
     assert found.missing == [
         ("Training, angry", "3,994 images, published are 3,995"),
-        ("PrivateTest", "3,588 images, published are 3,589"),
+        ("PrivateTest, neutral", "625 images, published are 626"),
+    ]
+
+
+def test_test_images_of_another_class_are_told_although_their_number_is_right() -> None:
+    classes, splits = published()
+    classes[splits.index(2)] = EMOTIONS.index("happy")
+    found = counts.examine(made(classes, splits), parts_of())
+    assert found.missing == [
+        ("PrivateTest, angry", "490 images, published are 491"),
+        ("PrivateTest, happy", "880 images, published are 879"),
     ]
 
 
@@ -56,13 +71,23 @@ def test_a_fraction_of_training_counts_as_training() -> None:
     classes, splits = published()
     drawn = [1 if number % 10 == 0 and split == 0 else split for number, split in enumerate(splits) if split != 1]
     kept = [label for label, split in zip(classes, splits, strict=True) if split != 1]
-    node = {**FER2013, "val": 0.1, "test": "PrivateTest"}
-    assert len(counts.examine(made(kept, drawn), node)) == 0
+    assert len(counts.examine(made(kept, drawn), parts_of(val=0.1))) == 0
 
 
 def test_a_class_that_a_split_lacks_is_told() -> None:
-    found = counts.examine(made([*range(7), *range(7), *range(6)], [0] * 7 + [1] * 7 + [2] * 6), {"_target_": "x.y.z"})
+    found = counts.examine(made([*range(7), *range(7), *range(6)], [0] * 7 + [1] * 7 + [2] * 6), [])
     assert found.missing == [("test: neutral", "no image of this class")]
+
+
+def test_the_sheet_has_a_column_for_each_part_of_known_size() -> None:
+    classes, splits = published()
+    header, first, *_, last = counts.sheet(made(classes[1:], splits[1:]), parts_of(test="other"))
+    assert header == ["class", "train", "val", "test", "official Training", "official PublicTest"]
+    assert first == ["angry", "3,994", "467", "491", "3,995", "467"]
+    assert last == ["all", "28,708", "3,589", "3,589", "28,709", "3,589"]
+    without = counts.sheet(made(classes, splits), [Part("all", (0, 1, 2), 50_000, {})])
+    assert without[1][-1] == ""  # of the classes nothing is known
+    assert without[-1][-1] == "50,000"
 
 
 def test_imbalance_is_told_as_a_ratio_and_as_effective_numbers() -> None:
@@ -77,6 +102,7 @@ def test_the_reader_says_what_it_skipped() -> None:
     assert len(found) == 12
     assert found.missing == [("line 3", "malformed row"), ("line 4", "malformed row")]
     assert len(pixels.unreadable({})) == 0
+    assert len(pixels.unreadable({"malformed_lines": 1, "missing_images": 2, "rafdb.malformed_annotations": 3})) == 6
 
 
 def test_all_files_that_the_reader_left_out_are_listed_with_the_reason_of_each(tmp_path: Path) -> None:
@@ -151,17 +177,33 @@ def test_copies_are_in_one_fold_and_folds_hold_each_class() -> None:
     assert all(len(set(folds[targets == label])) == classifier.FOLDS for label in range(4))
 
 
-def test_ridge_scores_of_train_are_those_of_fits_without_the_fold() -> None:
+def test_ridge_scores_of_train_are_those_of_fits_without_the_fold_whatever_the_blocks() -> None:
     draw = np.random.default_rng(0)
-    features, targets = draw.normal(size=(60, 5)).astype(np.float32), np.arange(60) % 3
+    features, targets = draw.normal(20, 3, size=(60, 5)).astype(np.float32), np.arange(60) % 3
+    features[:, 4] = 7  # a feature that tells nothing
     train, folds = np.arange(50), np.arange(50) % classifier.FOLDS
-    scores = classifier._scores(features, train, targets[:50], folds, 3)
     goals = np.eye(3)[targets[:50]]
     shares = goals.mean(axis=0)
-    for rows, seen in ((np.flatnonzero(folds == 2), folds != 2), (np.arange(50, 60), folds >= 0)):
-        x = features[:50][seen].astype(float)
-        weights = np.linalg.solve(x.T @ x + classifier._RIDGE * 50 * np.eye(5), x.T @ (goals[seen] - shares))
-        np.testing.assert_allclose(scores[rows], features[rows] @ weights + shares, atol=1e-4)
+    standard = (features - features[:50].mean(axis=0)) / np.maximum(features[:50].std(axis=0), 1e-3)
+    for blocks in ([features], np.split(features, [7, 20, 49, 55])):
+        scores = classifier._scores(blocks, 60, train, targets[:50], folds, 3)
+        for rows, seen in ((np.flatnonzero(folds == 2), folds != 2), (np.arange(50, 60), folds >= 0)):
+            x = standard[:50][seen].astype(float)
+            weights = np.linalg.solve(x.T @ x + classifier._RIDGE * 50 * np.eye(5), x.T @ (goals[seen] - shares))
+            np.testing.assert_allclose(scores[rows], standard[rows] @ weights + shares, atol=1e-4)
+
+
+def test_predictions_are_equal_whether_features_are_kept_or_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels_of = np.arange(150) % 3
+    images = np.stack([doctor_cases.face(label, row) for row, label in enumerate(labels_of)])[..., None]
+    gathered = made(labels_of.tolist(), [0] * 100 + [1] * 25 + [2] * 25, images)
+    told: list[float] = []
+    kept = classifier.predict(gathered, [], told.append)
+    assert told == sorted(told)
+    monkeypatch.setattr(classifier, "_HELD_BYTES", 0)
+    again = classifier.predict(gathered, [])
+    np.testing.assert_array_equal(kept.probabilities, again.probabilities)
+    assert kept.accuracy > 0.9
 
 
 def test_a_class_too_small_to_be_predicted_is_not_judged() -> None:
@@ -185,41 +227,6 @@ def test_only_sure_suspects_outside_of_test_are_labelled_anew() -> None:
     assert "row 3" in set(table["name"])
     assert labels.relabelled(table)["name"].tolist() == ["row 3"]
     assert "95.0 % of the train images" in found.advice
-
-
-def votes_file(folder: Path, *lines: str) -> Path:
-    file = folder / "votes.csv"
-    file.write_text(HEADER + "".join(f"Training,,{line}\n" for line in lines))
-    return file
-
-
-def test_images_are_joined_to_votes_by_row_and_majorities_are_of_all_votes(tmp_path: Path) -> None:
-    file = votes_file(
-        tmp_path, "0,0,0,0,0,0,0,0,0,10", "0,6,0,0,0,0,0,0,4,0", "0,5,0,0,0,0,0,0,5,0", "0,0,0,0,0,0,0,0,4,6"
-    )
-    gathered = made([3, 3, 3], [0, 0, 0])
-    gathered = Pool(gathered.images, gathered.labels, gathered.splits, np.array(["row 3", "row 1", "row 2"]), EMOTIONS)
-    ballots = votes.read(file, gathered)
-    assert ballots.majority.tolist() == [-1, EMOTIONS.index("happy"), -1]
-    found = votes.examine(gathered, ballots)
-    assert (found.rows.tolist(), found.details) == ([0], ["6 of 10 votes"])
-    text = labels.agreement(gathered, labels.Finding("x", "x", np.array([0]), ["x"], suggested=np.array([1])), ballots)
-    assert "100 % of all suspects have no majority of votes for their label (0 % one for the suggested)" in text
-    assert "67 % of all images have no majority" in text
-
-
-def test_votes_that_do_not_fit_are_refused(tmp_path: Path) -> None:
-    gathered = made([0, 1], [0, 0])
-    with pytest.raises(DataError, match="must have one line for each row of the data.*with 1 lines.*row 1 "):
-        votes.read(votes_file(tmp_path, "0,0,0,0,0,0,0,0,0,10"), gathered)
-    with pytest.raises(DataError, match="`--votes` must be a readable CSV. Received: .*nothing.csv"):
-        votes.read(tmp_path / "nothing.csv", gathered)
-    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(DataError, match="must be fer2013new.csv of FER.*without the column anger"):
-        votes.read(tmp_path / "other.csv", gathered)
-    other = Pool(gathered.images, gathered.labels, gathered.splits, np.array(["a.png", "b.png"]), EMOTIONS)
-    with pytest.raises(DataError, match="needs a data set whose images are rows of fer2013.csv.*called a.png"):
-        votes.read(votes_file(tmp_path, "0,0,0,0,0,0,0,0,0,10"), other)
 
 
 def test_splits_without_names_get_some_and_a_note() -> None:

@@ -3,7 +3,7 @@
 Called by the readers of either form and by the option `affectnet`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ class Annotations:
         codes: uint8 (n,), a position in `CODES`.
         official_val: bool (n,), which are of the official validation set; the others are for training.
         boxes: int32 (n, 4), x, y, width and height of the face; None if the images are faces.
-        notes: What was left out.
+        notes: What was left out, in numbers.
+        rejected: Name and reason of each row or file that was left out because it is malformed.
     """
 
     folder: Path
@@ -33,3 +34,4 @@ class Annotations:
     official_val: np.ndarray
     boxes: np.ndarray | None
     notes: Mapping[str, Any]
+    rejected: Sequence[tuple[str, str]] = ()

@@ -26,7 +26,7 @@ _COLUMNS = (
     *("expression", "valence", "arousal"),
 )
 _PATH, _BOX, _EXPRESSION = _COLUMNS[0], list(_COLUMNS[1:5]), _COLUMNS[6]
-_VERSION = "1"  # raise it with every change of how a table is read: it is part of the cache key
+_VERSION = "2"  # raise it with every change of how a table is read: it is part of the cache key
 _ROWS = 100_000  # held as text at a time
 _PATH_CHARACTERS, _PIXELS = 255, 100_000  # more is no path and no position
 _HEADER_BYTES = 4096
@@ -47,7 +47,7 @@ def read(tables: Path, images: Path, root: Path, on_bad_row: Literal["error", "s
     """
     notes: dict[str, Any] = {"layout": "csv"}
     columns: dict[str, list[np.ndarray]] = {"paths": [], "codes": [], "boxes": [], "official_val": []}
-    malformed = 0
+    rejected: list[tuple[str, str]] = []
     for file in (tables / name for name in TABLES):
         if not file.is_file():
             raise DataError(f"{file} is not there. AffectNet has {' and '.join(TABLES)} beside each other.")
@@ -57,7 +57,7 @@ def read(tables: Path, images: Path, root: Path, on_bad_row: Literal["error", "s
         )
         table, problem = data_cache.load_or_build(cache_dir, key, functools.partial(_table, file, on_bad_row))
         notes |= {} if problem is None else {"cache": problem}
-        malformed += int(table["malformed"].sum())
+        rejected += [(f"{file.name}, line {line}", "malformed row") for line in table["malformed_lines"].tolist()]
         table["official_val"] = np.full(len(table["codes"]), file.name == TABLES[0])
         for column, parts in columns.items():
             parts.append(table[column])
@@ -65,12 +65,13 @@ def read(tables: Path, images: Path, root: Path, on_bad_row: Literal["error", "s
     _, first = np.unique(whole["paths"], return_index=True)
     first.sort()
     repeated = len(whole["paths"]) - len(first)
-    notes |= {name: count for name, count in (("malformed_rows", malformed), ("repeated_rows", repeated)) if count}
-    return Annotations(images, **{column: array[first] for column, array in whole.items()}, notes=notes)
+    notes |= {name: count for name, count in (("malformed_rows", len(rejected)), ("repeated_rows", repeated)) if count}
+    chosen = {column: array[first] for column, array in whole.items()}
+    return Annotations(images, **chosen, notes=notes, rejected=rejected)
 
 
 def _table(file: Path, on_bad_row: Literal["error", "skip"]) -> dict[str, np.ndarray]:
-    """Returns `paths`, `codes` and `boxes` of the rows, and how many were `malformed`."""
+    """Returns `paths`, `codes` and `boxes` of the rows, and the `malformed_lines`."""
     import pandas as pd
 
     names, skipped_lines = _header(file)
@@ -144,5 +145,5 @@ def _part(chunk: Any, file: Path, first_line: int, on_bad_row: Literal["error", 
         "paths": np.array([path.encode() for path in paths[good]], np.bytes_),
         "codes": codes[good].astype(np.uint8),
         "boxes": np.where(placed[:, None], boxes, 0)[good].astype(np.int32),
-        "malformed": np.array([(~good).sum()]),
+        "malformed_lines": chunk.index.to_numpy(np.int64)[~good] + first_line,
     }

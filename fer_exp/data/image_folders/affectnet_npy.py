@@ -63,9 +63,10 @@ def read(home: Path, root: Path, on_bad_file: Literal["error", "skip"], cache_di
     good = whole != _MALFORMED
     counts = {"malformed_annotations": int((~good).sum()), "images_without_annotation": without}
     notes |= {name: count for name, count in counts.items() if count}
-    return Annotations(
-        home, np.concatenate(paths)[good], whole[good], np.concatenate(official_val)[good], boxes=None, notes=notes
-    )
+    named = np.concatenate(paths)
+    rejected = [(path.decode(), "malformed annotation") for path in named[~good].tolist()]
+    chosen = {"paths": named[good], "codes": whole[good], "official_val": np.concatenate(official_val)[good]}
+    return Annotations(home, **chosen, boxes=None, notes=notes, rejected=rejected)
 
 
 def _codes(files: Sequence[ImageFile], on_bad_file: Literal["error", "skip"]) -> dict[str, np.ndarray]:
