@@ -478,3 +478,16 @@ def test_how_faces_are_cut_is_part_of_what_the_cache_knows(root: Path) -> None:
 def test_photos_of_which_none_shows_a_face_are_an_error(root: Path) -> None:
     with pytest.raises(DataError, match="There are no usable images for train. Check the folders, and the warnings"):
         build(fill(root, ("a", "b"), 4), val=0.25, test=0.25, faces="haar")
+
+
+def test_images_that_cannot_be_decoded_and_unused_splits_may_be_named_by_corrections(root: Path) -> None:
+    for split, count in (("train", 10), ("val", 2), ("test", 2)):
+        fill(root / split, ("a", "b"), count)
+    text_file(root / "train" / "a" / "bad.png")
+    exclude = root.parent / "exclude.csv"
+    exclude.write_text("name\ntrain/a/bad.png\nval/b/1.png\n")
+    splits = build(root, on_bad_image="skip", exclude=str(exclude))
+    assert splits.notes["corrections"]["left_out_anyway"] == 2
+    exclude.write_text("name\ntrain/a/99.png\n")
+    with pytest.raises(DataError, match=r"Unknown: train/a/99\.png \(1 in all\)"):
+        build(root, on_bad_image="skip", exclude=str(exclude))
