@@ -6,7 +6,7 @@ write `fer_exp/dataset/<name>.py` with a `build` function and `conf/dataset/<nam
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from fer_exp.data import data_cache, image_rows
-from fer_exp.data.corrections import Corrections
+from fer_exp.data.corrections import Corrections, Found
 from fer_exp.data.image_rows import Images
 from fer_exp.errors import DataError
 
@@ -73,6 +73,7 @@ class Splits:
         source: Where the data came from: a path, or a description of the generator.
         notes: What the reader had to do to the data, for the record (rows skipped, files renamed ...).
         source_names: Of the data sets that these were put together from; empty if it is one.
+        left_out: Names of images that the source holds and no split has, as far as the reader knows them.
     """
 
     train: Split
@@ -83,6 +84,7 @@ class Splits:
     source: str
     notes: Mapping[str, Any] = field(default_factory=dict)
     source_names: tuple[str, ...] = ()
+    left_out: frozenset[str] = frozenset()
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -294,6 +296,8 @@ def assemble(
     source: str,
     notes: Mapping[str, Any] | None = None,
     corrections: Corrections | None = None,
+    left_out: Iterable[str] = (),
+    elsewhere: Mapping[str, str] | None = None,
 ) -> Splits:
     """Puts train, val and test together, corrected, and computes the digest of their content.
 
@@ -303,37 +307,44 @@ def assemble(
         source: Where the data came from.
         notes: What the reader had to do to the data.
         corrections: Which images of train and val are left out or labelled anew.
+        left_out: Names of images that options of the data set have left out: corrections may name them.
+        elsewhere: Name of the class that an image has in another data set of the same images, by image: corrections
+            made of that one are good for this one too.
 
     Raises:
-        DataError: If corrections do not fit the data.
+        DataError: If corrections do not fit the data, or leave too little of them.
     """
-    notes = dict(notes or {})
+    notes, gone = dict(notes or {}), frozenset(left_out)
     train, val, test = splits["train"], splits["val"], splits["test"]
     if corrections is not None and corrections.wanted:
-        (train, val), notes["corrections"] = _corrected(train, val, test, class_names, corrections)
+        found = corrections.read(class_names)
+        found.check_labels([(split.names, split.labels) for split in (train, val, test)], elsewhere)
+        known = [name for split in (train, val, test) for name in (split.names if split.names is not None else ())]
+        counts = {"ignored_in_test": found.concern(test.names), "left_out_anyway": found.check_names(known, gone)}
+        (train, val), corrected, emptied = _corrected(train, val, test, found)
+        notes |= {"corrections": counts | corrected} | ({"emptied_classes": emptied} if emptied else {})
+        gone |= found.excluded.intersection(known).difference(() if test.names is None else test.names)
     columns = [(split.images, split.labels, split.targets) for split in (train, val, test)]
     arrays = [array for split in columns for array in split if array is not None]
-    return Splits(train, val, test, class_names, data_cache.sha256_of_arrays(arrays), source, notes)
+    sha256 = data_cache.sha256_of_arrays(arrays)
+    return Splits(train, val, test, class_names, sha256, source, notes, left_out=gone)
 
 
 def _corrected(
-    train: Split, val: Split, test: Split, class_names: tuple[str, ...], corrections: Corrections
-) -> tuple[tuple[Split, Split], dict[str, int]]:
-    """Returns train and val as corrected, and how many images of each were concerned."""
-    found = corrections.read(class_names)
-    known = [name for split in (train, val, test) for name in (split.names if split.names is not None else ())]
-    found.check(known)
-    changed, counts = [], {"ignored_in_test": found.concern(test.names)}
-    for title, split in (("train", train), ("val", val)):
-        kept, labels = found.apply(split.names, split.labels)
-        counts |= {
-            f"excluded_from_{title}": int((~kept).sum()),
-            f"relabelled_in_{title}": int((labels != split.labels).sum()),
-        }
+    train: Split, val: Split, test: Split, found: Found
+) -> tuple[tuple[Split, Split], dict[str, int], dict[str, list[str]]]:
+    """Returns train and val as corrected, how many images of each were concerned, and which classes each has lost."""
+    applied = {title: found.apply(split.names, split.labels) for title, split in (("train", train), ("val", val))}
+    emptied = found.check_left(applied["train"], applied["val"], test.labels)
+    changed: list[Split] = []
+    counts: dict[str, int] = {}
+    for split, (title, corrected) in zip((train, val), applied.items(), strict=True):
+        anew = corrected.labels != split.labels
+        counts |= {f"excluded_from_{title}": int((~corrected.kept).sum()), f"relabelled_in_{title}": int(anew.sum())}
         targets = split.targets
         if targets is not None:
-            targets = np.where(
-                (labels != split.labels)[:, None], np.eye(len(class_names), dtype=np.float32)[labels], targets
-            )
-        changed.append(dataclasses.replace(split, labels=labels, targets=targets).take(kept))
-    return (changed[0], changed[1]), counts
+            certain = np.eye(len(found.class_names), dtype=np.float32)[corrected.labels]
+            targets = np.where(anew[:, None], certain, targets)
+        whole = dataclasses.replace(split, labels=corrected.labels, targets=targets)
+        changed.append(whole.take(corrected.kept))
+    return (changed[0], changed[1]), counts, emptied

@@ -7,6 +7,7 @@ Source: Mollahosseini, Hasani and Mahoor, "AffectNet: A Database for Facial Expr
 in the Wild", 2017, https://arxiv.org/abs/1708.03985.
 """
 
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -80,7 +81,9 @@ def build(
     label_of = np.array([EIGHT.index(name) if name in EIGHT else -1 for name in CODES])
     boxes = None if annotations.boxes is None else annotations.boxes[rows]
     labels = label_of[annotations.codes[rows]]
-    listed = Listed(root, found.files, labels, EIGHT[:classes], boxes=boxes, notes=notes)
+    unused = np.delete(annotations.paths, rows)
+    left_out = [os.path.join(annotations.folder, path.decode()) for path in unused.tolist()]
+    listed = Listed(root, found.files, labels, EIGHT[:classes], boxes=boxes, notes=notes, left_out=left_out)
     official_val = annotations.official_val[rows]
     masks = {"train": ~official_val} | {
         name: official_val for name, spec in (("val", val), ("test", test)) if spec == "val"

@@ -104,7 +104,10 @@ def build(
     names = _class_names(neutral or any(sequence.emotion == "neutral" for sequence in sequences), contempt)
     labels = np.array([names.index(emotion) for _, emotion, _ in taken], np.int64)
     persons = np.array([person for *_, person in taken])
-    listed = Listed(root, [file for file, *_ in taken], labels, names, groups=persons, notes=notes)
+    files = [file for file, *_ in taken]
+    frames_held = {file.path for sequence in sequences for file in sequence.frames}
+    left_out = sorted(frames_held - {file.path for file in files})
+    listed = Listed(root, files, labels, names, groups=persons, notes=notes, left_out=left_out)
     face = FaceCrop(face_margin, face_alignment) if faces == "haar" else None
     corrections = Corrections(exclude, relabel)
     reading = Reading(image_size, channels, on_bad_image, split_seed, corrections, cache_dir, face)

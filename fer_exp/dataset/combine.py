@@ -71,21 +71,25 @@ def build(
     shape = (image_size, image_size, channels)
     parts: dict[str, list[Split]] = {title: [] for title in _TITLES}
     notes: dict[str, Any] = {}
+    unused: set[str] = set()
     for number, (name, found) in enumerate(built.items()):
         notes |= {f"{name}.{key}": value for key, value in found.notes.items()}
         left_out = 0
+        unused |= _named(name, found)
         for title in _wanted(name, roles, test_images):
             split: Split = getattr(found, title)
             images = _resized(split.images, shape, f"{found.sha256} {title}", cache_dir)
             shared = _relabelled(dataclasses.replace(split, images=images), found.class_names, names)
             left_out += len(split) - len(shared)
-            parts[title if name in roles.train else "test"].append(_marked(shared, name, number, title))
+            marked = _marked(shared, name, number, title)
+            unused.difference_update(() if marked.names is None else marked.names.tolist())
+            parts[title if name in roles.train else "test"].append(marked)
         if left_out:
             notes[f"{name}.images_of_other_classes"] = left_out
     splits = {title: concatenate(_grouped(held), len(names)) for title, held in parts.items()}
     _check(splits, names)
     source = " + ".join(f"{name} ({found.source})" for name, found in built.items())
-    whole = assemble(splits, names, source, notes, Corrections(exclude, relabel))
+    whole = assemble(splits, names, source, notes, Corrections(exclude, relabel), unused)
     return dataclasses.replace(whole, source_names=tuple(built))
 
 
@@ -160,6 +164,13 @@ def _marked(split: Split, source: str, number: int, title: str) -> Split:
         groups=groups,
         sources=np.full(len(split), number),
     )
+
+
+def _named(source: str, found: Splits) -> set[str]:
+    """Returns what all images of a source are called here, also those that it has left out itself."""
+    splits = (found.train, found.val, found.test)
+    held = {name for split in splits if split.names is not None for name in split.names.tolist()}
+    return {f"{source}/{name}" for name in held | found.left_out}
 
 
 def _grouped(splits: list[Split]) -> list[Split]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from fer_exp.data import pixel_csv
 from fer_exp.data.corrections import Corrections
-from fer_exp.data.fer2013_source import Faces, division, folder, of_table
+from fer_exp.data.fer2013_source import Faces, division, folder, left_out, of_table
 from fer_exp.dataset import Split, Splits, SplitSpec, assemble
 from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
@@ -57,7 +57,8 @@ def build(
     splits = {name: whole.take(chosen) for name, chosen in rows.items()}
     notes |= division.notes_on(faces.parts, rows, splits, EMOTIONS)
     notes |= folder.warn_of_merged(faces.parts, rows["test"], source)
-    return assemble(splits, EMOTIONS, str(source), notes, Corrections(exclude, relabel))
+    corrections = Corrections(exclude, relabel)
+    return assemble(splits, EMOTIONS, str(source), notes, corrections, left_out(faces, rows.values()))
 
 
 def _read(source: Path, on_bad_row: Literal["error", "skip"], cache_dir: str) -> tuple[Faces, dict[str, Any]]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from fer_exp.data import pixel_csv
 from fer_exp.data.corrections import Corrections
-from fer_exp.data.fer2013_source import Faces, ballots, division, of_table
+from fer_exp.data.fer2013_source import Faces, ballots, division, left_out, of_table
 from fer_exp.data.fer2013_source.ballots import CLASSES, IN_ORDER_OF_EMOTIONS, KEPT, Verdict
 from fer_exp.dataset import Split, Splits, SplitSpec, assemble
 from fer_exp.emotions import EMOTIONS
@@ -94,7 +94,7 @@ def build(
     usable = np.flatnonzero(trained.kept | by_majority.kept)
     names = CLASSES if classes == len(CLASSES) else EMOTIONS
     found = division.choose_rows(trained.labels[usable], faces.parts[usable], val, test, split_seed, source, names)
-    splits, dropped = {}, {}
+    splits, dropped, chosen = {}, {}, {}
     for name, rule, spec in (("train", trained, None), ("val", by_majority, val), ("test", by_majority, test)):
         rows = usable[found[name]]
         kept = rows[rule.kept[rows]]
@@ -111,9 +111,19 @@ def build(
             drawn=soft and label == "probability",
         )
         dropped[name] = _dropped(rule, rows, faces.parts, spec)
+        chosen[name] = kept
     notes["dropped_rows"] = {name: counts for name, counts in dropped.items() if counts}
     notes |= division.notes_on(faces.parts[usable], found, splits, names)
-    return assemble(splits, names, f"{source} with {votes_file.name}", notes, Corrections(exclude, relabel))
+    return assemble(
+        splits,
+        names,
+        f"{source} with {votes_file.name}",
+        notes,
+        Corrections(exclude, relabel),
+        left_out(faces, chosen.values()),
+        # The rows are those of FER2013, so what was found in that is good here, whatever the votes say.
+        elsewhere={name: EMOTIONS[label] for name, label in zip(faces.names.tolist(), faces.labels, strict=True)},
+    )
 
 
 def _read(

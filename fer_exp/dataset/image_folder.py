@@ -4,10 +4,12 @@ Called through `config.build`. `folders.classes` finds `<root>/<class>/*` and `<
 `image_folders` decodes and divides.
 """
 
+import logging
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,11 +19,12 @@ from fer_exp.data.folders import classes, listing
 from fer_exp.data.folders.classes import SPLIT_NAMES, FolderImage
 from fer_exp.data.image_folders.division import Listed, Reading, divided
 from fer_exp.dataset import Splits, SplitSpec
-from fer_exp.emotions import EIGHT, canonical
+from fer_exp.emotions import EIGHT, canonical, misnamed
 from fer_exp.errors import DataError
 from fer_exp.signature import InputPath, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 _USAGE_PREFIXES = ("PublicTest", "PrivateTest")  # kept in the file names of FER2013's folder copies
+_log = logging.getLogger(__name__)
 
 
 def build(
@@ -73,6 +76,8 @@ def build(
     found, notes = classes.find(root)
     names, labels = _label(found, class_names)
     masks = _named_masks(found, val, test, root)
+    notes |= _warn_of_misnamed(names, root) if class_names is None else {}
+    notes |= _warn_of_merged(found, masks, root)
     listed = Listed(root, [image.file for image in found], labels, names, notes=notes)
     face = FaceCrop(face_margin, face_alignment) if faces == "haar" else None
     corrections = Corrections(exclude, relabel)
@@ -98,6 +103,54 @@ def _label(found: Sequence[FolderImage], class_names: list[str] | None) -> tuple
             f"`dataset.class_names` must name every class folder. Received: {list(names)}; without: {unnamed}."
         )
     return names, np.array([label_of[canonical(image.folder)] for image in found], np.int64)
+
+
+def _warn_of_misnamed(names: Sequence[str], root: Path) -> dict[str, Any]:
+    """Says that a folder is probably an expression misspelled, for which all classes lose their usual names and order.
+
+    Returns:
+        What is worth recording.
+    """
+    meant = misnamed(names)
+    if not meant:
+        return {}
+    _log.warning(
+        "%s: is the class folder %s? One class that is no expression leaves all classes with the names and the "
+        "alphabetical order of their folders, so that models of other data do not fit. Rename it, or name the classes "
+        "by dataset.class_names if it is meant so.",
+        root, ", and ".join(f"{name} meant to be {expression}" for name, expression in meant.items()),
+    )  # fmt: skip
+    return {"misnamed_classes": meant}
+
+
+def _warn_of_merged(found: Sequence[FolderImage], masks: Mapping[str, np.ndarray], root: Path) -> dict[str, Any]:
+    """Says that parts of FER2013, known by how the file names begin, are one split here.
+
+    Args:
+        found: The images.
+        masks: From `_named_masks`.
+        root: The folder, for the message.
+
+    Returns:
+        What is worth recording: images of each part, by split.
+    """
+    begins = np.array([os.path.basename(image.file.path).partition("_")[0] for image in found])
+    is_part = np.isin(begins, ("Training", *_USAGE_PREFIXES))
+    counts = {name: dict(Counter(begins[mask & is_part].tolist())) for name, mask in masks.items()}
+    merged = {name: parts for name, parts in counts.items() if len(parts) > 1}
+    if not merged:
+        return {}
+    shown = "; ".join(
+        f"{name} has {' and '.join(f'{count:,} of {part}' for part, count in parts.items())}"
+        for name, parts in merged.items()
+    )
+    _log.warning(
+        "%s: the file names are those of FER2013, whose parts are merged here: %s. Numbers do not compare with "
+        "published ones, which are on PrivateTest alone. Its own division: dataset=fer2013 with the same dataset.path, "
+        "or dataset.val=PublicTest dataset.test=PrivateTest.",
+        root, shown,
+    )  # fmt: skip
+    return {"merged_usages": merged}
 
 
 def _named_masks(found: Sequence[FolderImage], val: SplitSpec, test: SplitSpec, root: Path) -> dict[str, np.ndarray]:

@@ -26,7 +26,8 @@ from fer_exp.signature import InputPath, NonNegativeInt, PositiveInt
 
 _CODES = {1: "surprise", 2: "fear", 3: "disgust", 4: "happy", 5: "sad", 6: "angry", 7: "neutral"}
 _LINE = re.compile(r"((?:train|test)_\d+)\.jpg\s+([1-7])\s*")
-_Found = tuple[list[ImageFile], np.ndarray, np.ndarray, dict[str, Any]]  # files, codes, which are for training, notes
+_Found = tuple[list[ImageFile], np.ndarray, np.ndarray, dict[str, Any], list[str]]
+"""Files, codes, which are for training, notes, and paths of those that are left out because they are not there."""
 _LIST = "list_patition_label.txt"
 _LIST_BYTES = 16 * 2**20  # forty times the real one
 
@@ -62,9 +63,9 @@ def build(
         DataError: If the folder is laid out otherwise, a line is malformed, or an image is missing or damaged.
     """
     root = listing.root_of(path)
-    files, codes, train, notes = _released(root, on_bad_image, cache_dir) or _copied(root)
+    files, codes, train, notes, left_out = _released(root, on_bad_image, cache_dir) or _copied(root)
     labels = np.array([-1, *(EMOTIONS.index(_CODES[code]) for code in sorted(_CODES))])[codes]
-    listed = Listed(root, files, labels, EMOTIONS, notes=notes)
+    listed = Listed(root, files, labels, EMOTIONS, notes=notes, left_out=left_out)
     reading = Reading(image_size, channels, on_bad_image, split_seed, Corrections(exclude, relabel), cache_dir)
     return divided(listed, {"train": train, "test": ~train}, val, "test", reading)
 
@@ -85,7 +86,8 @@ def _released(root: Path, on_bad_image: Literal["error", "skip"], cache_dir: str
         notes["rejected_rows"] = file
     codes = np.array(list(labelled.values()), np.int64)[found.present]
     train = np.array([name.startswith("train") for name in labelled], bool)[found.present]
-    return found.files, codes, train, {"layout": "released", **notes}
+    left_out = [str(labels.parent / path) for path in missing]
+    return found.files, codes, train, {"layout": "released", **notes}, left_out
 
 
 def _copied(root: Path) -> _Found:
@@ -111,7 +113,7 @@ def _copied(root: Path) -> _Found:
             files += images
             codes += [int(folder.name)] * len(images)
         counts.append(len(files))
-    return files, np.array(codes, np.int64), np.arange(len(files)) < counts[0], {"layout": "folders"}
+    return files, np.array(codes, np.int64), np.arange(len(files)) < counts[0], {"layout": "folders"}, []
 
 
 def _labelled(file: Path, on_bad_line: Literal["error", "skip"]) -> tuple[dict[str, int], list[tuple[str, str]]]:

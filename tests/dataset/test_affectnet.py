@@ -345,3 +345,19 @@ def test_another_layout_is_an_error_that_says_what_is_there(tmp_path: Path) -> N
     (tmp_path / "AffectNet" / "train_set").mkdir(parents=True)
     with pytest.raises(DataError, match=r"`dataset\.path` must be the folder of AffectNet .*which holds train_set\."):
         build(tmp_path / "AffectNet")
+
+
+@pytest.mark.parametrize("layout", ["csv_root", "npy_root"])
+def test_contempt_that_is_left_out_may_be_named_by_corrections(
+    layout: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    root = request.getfixturevalue(layout)
+    whole = build(root)
+    contempt = np.asarray(whole.train.names)[whole.train.labels == EIGHT.index("contempt")].tolist()
+    exclude = tmp_path / "exclude.csv"
+    exclude.write_text("\n".join(["name", *contempt]))
+    splits = build(root, classes=7, exclude=str(exclude))
+    assert splits.notes["corrections"]["left_out_anyway"] == len(contempt) > 0
+    exclude.write_text("name\nnowhere.jpg\n")
+    with pytest.raises(DataError, match=r"Unknown: nowhere\.jpg"):
+        build(root, classes=7, exclude=str(exclude))

@@ -238,3 +238,15 @@ def test_a_run_goes_from_the_folder_to_the_end(command_line: CommandLine, copy: 
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "contempt" in done.stdout
+
+
+def test_frames_and_classes_that_options_leave_out_may_be_named_by_corrections(copy: Path, tmp_path: Path) -> None:
+    contempt = sorted(f"contempt/{file.name}" for file in (copy / "contempt").iterdir())
+    early = sorted(f"happy/{file.name}" for file in (copy / "happy").iterdir() if "_00000003" in file.name)
+    exclude = tmp_path / "exclude.csv"
+    exclude.write_text("\n".join(["name", *contempt, *early]))
+    splits = build(copy, contempt="drop", frames=1, exclude=str(exclude))
+    assert splits.notes["corrections"]["left_out_anyway"] == len(contempt) + len(early) > 0
+    exclude.write_text("name\ncontempt/S999_001_00000003.png\n")
+    with pytest.raises(DataError, match=r"Unknown: contempt/S999_001_00000003\.png"):
+        build(copy, contempt="drop", exclude=str(exclude))

@@ -137,6 +137,21 @@ def test_images_are_left_out_and_labelled_anew_by_their_prefixed_names(nodes: An
     assert splits.train.images[0, 0, 0, 0] == 10
 
 
+def test_images_that_no_split_takes_may_be_named_by_corrections(nodes: Any, tmp_path: Path) -> None:
+    dropped = ["first/train/angry/0.png", "second/train/surprise/1.png", "second/val/sadness/1.png"]
+    (tmp_path / "exclude.csv").write_text("\n".join(["name", *dropped, "first/train/sad/0.png"]))
+    splits = build(nodes, tmp_path, test="second", exclude=str(tmp_path / "exclude.csv"))
+    assert splits.notes["corrections"]["left_out_anyway"] == 3
+    assert len(splits.train) == 7
+    (tmp_path / "own.csv").write_text("name\ntrain/sad/1.png\n")  # left out by the source itself
+    nodes["first"]["exclude"] = str(tmp_path / "own.csv")
+    (tmp_path / "exclude.csv").write_text("name\nfirst/train/sad/1.png\n")
+    assert len(build(nodes, tmp_path, exclude=str(tmp_path / "exclude.csv")).train) == 15
+    (tmp_path / "exclude.csv").write_text("name\nfirst/train/sad/9.png\n")
+    with pytest.raises(DataError, match=r"Unknown: first/train/sad/9\.png"):
+        build(nodes, tmp_path, exclude=str(tmp_path / "exclude.csv"))
+
+
 def test_what_soft_targets_said_of_classes_that_are_gone_is_shared_out() -> None:
     targets = np.array([[0.5, 0.25, 0.25], [1, 0, 0], [0.25, 0, 0.75], [1, 0, 0]], np.float32)
     split = Split(np.zeros((4, 2, 2, 1), np.uint8), np.array([1, 0, 2, 2]), targets)

@@ -282,3 +282,33 @@ def test_what_is_wrong_with_the_file_reaches_the_user(content: bytes, rule: str,
     path.write_bytes(content)
     with pytest.raises(DataError, match=rule):
         build(path)
+
+
+def corrections(tmp_path: Path, option: str, text: str) -> dict[str, str]:
+    (tmp_path / f"{option}.csv").write_text(text)
+    return {option: str(tmp_path / f"{option}.csv")}
+
+
+def test_leaving_out_all_that_is_trained_on_is_an_error(tmp_path: Path) -> None:
+    names = "name\n" + "".join(f"row {row}\n" for row in range(70))
+    with pytest.raises(DataError, match=r"`dataset\.exclude` must leave images .* names all 70 of train"):
+        build(write(tmp_path), **corrections(tmp_path, "exclude", names))
+
+
+def test_corrections_of_a_copy_with_more_rows_are_refused(tmp_path: Path) -> None:
+    suspects = "name,given,label\n" + "".join(f"row {row},{EMOTIONS[row // 10]},happy\n" for row in range(5, 70, 10))
+    whole = build(write(tmp_path), **corrections(tmp_path, "relabel", suspects))
+    assert whole.notes["corrections"]["relabelled_in_train"] == 6  # one of the seven is happy already
+    part = write(tmp_path, OFFICIAL[7:])  # the same names, other faces
+    with pytest.raises(DataError, match=r"must be made of these data.*row 5 as angry, which is disgust here"):
+        build(part, **corrections(tmp_path, "relabel", suspects))
+
+
+def test_rows_that_no_split_has_may_be_named_by_corrections(tmp_path: Path) -> None:
+    path = write(tmp_path, [*OFFICIAL[:3], (8, "Training"), *OFFICIAL[3:]])
+    named = corrections(tmp_path, "exclude", "name\nrow 3\nrow 71\nrow 0\n")  # malformed, PublicTest, Training
+    splits = build(path, on_bad_row="skip", val=0.1, **named)
+    assert splits.notes["corrections"]["left_out_anyway"] == 2
+    assert sum(splits.notes["corrections"][f"excluded_from_{split}"] for split in ("train", "val")) == 1
+    with pytest.raises(DataError, match="Unknown: row 85"):
+        build(path, on_bad_row="skip", **corrections(tmp_path, "exclude", "name\nrow 85\n"))

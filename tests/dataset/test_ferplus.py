@@ -246,3 +246,24 @@ def test_a_part_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, [row for row in ROWS if row[0] != "PrivateTest"])
     with pytest.raises(DataError, match=r"`dataset\.test`=PrivateTest: .*dataset\.val=0\.1 dataset\.test=PublicTest"):
         build(tmp_path)
+
+
+def test_rows_that_the_votes_drop_may_be_named_by_corrections(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "exclude.csv").write_text("name,label\nrow 29,sad\nrow 33,fear\nrow 24,sadness\n")
+    splits = build(tmp_path, exclude=str(tmp_path / "exclude.csv"))
+    assert rows_of(splits)["train"] == [*range(8), 27]
+    assert splits.notes["corrections"]["left_out_anyway"] == 2
+    (tmp_path / "exclude.csv").write_text("name\nrow 35\n")
+    with pytest.raises(DataError, match="Unknown: row 35"):
+        build(tmp_path, exclude=str(tmp_path / "exclude.csv"))
+
+
+def test_corrections_that_were_made_of_fer2013_are_good_here_and_those_of_other_rows_are_not(tmp_path: Path) -> None:
+    write(tmp_path)  # FER2013 labels row 24 fear, 27 neutral; the votes sadness and contempt
+    (tmp_path / "relabel.csv").write_text("name,given,label\nrow 24,happy,neutral\nrow 27,neutral,happy\n")
+    splits = build(tmp_path, relabel=str(tmp_path / "relabel.csv"))
+    assert [NAMES[label] for label in splits.train.labels[-2:]] == ["neutral", "happiness"]
+    (tmp_path / "relabel.csv").write_text("name,given,label\nrow 24,happy,neutral\nrow 27,angry,happy\n")
+    with pytest.raises(DataError, match=r"row 27 as angry, which is contempt here \(1 of 2 do not agree"):
+        build(tmp_path, relabel=str(tmp_path / "relabel.csv"))

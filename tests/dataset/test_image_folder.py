@@ -478,3 +478,60 @@ def test_how_faces_are_cut_is_part_of_what_the_cache_knows(root: Path) -> None:
 def test_photos_of_which_none_shows_a_face_are_an_error(root: Path) -> None:
     with pytest.raises(DataError, match="There are no usable images for train. Check the folders, and the warnings"):
         build(fill(root, ("a", "b"), 4), val=0.25, test=0.25, faces="haar")
+
+
+def test_images_that_cannot_be_decoded_and_unused_splits_may_be_named_by_corrections(root: Path) -> None:
+    for split, count in (("train", 10), ("val", 2), ("test", 2)):
+        fill(root / split, ("a", "b"), count)
+    text_file(root / "train" / "a" / "bad.png")
+    exclude = root.parent / "exclude.csv"
+    exclude.write_text("name\ntrain/a/bad.png\nval/b/1.png\n")
+    splits = build(root, on_bad_image="skip", exclude=str(exclude))
+    assert splits.notes["corrections"]["left_out_anyway"] == 2
+    exclude.write_text("name\ntrain/a/99.png\n")
+    with pytest.raises(DataError, match=r"Unknown: train/a/99\.png \(1 in all\)"):
+        build(root, on_bad_image="skip", exclude=str(exclude))
+
+
+def test_a_folder_that_is_nearly_an_expression_is_warned_about_and_noted(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(root, ("hapy", "sad", "angry"), 5)
+    with caplog.at_level(logging.WARNING):
+        splits = build(root, val=0.2, test=0.2)
+    assert splits.class_names == ("angry", "hapy", "sad")
+    assert splits.notes == {"misnamed_classes": {"hapy": "happy"}}
+    assert f"{root}: is the class folder hapy meant to be happy? One class that is no expression" in caplog.text
+    assert "Rename it, or name the classes by dataset.class_names" in caplog.text
+    caplog.clear()
+    assert build(root, val=0.2, test=0.2, class_names=["hapy", "sad", "angry"]).notes == {}
+    (root / "hapy").rename(root / "bored")
+    assert build(root, val=0.2, test=0.2).notes == {}
+    assert caplog.text == ""
+
+
+def test_parts_of_fer2013_that_are_one_split_are_warned_about_and_noted(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in KAGGLE:
+        for number in range(10):
+            save(root / "train" / name / f"Training_{number}.jpg")
+        save(root / "test" / name / "PublicTest_2.jpg")
+        save(root / "test" / name / "PrivateTest_3.jpg")
+    with caplog.at_level(logging.WARNING):
+        splits = build(root)
+    assert splits.notes == {"merged_usages": {"test": {"PrivateTest": 7, "PublicTest": 7}}}
+    assert "merged here: test has 7 of PrivateTest and 7 of PublicTest. Numbers do not compare" in caplog.text
+    assert "Its own division: dataset=fer2013 with the same dataset.path" in caplog.text
+    caplog.clear()
+    assert build(root, val="PublicTest", test="PrivateTest").notes == {}
+    assert caplog.text == ""
+
+
+def test_parts_of_fer2013_in_class_folders_alone_are_merged_too(root: Path) -> None:
+    for name in ("happy", "sad"):
+        for usage in ("Training", "PublicTest", "PrivateTest"):
+            for number in range(2):
+                save(root / name / f"{usage}_{number}.jpg")
+    notes = build(root, val=0.2, test=0.2).notes
+    assert notes == {"merged_usages": {"train": {"PrivateTest": 4, "PublicTest": 4, "Training": 4}}}

@@ -154,3 +154,12 @@ def test_a_list_of_absurd_size_is_not_read(root: Path) -> None:
         file.truncate(2**25)
     with pytest.raises(DataError, match="must be the list of RAF-DB, of at most 16,777,216 bytes"):
         build(root)
+
+
+def test_images_that_are_missing_may_be_named_by_corrections(root: Path) -> None:
+    name = "Image/aligned/train_00003_aligned.jpg"
+    (root / name).unlink()
+    exclude = root.parent / "exclude.csv"
+    exclude.write_text(f"name\n{name}\n")
+    splits = build(root, on_bad_image="skip", exclude=str(exclude))
+    assert splits.notes["corrections"]["left_out_anyway"] == 1

@@ -4,6 +4,7 @@ Called by the data sets `fer2013` and `ferplus`. `folder` reads Kaggle's folder 
 `division` finds train, val and test in either; the csv itself is the business of `pixel_csv`.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,12 +22,14 @@ class Faces:
         labels: int64 (n,), a position in `EMOTIONS`.
         parts: str (n,), the Usage of each; `val` or `test` where only the folder is known, empty where nothing is.
         names: str (n,), what an image is called in its source.
+        skipped: Names of those that the source holds besides, malformed and left out.
     """
 
     images: Images
     labels: np.ndarray
     parts: np.ndarray
     names: np.ndarray
+    skipped: Sequence[str] = ()
 
 
 def of_table(table: PixelTable, usages: np.ndarray | None = None) -> Faces:
@@ -38,4 +41,16 @@ def of_table(table: PixelTable, usages: np.ndarray | None = None) -> Faces:
     """
     codes = table.usages if usages is None else usages
     names = np.array([f"row {row}" for row in table.rows.tolist()])
-    return Faces(table.images, table.labels.astype(np.int64), np.array([*USAGES, ""])[codes], names)
+    in_file = len(table.rows) + len(table.skipped_lines)
+    skipped = [f"row {row}" for row in np.setdiff1d(np.arange(in_file), table.rows).tolist()]
+    return Faces(table.images, table.labels.astype(np.int64), np.array([*USAGES, ""])[codes], names, skipped)
+
+
+def left_out(faces: Faces, chosen: Iterable[np.ndarray]) -> list[str]:
+    """Returns the names of the images that no split has.
+
+    Args:
+        faces: All images.
+        chosen: Row numbers of each split.
+    """
+    return [*faces.skipped, *np.delete(faces.names, np.concatenate(list(chosen))).tolist()]

@@ -56,11 +56,13 @@ def load(path: Path, on_bad_row: Literal["error", "skip"], cache_dir: str) -> tu
         )  # fmt: skip
     files = [image.file for image in found]
     decoded = image_cache.decoded(root, files, IMAGE_SIZE, 1, on_bad_row, cache_dir, option="on_bad_row")
-    names = np.array(classes.names_below(files, root))
+    names = np.array(classes.names_below([file.path for file in files], root))
     faces = Faces(decoded.images, labels, parts, names)
     if not decoded.kept.all():
         kept = decoded.kept
-        faces = Faces(image_rows.take(decoded.images, kept), labels[kept], parts[kept], names[kept])
+        faces = Faces(
+            image_rows.take(decoded.images, kept), labels[kept], parts[kept], names[kept], names[~kept].tolist()
+        )
     return faces, {**notes, **decoded.notes}
 
 

@@ -90,10 +90,10 @@ def spelled_classes(found: Sequence[FolderImage]) -> dict[str, str]:
     return {key: folder for (_, key), folder in reversed(folder_of.items())}
 
 
-def names_below(files: Iterable[ImageFile], root: Path) -> list[str]:
+def names_below(paths: Iterable[str], root: Path) -> list[str]:
     """Returns what images are called: their paths below the folder."""
     above = os.path.join(root, "")
-    return [file.path.removeprefix(above) for file in files]
+    return [path.removeprefix(above) for path in paths]
 
 
 def _split_folders(folders: Sequence[os.DirEntry[str]], root: Path) -> dict[str, os.DirEntry[str]]:

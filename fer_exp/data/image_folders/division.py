@@ -4,7 +4,7 @@ Called by the options of `dataset` that read folders, once they know which image
 not know how a data set is laid out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -57,6 +57,7 @@ class Listed:
         groups: str (n,), persons; None if they are not known.
         boxes: int (n, 4), x, y, width, height of the face in each image; None for the whole image.
         notes: What the reader had to do so far.
+        left_out: Paths of image files that options of the data set have left out.
     """
 
     root: Path
@@ -66,6 +67,7 @@ class Listed:
     groups: np.ndarray | None = None
     boxes: np.ndarray | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
+    left_out: Sequence[str] = ()
 
 
 def divided(
@@ -106,10 +108,12 @@ def divided(
     unused = int(decoded.kept.sum()) - sum(len(chosen) for chosen in rows.values())
     if unused:
         notes["unused_images"] = unused
-    called = np.array(classes.names_below(files, listed.root))
+    called = np.array(classes.names_below([file.path for file in files], listed.root))
     whole = Split(decoded.images, labels, groups=listed.groups, names=called)
     splits = {name: whole.take(chosen) for name, chosen in rows.items()}
-    return assemble(splits, names, str(listed.root), notes, reading.corrections)
+    unchosen = np.delete(called, np.concatenate(list(rows.values()))).tolist()
+    left_out = [*unchosen, *classes.names_below(listed.left_out, listed.root)]
+    return assemble(splits, names, str(listed.root), notes, reading.corrections, left_out)
 
 
 def _choose_rows(
