@@ -265,7 +265,7 @@ def test_fractions_that_leave_nothing_to_train_on_are_an_error(tmp_path: Path) -
 
 
 def test_a_class_with_one_row_cannot_be_divided(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"A stratified fraction of 0\.1 .* cannot be drawn"):
+    with pytest.raises(DataError, match=r"`dataset\.val` must draw .*, and \w+ has a single training image in"):
         build(write(tmp_path, [*PARTIAL[9:]]), val=0.1, test="PublicTest")
 
 
