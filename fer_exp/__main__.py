@@ -57,6 +57,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _terminate)
     if process.is_job():
         process.end_with_starter()
+    sys.argv[1:] = commandline.with_home(sys.argv[1:])  # which Hydra reads itself
     try:
         source = _reproduced()
         jobs = commandline.check(sys.argv[1:])
@@ -84,7 +85,7 @@ def _reproduced() -> "Source | None":
     from fer_exp.reproduction import request
 
     source = request.read(sys.argv[1:])
-    sys.argv[1:] = source.overrides  # which Hydra reads itself
+    sys.argv[1:] = source.overrides
     return source
 
 

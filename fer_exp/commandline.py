@@ -8,6 +8,7 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -60,6 +61,14 @@ def plain(cfg: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in values.items()} if isinstance(values, dict) else {}
 
 
+def with_home(arguments: Sequence[str]) -> list[str]:
+    """Returns arguments in which `~/` behind `=` or `,` is the home folder: zsh does that, bash does not.
+
+    Hydra's grammar has no `~` in values, so nothing else can be meant.
+    """
+    return [re.sub(r"(?<=[=,])~(?=/)", lambda _: str(Path.home()), word) for word in arguments]
+
+
 def composed(overrides: Sequence[str]) -> dict[str, Any]:
     """Returns the configuration of one job, not checked; values that must be given are `???`.
 
@@ -75,7 +84,7 @@ def composed(overrides: Sequence[str]) -> dict[str, Any]:
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(version_base="1.3", config_dir=str(config.CONF)):
-            return plain(_compose("config", list(overrides)))
+            return plain(_compose("config", with_home(overrides)))
     finally:
         GlobalHydra.instance().hydra = of_the_job
 
@@ -95,7 +104,7 @@ def check(arguments: Sequence[str]) -> Jobs | None:
     Raises:
         ConfigError: With all problems of all jobs.
     """
-    parsed = get_args_parser().parse_args(list(arguments))
+    parsed = get_args_parser().parse_args(with_home(arguments))
     if parsed.help or parsed.hydra_help or parsed.cfg or parsed.info or parsed.shell_completion:
         return None
     try:

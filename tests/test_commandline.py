@@ -102,6 +102,21 @@ def test_a_value_that_cannot_be_parsed_is_told_in_one_line() -> None:
     assert "\n" not in problem
 
 
+def test_a_home_folder_is_found_whatever_the_shell(
+    command_line: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    words = ["a=~/x", "-m", "b=~/x,~/y", 'c="~/x"', "d=x~/y", "~e"]
+    assert commandline.with_home(words) == [
+        f"a={tmp_path}/x", "-m", f"b={tmp_path}/x,{tmp_path}/y", 'c="~/x"', "d=x~/y", "~e"
+    ]  # fmt: skip
+    done = command_line("dataset=fer2013", "dataset.path=~/no.csv", HOME=str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr.startswith(
+        f"error: `dataset.path` must be an existing path. Received: dataset.path={tmp_path}/no"
+    )
+
+
 def test_a_reference_that_leads_nowhere_is_told_in_one_line() -> None:
     (problem,) = problems("lr=${nowhere}")
     assert "cannot be resolved" in problem
