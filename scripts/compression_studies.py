@@ -100,6 +100,13 @@ _MOBILENET = Step(
         *("export=tflite", "export.kinds=[float32,int8,int8_qat]"),
     )
 )
+# From first weights, since none from ImageNet are at hand, and at the size of the images, so that it takes minutes.
+_MOBILENET_V1 = Step(
+    (
+        *("model=mobilenet_v1", "model.weights=null", "model.input_size=48", "model.alpha=0.25", "batch_size=128"),
+        *("epochs=12", *_LAST, "export=none"),
+    )
+)
 # Half the widths of fer_resnet, and less in its last stage: at most 0.3 M parameters.
 _STUDENT = (*_RESNET.overrides, "model.stem_width=16", "model.widths=[16,32,64,80]")
 STUDIES = {
@@ -114,6 +121,7 @@ STUDIES = {
             )
         },
     ),
+    "pruning_mobilenet_v1": _pruning(_MOBILENET_V1, ("lr=5e-4", "epochs=8")),
     "distillation": Study(
         {
             "trained": _RESNET,
