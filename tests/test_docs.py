@@ -123,14 +123,14 @@ def test_make_ui_serves_what_was_logged_here_on_loopback() -> None:
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     try:
-        for _ in range(180):
+        for _ in range(360):  # the database is made first, beside other tests
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1) as answer:
                     assert answer.status == 200
                     return
             except OSError:
                 time.sleep(0.5)
-        pytest.fail("`make ui` did not answer within 90 seconds")
+        pytest.fail("`make ui` did not answer within 180 seconds")
     finally:
         os.killpg(process.pid, 15)
         process.wait(timeout=30)

@@ -95,7 +95,7 @@ BAD_ROWS = {
     "no pixels": ("0,,Training", "expected 2304 pixels .* found 0"),
     "256": (f"0,{replaced(9, '256')},Training", "pixel 10 must be a whole number from 0 to 255, found '256'"),
     "300": (f"0,{replaced(0, '300')},Training", "pixel 1 must be .* found '300'"),
-    "999": (f"0,{replaced(2303, '999')},Training", "pixel 10 must be .* found '999'"),
+    "999": (f"0,{replaced(2303, '999')},Training", "pixel 2304 must be .* found '999'"),
     "four digits": (f"0,{replaced(5, '1255')},Training", "pixel 6 must be .* found '1255'"),
     "10,000 digits": (f"0,{replaced(5, '1' * 10_000)},Training", "pixel 6 must be .* found '11111111111111111111'"),
     "negative": (f"0,{replaced(5, '-1')},Training", "pixel 6 must be .* found '-1'"),
