@@ -56,7 +56,6 @@ def _pruning(
     trained: Step,
     fine_tuning: tuple[str, ...],
     other_scores: Mapping[str, str] | None = None,
-    longer: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Study:
     """Half of the multiply-adds, against the whole network as it was, and with the same extra epochs.
 
@@ -64,7 +63,6 @@ def _pruning(
         trained: What begins.
         fine_tuning: Overrides of what follows.
         other_scores: What a further network is called, to the score its channels were chosen by.
-        longer: What a network is called that gets another fine-tuning, to overrides of that.
     """
     common = ("finetune=none", "schedule=cosine", "schedule.warmup_epochs=0", "export=none", *fine_tuning)
     changed = {override.partition("=")[0] for override in common}
@@ -80,10 +78,20 @@ def _pruning(
     }
     for title, score in (other_scores or {}).items():
         steps[title] = step("pruning.ratio=0.5", f"pruning.score={score}")
-    for title, more in (longer or {}).items():
-        half = step("pruning.ratio=0.5")
-        steps[title] = Step((*half.overrides, *more), half.needs)
     return Study(steps, ("trained", "trained on"))
+
+
+def _taught(pruning: Study, fine_tuning: tuple[str, ...]) -> Study:
+    """The pruned network, fine-tuned otherwise and with the whole one as its teacher.
+
+    Args:
+        pruning: Of `_pruning`.
+        fine_tuning: Overrides that come behind those of the pruned network.
+    """
+    half = pruning.steps["half, by batch norm"]
+    more = (*fine_tuning, "distillation=teacher", f"distillation.run={RUN}")
+    steps = {"trained": pruning.steps["trained"], "half, taught": Step((*half.overrides, *more), half.needs)}
+    return Study(steps, ("trained",))
 
 
 _LAST = ("early_stopping=null", "checkpoint.keep=last")
@@ -112,15 +120,8 @@ _STUDENT = (*_RESNET.overrides, "model.stem_width=16", "model.widths=[16,32,64,8
 STUDIES = {
     "pruning_cnn": _pruning(_CNN, ("lr=5e-4", "epochs=6"), {"half, by kernels": "l1"}),
     "pruning_fer_resnet": _pruning(_RESNET, ("lr=1e-3", "epochs=8")),
-    "pruning_mobilenet_v2": _pruning(
-        _MOBILENET,
-        ("lr=5e-4", "epochs=4"),
-        longer={
-            "the same, taught for 12 epochs": (
-                *("lr=1e-3", "epochs=12", "distillation=teacher", f"distillation.run={RUN}"),
-            )
-        },
-    ),
+    "pruning_mobilenet_v2": _pruning(_MOBILENET, ("lr=5e-4", "epochs=4")),
+    "taught_mobilenet_v2": _taught(_pruning(_MOBILENET, ("lr=5e-4", "epochs=4")), ("lr=1e-3", "epochs=12")),
     "pruning_mobilenet_v1": _pruning(_MOBILENET_V1, ("lr=5e-4", "epochs=8")),
     "distillation": Study(
         {
