@@ -77,8 +77,8 @@ def shown(found: pd.DataFrame) -> list[pd.DataFrame]:
         heading = column.replace("multiply_adds", "multiply-adds").replace("macro_f1", "macro-F1").replace("_", " ")
         texts[heading] = found[column] if column == "stage" else found[column].map(_as_text(column), na_action="ignore")
     files = [
-        {"stage": row["stage"], "file": f"{kind}.tflite", "MB": _as_text(f"{kind} MB")(row[f"{kind} MB"]),
-         "test accuracy": _as_text("")(row[f"{kind} accuracy"]), "p50, ms": _as_text(" MB")(row[f"{kind} ms"])}
+        {"stage": row["stage"], "file": f"{kind}.tflite", "MB": f"{row[f'{kind} MB']:.2f}",
+         "test accuracy": f"{row[f'{kind} accuracy']:.4f}", "p50, ms": f"{row[f'{kind} ms']:.2f}"}
         for row in found.to_dict("records")
         for kind in dict.fromkeys(column.rpartition(" ")[0] for column in of_files)
         if pd.notna(row[f"{kind} MB"])
@@ -91,7 +91,7 @@ def _as_text(column: str) -> Callable[[float], str]:
         return lambda value: f"{value / 1e6:.2f} M"
     if column == "parameters":
         return lambda value: f"{value:,.0f}"
-    return lambda value: f"{value:.{2 if column.endswith('MB') else 4}f}"
+    return lambda value: f"{value:.4f}"
 
 
 def _row(name: str, record: Record) -> dict[str, object]:

@@ -5,7 +5,7 @@ preset says, then what the user says. It must not know how stages are run.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -124,7 +124,7 @@ def plan(tracker: Tracker, source: Record, name: str, overrides: Sequence[str]) 
         )
         for stage in preset.stages
     )  # fmt: skip
-    problems: dict[str, None] = {}
+    refused: dict[str, list[str]] = {}
     checked: list[config.Experiment] = []
     chain = Chain(name, source, config.Experiment.model_construct(), "", stages)
     for number, stage in enumerate(stages):
@@ -132,22 +132,22 @@ def plan(tracker: Tracker, source: Record, name: str, overrides: Sequence[str]) 
             jobs = commandline.check(chain.arguments(number, source.run_id))
             checked += [jobs.first] if jobs else []
         except ConfigError as error:
-            problems |= dict.fromkeys(f"{problem} (stage {stage.name})" for problem in error.problems)
-    if problems:
-        raise ConfigError([*problems, *_addressees(for_all, list(problems), [stage.name for stage in stages])])
+            refused[stage.name] = list(error.problems)
+    if refused:
+        told = dict.fromkeys(f"{problem} (stage {name})" for name, problems in refused.items() for problem in problems)
+        raise ConfigError([*told, *_addressees(for_all, refused, [stage.name for stage in stages])])
     if checked[0].resume not in ("auto", "never"):
         raise ConfigError([f"`resume` of a chain must be auto or never. Received: resume={checked[0].resume}."])
     identity = fingerprint.of({"compression": [fingerprint.of(experiment.model_dump()) for experiment in checked]})
     return Chain(name, source, checked[0], identity, stages)
 
 
-def _addressees(for_all: Sequence[str], problems: Sequence[str], stages: Sequence[str]) -> Iterator[str]:
+def _addressees(for_all: Sequence[str], refused: Mapping[str, Sequence[str]], stages: Sequence[str]) -> Iterator[str]:
     """Yields how an override that only some stages take is given to one of those."""
     for override in for_all:
         key = override.partition("=")[0].lstrip("+~")
-        refused = [problem for problem in problems if f"`{key}`" in problem]
-        takers = [name for name in stages if not any(problem.endswith(f"(stage {name})") for problem in refused)]
-        if refused and takers:
+        takers = [name for name in stages if not any(f"`{key}`" in problem for problem in refused.get(name, ()))]
+        if 0 < len(takers) < len(stages):
             ways = " or ".join(f"{name}:{override}" for name in takers)
             yield f"`{key}` can be given to a stage that takes it: {ways}."
 

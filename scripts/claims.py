@@ -23,7 +23,7 @@ from document import markdown, replace_section
 from mlflow.entities import Run
 from rich.console import Console
 from scipy import stats
-from studies import STUDIES, Study
+from studies import STUDIES, Study, fer2013
 
 from fer_exp.emotions import EMOTIONS
 from fer_exp.tracking import tracking_uri
@@ -46,7 +46,7 @@ def main() -> None:
     if options.seeds < 2:
         parser.error(f"--seeds must be at least 2, or there is no interval. Received: {options.seeds}.")
     uri = tracking_uri(options.uri)
-    data = ["dataset=fer2013", f"dataset.path={options.data}", "dataset.val=0.1", "dataset.test=PublicTest"]
+    data = fer2013(options.data)
     console = Console()
     for name in options.only:
         run_missing(STUDIES[name].with_weights(options.weights), data, options.seeds, uri, options.list, console)

@@ -21,7 +21,7 @@ from claims import finished, interval, run_missing, section
 from document import markdown, replace_section
 from mlflow.entities import Run
 from rich.console import Console
-from studies import CNN, Study
+from studies import CNN, Study, fer2013
 
 from fer_exp import commandline, config
 from fer_exp.dataset import Splits
@@ -97,7 +97,7 @@ def main() -> None:
     if absent:
         parser.error(f"--found must hold {', '.join(FILES)}. Received: {options.found} without {absent[0]}.")
     uri = tracking_uri(options.uri)
-    data = ["dataset=fer2013", f"dataset.path={options.data}", "dataset.val=0.1", "dataset.test=PublicTest"]
+    data = fer2013(options.data)
     study = study_of(options.found)
     run_missing(study, data, options.seeds, uri, options.list, Console())
     if not options.list:

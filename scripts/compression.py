@@ -25,6 +25,7 @@ from compression_studies import STUDIES, Study
 from document import markdown, replace_section
 from mlflow.entities import Run
 from rich.console import Console
+from studies import fer2013
 
 from fer_exp.tracking import tracking_uri
 
@@ -38,7 +39,7 @@ def main() -> None:
     if options.seeds < 2:
         raise SystemExit(f"--seeds must be at least 2, or there is no interval. Received: {options.seeds}.")
     uri = tracking_uri(options.uri)
-    data = ["dataset=fer2013", f"dataset.path={options.data}", "dataset.val=0.1", "dataset.test=PublicTest"]
+    data = fer2013(options.data)
     console = Console()
     listed: set[str] = set()  # studies share steps
     for name in options.only:

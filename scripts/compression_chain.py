@@ -22,6 +22,7 @@ from compression import DOCUMENT, EXPERIMENT
 from compression_studies import STUDIES
 from document import markdown, replace_section
 from rich.console import Console
+from studies import fer2013
 
 from fer_exp import chain_report, commandline, config
 from fer_exp.tracking import Tracker, tracking_uri
@@ -42,7 +43,7 @@ def main() -> None:
     if options.seeds < 2:
         parser.error(f"--seeds must be at least 2, or there is no interval. Received: {options.seeds}.")
     uri = tracking_uri(options.uri)
-    data = ["dataset=fer2013", f"dataset.path={options.data}", "dataset.val=0.1", "dataset.test=PublicTest"]
+    data = fer2013(options.data)
     trained = finished(uri, EXPERIMENT)
     names = [" ".join(SOURCE.command(data, seed, "", "", [])) for seed in range(options.seeds)]
     absent = [seed for seed, name in enumerate(names) if name not in trained]

@@ -16,6 +16,7 @@ import pandas as pd
 from document import markdown, replace_section
 from PIL import Image
 from rich.progress import track
+from studies import fer2013
 
 from fer_exp import commandline, config
 from fer_exp.data.faces import search
@@ -81,7 +82,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.images < 1:
         parser.error(f"--images must be at least 1. Received: {options.images}.")
-    words = ["dataset=fer2013", f"dataset.path={options.data}", "dataset.val=0.1", "dataset.test=PublicTest"]
+    words = fer2013(options.data)
     splits: Splits = config.build(commandline.composed(words)["dataset"])
     rows = np.unique(np.linspace(0, len(splits.test) - 1, options.images).round().astype(int))
     faces = [splits.test.images[row, :, :, 0] for row in rows]

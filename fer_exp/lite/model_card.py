@@ -154,16 +154,17 @@ def _how_to_call(exported: Sequence[Exported], splits: Splits) -> list[str]:
         "Names, shapes and quantisation are also inside each file: `labels.txt` and `metadata.json`, in a zip behind "
         "the network."
     ]
+    outputs = [(entry, litert.Interpreter(entry.path).output) for entry in published]
     for quantized in (True, False):
-        alike = [entry for entry in published if (litert.Interpreter(entry.path).output.dtype == "uint8") == quantized]
+        alike = [(entry, output) for entry, output in outputs if (output.dtype == "uint8") == quantized]
         if alike:
-            parts += _lines_for(min(alike, key=lambda entry: entry.size_mb), alike, splits, quantized)
+            parts += _lines_for(alike, splits, quantized)
     return parts
 
 
-def _lines_for(smallest: Exported, alike: Sequence[Exported], splits: Splits, quantized: bool) -> list[str]:
+def _lines_for(alike: Sequence[tuple[Exported, litert.Port]], splits: Splits, quantized: bool) -> list[str]:
     """Returns how the smallest of the files that take pixels of one kind is called."""
-    output = litert.Interpreter(smallest.path).output
+    smallest, output = min(alike, key=lambda pair: pair[0].size_mb)
     call = usage.Call(
         file=smallest.path.name,
         shape=splits.image_shape,
@@ -173,7 +174,7 @@ def _lines_for(smallest: Exported, alike: Sequence[Exported], splits: Splits, qu
         zero_point=output.zero_point,
     )
     unit = "bytes, as they come" if quantized else "floats from 0 to 255"
-    others = ", ".join(entry.path.name for entry in alike if entry is not smallest)
+    others = ", ".join(entry.path.name for entry, _ in alike if entry is not smallest)
     also = f" ({others}: the same, but for the name{' and the scale of the answer' * quantized})" if others else ""
     return [
         f"### {call.file}: pixels go in as {unit}{also}",
