@@ -9,7 +9,6 @@ Every training is a run of its own in MLflow (experiment `claims`). One that is 
 a measurement can be interrupted and continued.
 """
 
-import argparse
 import shlex
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from document import markdown, replace_section
 from mlflow.entities import Run
 from rich.console import Console
 from scipy import stats
-from studies import STUDIES, Study, fer2013
+from studies import STUDIES, Study, fer2013, measuring, with_seeds
 
 from fer_exp.emotions import EMOTIONS
 from fer_exp.tracking import tracking_uri
@@ -34,17 +33,11 @@ EXPERIMENT = "claims"
 
 def main() -> None:
     """Runs what is missing and writes what there is."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default="data/fer2013.csv.gz", help="csv of FER2013, with PublicTest rows")
+    parser = measuring(__doc__, "runs of each variant")
     parser.add_argument("--weights", default="data/mobilenet_v2_0.35_224_no_top.weights.h5", help="of MobileNetV2 0.35")
     parser.add_argument("--only", nargs="+", choices=list(STUDIES), default=list(STUDIES), metavar="study")
-    parser.add_argument("--seeds", type=int, default=3, help="runs of each variant, >= 2")
-    parser.add_argument("--uri", help="MLflow tracking URI; ./mlflow.db unless given")
-    parser.add_argument("--list", action="store_true", help="print the commands of missing runs and stop")
     parser.add_argument("--document", type=Path, help="where the tables go; that of each study in docs/ unless given")
-    options = parser.parse_args()
-    if options.seeds < 2:
-        parser.error(f"--seeds must be at least 2, or there is no interval. Received: {options.seeds}.")
+    options = with_seeds(parser)
     uri = tracking_uri(options.uri)
     data = fer2013(options.data)
     console = Console()

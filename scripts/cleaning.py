@@ -10,7 +10,6 @@ for the images that findings.csv says are in train or val too, and for the other
 are not repeated.
 """
 
-import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from claims import finished, interval, run_missing, section
 from document import markdown, replace_section
 from mlflow.entities import Run
 from rich.console import Console
-from studies import CNN, Study, fer2013
+from studies import CNN, Study, fer2013, measuring, with_seeds
 
 from fer_exp import commandline, config
 from fer_exp.dataset import Splits
@@ -83,16 +82,10 @@ def predictions(uri: str, run: Run) -> np.ndarray:
 
 def main() -> None:
     """Runs what is missing and writes what there is."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default="data/fer2013.csv.gz", help="csv of FER2013, with PublicTest rows")
+    parser = measuring(__doc__, "runs of each variant")
     parser.add_argument("--found", type=Path, required=True, metavar="FOLDER", help="of the doctor")
-    parser.add_argument("--seeds", type=int, default=3, help="runs of each variant, >= 2")
-    parser.add_argument("--uri", help="MLflow tracking URI; ./mlflow.db unless given")
-    parser.add_argument("--list", action="store_true", help="print the commands of missing runs and stop")
     parser.add_argument("--document", type=Path, default=DOCUMENT)
-    options = parser.parse_args()
-    if options.seeds < 2:
-        parser.error(f"--seeds must be at least 2, or there is no interval. Received: {options.seeds}.")
+    options = with_seeds(parser)
     absent = [name for name in FILES if not (options.found / name).is_file()]
     if absent:
         parser.error(f"--found must hold {', '.join(FILES)}. Received: {options.found} without {absent[0]}.")

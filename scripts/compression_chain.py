@@ -8,7 +8,6 @@ Runs `python -m fer_exp.compress` on the trained network of each seed, in the ex
 has finished there is not repeated.
 """
 
-import argparse
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,7 +21,7 @@ from compression import DOCUMENT, EXPERIMENT
 from compression_studies import STUDIES
 from document import markdown, replace_section
 from rich.console import Console
-from studies import fer2013
+from studies import fer2013, measuring, with_seeds
 
 from fer_exp import chain_report, commandline, config
 from fer_exp.tracking import Tracker, tracking_uri
@@ -33,15 +32,9 @@ SOURCE = STUDIES["pruning_cnn"].steps["trained"]
 
 def main() -> None:
     """Runs what is missing and writes the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default="data/fer2013.csv.gz", help="csv of FER2013, with PublicTest rows")
-    parser.add_argument("--seeds", type=int, default=3, help="networks that are compressed, >= 2")
-    parser.add_argument("--uri", help="MLflow tracking URI; ./mlflow.db unless given")
-    parser.add_argument("--list", action="store_true", help="print the commands and stop")
+    parser = measuring(__doc__, "networks that are compressed")
     parser.add_argument("--document", type=Path, default=DOCUMENT)
-    options = parser.parse_args()
-    if options.seeds < 2:
-        parser.error(f"--seeds must be at least 2, or there is no interval. Received: {options.seeds}.")
+    options = with_seeds(parser)
     uri = tracking_uri(options.uri)
     data = fer2013(options.data)
     trained = finished(uri, EXPERIMENT)

@@ -85,7 +85,7 @@ def main() -> None:
     words = fer2013(options.data)
     splits: Splits = config.build(commandline.composed(words)["dataset"])
     rows = np.unique(np.linspace(0, len(splits.test) - 1, options.images).round().astype(int))
-    faces = [splits.test.images[row, :, :, 0] for row in rows]
+    faces = list(splits.test.images[rows][:, :, :, 0])  # rows may lie on disk
     table = markdown(pd.DataFrame([measure(faces, angle) for angle in track(ANGLES, "angles", transient=True)]))
     print(table)
     command = f"`python scripts/find_faces.py`: {len(faces)} faces of {CANVAS[0]}x{CANVAS[1]} pictures"

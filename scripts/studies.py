@@ -3,6 +3,7 @@
 Paired by seed: all variants of a seed see the same first weights, the same data order and the same split.
 """
 
+import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,29 @@ WEIGHTS = "WEIGHTS"  # stands for the file of ImageNet weights
 def fer2013(path: str) -> list[str]:
     """Returns the overrides of the data that everything is measured on: a copy of FER2013 without `PrivateTest`."""
     return ["dataset=fer2013", f"dataset.path={path}", "dataset.val=0.1", "dataset.test=PublicTest"]
+
+
+def measuring(description: str | None, repeated: str) -> argparse.ArgumentParser:
+    """Returns the command line that the measurements with several seeds share.
+
+    Args:
+        description: Of the script.
+        repeated: What there is one of for each seed.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default="data/fer2013.csv.gz", help="csv of FER2013, with PublicTest rows")
+    parser.add_argument("--seeds", type=int, default=3, help=f"{repeated}, >= 2")
+    parser.add_argument("--uri", help="MLflow tracking URI; ./mlflow.db unless given")
+    parser.add_argument("--list", action="store_true", help="print the commands of missing runs and stop")
+    return parser
+
+
+def with_seeds(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Parses the command line; ends the program if it leaves too few seeds for an interval."""
+    options = parser.parse_args()
+    if options.seeds < 2:
+        parser.error(f"--seeds must be at least 2, or there is no interval. Received: {options.seeds}.")
+    return options
 
 
 @dataclass(frozen=True)
