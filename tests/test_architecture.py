@@ -82,6 +82,7 @@ FLOORS = [
         "record.mlflow_delivery",
         "hparams.study",
         "slim.channel_scores",
+        "slim.taylor_scores",
         "slim.slimming",
         "lite.litert_child",
         "lite.litert_guard",

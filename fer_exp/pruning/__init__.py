@@ -1,7 +1,7 @@
 """Contract of pruning: `build(*, ...) -> Pruning | None`; None begins with the weights that the model says.
 
 Called by `assembly` through `config.build`. An option names the run whose weights are taken over and chooses the
-channels that stay; it must not know how runs are kept, nor how a network is built without some channels.
+channels that stay; it must not know how runs are kept, how a network is built without some channels, nor the data.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,14 +28,18 @@ class Chosen:
     table: "pd.DataFrame"
 
 
+LossChanges = Callable[[], "Sequence[np.ndarray]"]
+"""For each group of channels what the loss on training images would change without each of them; seconds of work."""
+
+
 @dataclass(frozen=True)
 class Pruning:
     """Whose weights a training begins with, and without which channels.
 
     Attributes:
         run: Id of a finished run.
-        choose: Chooses from the channels of that run's model; None keeps all.
+        choose: Chooses from the channels of that run's model, and may ask for their effect on the loss; None keeps all.
     """
 
     run: str
-    choose: "Callable[[Channels], Chosen] | None"
+    choose: "Callable[[Channels, LossChanges], Chosen] | None"

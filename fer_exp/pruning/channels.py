@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from fer_exp.errors import PruningError
-from fer_exp.pruning import Chosen, Pruning
+from fer_exp.pruning import Chosen, LossChanges, Pruning
 from fer_exp.signature import NonNegativeFloat, OpenFraction, PositiveInt, RunId
 from fer_exp.slim.channel_choice import Widths, by_ratio, by_threshold
 from fer_exp.slim.channel_groups import Channels
@@ -19,7 +19,7 @@ def build(
     run: RunId,
     ratio: OpenFraction | None,
     threshold: NonNegativeFloat | None,
-    score: Literal["batch_norm", "l1"],
+    score: Literal["batch_norm", "l1", "taylor"],
     min_channels: PositiveInt,
     divisor: PositiveInt,
 ) -> Pruning:
@@ -29,17 +29,18 @@ def build(
         run: Id of a finished run of the same model, in the same tracking store; the training begins with its weights.
         ratio: Share of the multiply-adds to remove, 0 <= ratio < 1; 0 removes nothing; null if a threshold is given.
         threshold: Channels with a smaller score go, >= 0; null if a ratio is given.
-        score: batch_norm (size of the scale of batch normalisation) or l1 (sum of the sizes of the kernel's values).
+        score: batch_norm (size of the scale of batch normalisation), l1 (sum of the sizes of the kernel's values) or
+            taylor (what the loss on training images would change without the channel, to first order).
         min_channels: No layer is left with fewer, >= 1.
         divisor: Widths are multiples of it, >= 1; 8 suits the processors of phones.
     """
 
-    def choose(channels: Channels) -> Chosen:
+    def choose(channels: Channels, loss_changes: LossChanges) -> Chosen:
         widths = Widths(divisor, min_channels)
-        of_groups = scores(channels, score)
+        of_groups = loss_changes() if score == "taylor" else scores(channels, score)
         if all(one is None for one in of_groups):
             raise PruningError(
-                "`pruning.score` must be l1 for a model without batch normalisation. "
+                "`pruning.score` must be l1 or taylor for a model without batch normalisation. "
                 f"Received: pruning.score={score}, and the model of run {run} has none."
             )
         kept = (

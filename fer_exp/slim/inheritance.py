@@ -22,7 +22,7 @@ from fer_exp.dataset import Development
 from fer_exp.errors import ConfigError
 from fer_exp.network import cost, recorded_model
 from fer_exp.pruning import Pruning
-from fer_exp.slim import slimming
+from fer_exp.slim import slimming, taylor_scores
 from fer_exp.slim.channel_groups import analyse
 from fer_exp.tracking import Record, Tracker, finished_run
 
@@ -97,7 +97,7 @@ def of(pruning: Pruning, tracker: Tracker, experiment: config.Experiment, splits
     if pruning.choose is None:
         return Inheritance(origin, source.get_weights(), None, tags, f"goes on from {origin}")
     channels = analyse(source)
-    chosen = pruning.choose(channels)
+    chosen = pruning.choose(channels, lambda: taylor_scores.scores(source, channels, splits.train, experiment.seed))
     slim = slimming.slim(source, channels, chosen.kept)
     before = {"parameters": source.count_params(), "multiply_adds": cost.multiply_adds(source).total}
     after = {"parameters": slim.count_params(), "multiply_adds": cost.multiply_adds(slim).total}
