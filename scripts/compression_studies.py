@@ -77,17 +77,17 @@ def _pruning(trained: Step, fine_tuning: tuple[str, ...], other_scores: Mapping[
     return Study(steps, ("trained", "trained on"))
 
 
-def _taught(pruning: Study, fine_tuning: tuple[str, ...]) -> Study:
+def _taught(pruning: Study, choices: Mapping[str, tuple[str, ...]]) -> Study:
     """The pruned network, fine-tuned otherwise and with the whole one as its teacher.
 
     Args:
         pruning: Of `_pruning`.
-        fine_tuning: Overrides that come behind those of the pruned network.
+        choices: What a network is called, to the overrides that come behind those of the pruned network.
     """
     half = pruning.steps["half, by batch norm"]
-    more = (*fine_tuning, "distillation=teacher", f"distillation.run={RUN}")
-    steps = {"trained": pruning.steps["trained"], "half, taught": Step((*half.overrides, *more), half.needs)}
-    return Study(steps, ("trained",))
+    teacher = ("distillation=teacher", f"distillation.run={RUN}")
+    steps = {title: Step((*half.overrides, *how, *teacher), half.needs) for title, how in choices.items()}
+    return Study({"trained": pruning.steps["trained"], **steps}, ("trained",))
 
 
 _LAST = ("early_stopping=null", "checkpoint.keep=last")
@@ -118,7 +118,13 @@ STUDIES = {
     "pruning_cnn": _pruning(_CNN, ("lr=5e-4", "epochs=6"), {"half, by kernels": "l1"}),
     "pruning_fer_resnet": _pruning(_RESNET, ("lr=1e-3", "epochs=8")),
     "pruning_mobilenet_v2": _SLIM_MOBILENET,
-    "taught_mobilenet_v2": _taught(_SLIM_MOBILENET, ("lr=1e-3", "epochs=12")),
+    "taught_mobilenet_v2": _taught(
+        _SLIM_MOBILENET,
+        {
+            "half, taught": ("lr=1e-3", "epochs=12"),
+            "half by the loss, taught longer": ("lr=1e-3", "epochs=20", "pruning.score=taylor"),
+        },
+    ),
     "pruning_mobilenet_v1": _pruning(_MOBILENET_V1, ("lr=5e-4", "epochs=8")),
     "distillation": Study(
         {
