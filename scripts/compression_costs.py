@@ -13,7 +13,7 @@ from mlflow.entities import Run
 
 from fer_exp import config
 from fer_exp.commandline import composed
-from fer_exp.lite import benchmark, litert, model_file
+from fer_exp.lite import benchmark, conversion, model_file
 from fer_exp.network import recorded_model
 from fer_exp.tracking import Tracker
 
@@ -64,5 +64,5 @@ def _exported(tracker: Tracker, run: Run, folder: Path) -> Path:
     model, names = recorded_model.read(lambda path, where: tracker.download(run.info.run_id, path, where), folder)
     images = np.random.default_rng(0).integers(0, 256, (20, *model.input_shape[1:]), np.uint8)
     path = folder / "int8.tflite"
-    model_file.write(path, litert.convert(model, "int8", names, images))
+    model_file.write(path, conversion.convert(model, "int8", names, images))
     return path

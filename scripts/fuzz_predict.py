@@ -249,7 +249,7 @@ def _models() -> list[bytes]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
 
-    from fer_exp.lite.litert import convert
+    from fer_exp.lite.conversion import convert
 
     inputs = keras.Input(SHAPE)
     x = keras.layers.Conv2D(4, 3, strides=2, activation="relu")(inputs)

@@ -8,7 +8,7 @@ from answers import NAMES
 from contracts import node
 
 from fer_exp import config, metrics, registry
-from fer_exp.lite.litert import convert
+from fer_exp.lite.conversion import convert
 from fer_exp.metrics import Evaluation
 from fer_exp.reporting import tables
 from fer_exp.tracking.mlflow import MlflowTracker

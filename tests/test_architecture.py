@@ -45,6 +45,7 @@ FLOORS = [
         "network.fused_optimizers",
         "fit.workers",
         "fit.cluster",
+        "lite.conversion",
         "lite.litert",
         "fit.distilling",
         "lite.folding",

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from fer_exp.export import Export, Exportable, Exported, Kind
-from fer_exp.lite import calibration, litert, model_file, proof, qat_file
+from fer_exp.lite import calibration, conversion, litert, model_file, proof, qat_file
 from fer_exp.metrics import evaluate
 from fer_exp.signature import Fraction, PositiveFloat, PositiveInt
 
@@ -47,19 +47,22 @@ def build(
             shutil.rmtree(earlier, ignore_errors=True)  # of an attempt that was cut off
         images = calibration.sample(splits.train, calibration_images, exportable.seed)
         keras_val = evaluate(exportable.predict(splits.val.images), splits.val.labels, splits.class_names)
-        results = []
-        for kind in dict.fromkeys(kinds):
-            path = withheld / f"{kind}.tflite"
-            more: Mapping[str, float] = {}
-            if kind == "int8_qat":
-                more = qat_file.write(exportable, images, path, qat_epochs, qat_lr)
-            else:
-                model_file.write(path, litert.convert(exportable.model, kind, splits.class_names, images))
-            if kind == "int8":
-                litert.require_full_integer(path)
-            proven = proof.prove(path, kind, exportable, keras_val, threads, latency_calls, max_accuracy_drop)
-            proven = dataclasses.replace(proven, more=more)
-            results.append(proven if proven.withheld else proof.publish(proven, exportable, folder))
+        with conversion.Traced(exportable.model) as traced:
+
+            def written(kind: Kind) -> Exported:
+                path = withheld / f"{kind}.tflite"
+                more: Mapping[str, float] = {}
+                if kind == "int8_qat":
+                    more = qat_file.write(exportable, traced, images, path, qat_epochs, qat_lr)
+                else:
+                    model_file.write(path, traced.convert(kind, splits.class_names, images))
+                if kind == "int8":
+                    litert.require_full_integer(path)
+                proven = proof.prove(path, kind, exportable, keras_val, threads, latency_calls, max_accuracy_drop)
+                proven = dataclasses.replace(proven, more=more)
+                return proven if proven.withheld else proof.publish(proven, exportable, folder)
+
+            results = [written(kind) for kind in dict.fromkeys(kinds)]
         if not any(withheld.iterdir()):
             withheld.rmdir()
         return results

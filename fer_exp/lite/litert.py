@@ -1,119 +1,23 @@
-"""From a Keras model to a `.tflite` file, and from the file back to predictions: the only place that knows LiteRT.
+"""From a `.tflite` file to predictions, times, and what the file holds: the only place that knows LiteRT.
 
-Called by the export options and the tests. It must not know experiments, data sets or tracking.
+Called by the export options and whoever measures a file. It must not know experiments, data sets or tracking.
 """
 
 import importlib.metadata
 import queue
-import re
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import numpy as np
 
 from fer_exp.data.image_rows import Images
 from fer_exp.errors import ExportError
-from fer_exp.lite.model_file import with_labels
 
-if TYPE_CHECKING:
-    import keras
-    import tensorflow as tf
-
-Kind = Literal["float32", "float16", "dynamic", "int8"]
-_WHITE = 255
 _CHUNK = 64  # images that an interpreter answers before it reports
-
-
-def convert(
-    model: "keras.Model",
-    kind: Kind,
-    class_names: tuple[str, ...],
-    calibration: np.ndarray | None = None,
-    own_ranges: bool = False,
-) -> bytes:
-    """Converts a model to a self-contained `.tflite` file.
-
-    Batch size 1, built-in operations only (a model that needs others fails here, not on the phone), pixels in [0, 255]
-    in, probabilities out, and the class names inside the file. Pixels and probabilities are float32; those of `int8`
-    are uint8, the probabilities with the scale that the file states.
-
-    Args:
-        model: Keras model (batch, height, width, channels) in [0, 255] -> logits (batch, classes), float32.
-        kind: `float32`; `float16` for weights of half the size; `dynamic` for int8 weights with float activations;
-            `int8` for integers alone, weights per channel.
-        class_names: Name of each class, in label order.
-        calibration: uint8 (n, height, width, channels), images that the ranges of `int8` are taken from.
-        own_ranges: The model rounds its activations itself, as one of `quantization_aware` does: the ranges of `int8`
-            are those it rounds with.
-
-    Returns:
-        The file's content.
-
-    Raises:
-        ExportError: If the model needs other operations; the message names them.
-        ValueError: If `int8` is asked for without images to calibrate with.
-    """
-    import keras
-    import tensorflow as tf
-
-    pixels = [] if calibration is None else [image[None].astype(np.float32) for image in _of_full_range(calibration)]
-    if kind == "int8" and not (pixels or own_ranges):
-        raise ValueError("`calibration` must hold images when kind is int8.")
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.add_endpoint(
-        "serve",
-        lambda image: tf.nn.softmax(model(image, training=False)),
-        input_signature=[tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="image")],
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        archive.write_out(folder, verbose=False)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        if kind != "float32":
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if kind == "float16":
-            converter.target_spec.supported_types = [tf.float16]
-        if kind == "int8" and not own_ranges:  # else the converter finds them, and refuses to be told the operations
-            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-            converter.representative_dataset = lambda: ([image] for image in pixels)
-        if kind == "int8":
-            converter.inference_input_type = converter.inference_output_type = tf.uint8
-        return with_labels(_converted(converter), class_names)
-
-
-def _of_full_range(images: np.ndarray) -> np.ndarray:
-    """Returns images of which one holds the value 255: without it bytes would not go in as they are.
-
-    The scale of the input follows from the largest value that calibration sees. In a set of dark images one pixel of
-    the brightest one is changed, at its corner.
-    """
-    if not len(images) or images.max() == _WHITE:
-        return images
-    changed = images.copy()
-    changed[images.reshape(len(images), -1).max(axis=1).argmax(), 0, 0, 0] = _WHITE
-    return changed
-
-
-def _converted(converter: "tf.lite.TFLiteConverter") -> bytes:
-    from tensorflow.lite.python.convert_phase import ConverterError
-
-    try:
-        content: bytes = converter.convert()
-    except ConverterError as error:
-        missing = re.search(r"^(?:TF Select|Custom) ops: (.+)$", str(error), re.MULTILINE)
-        if missing is None:
-            raise  # a defect of the converter or ours, whose whole text is needed
-        raise ExportError(
-            "A `.tflite` file must do with the built-in operations of LiteRT. "
-            f"Received: a model that needs {missing.group(1)}. Build the model without it, or use export=none."
-        ) from error
-    return content
 
 
 def load_library() -> None:

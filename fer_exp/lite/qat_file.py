@@ -13,16 +13,19 @@ import numpy as np
 from fer_exp import process
 from fer_exp.errors import TrainingDivergedError
 from fer_exp.export import Exportable
-from fer_exp.lite import litert, model_file, quantization_aware
+from fer_exp.lite import conversion, litert, model_file, quantization_aware
 
 log = logging.getLogger(__name__)
 
 
-def write(exportable: Exportable, images: np.ndarray, path: Path, epochs: int, peak: float) -> dict[str, float]:
+def write(
+    exportable: Exportable, traced: conversion.Traced, images: np.ndarray, path: Path, epochs: int, peak: float
+) -> dict[str, float]:
     """Writes the file.
 
     Args:
         exportable: What is exported.
+        traced: Its model, for the file that is rounded afterwards.
         images: uint8 (n, height, width, channels), to calibrate with.
         path: The file.
         epochs: Epochs of the training with rounding.
@@ -37,14 +40,14 @@ def write(exportable: Exportable, images: np.ndarray, path: Path, epochs: int, p
     """
     names = exportable.splits.class_names
     network = quantization_aware.prepare(exportable.model, images)
-    afterwards = litert.convert(exportable.model, "int8", names, images)
+    afterwards = traced.convert("int8", names, images)
     found = {"trained": 0.0, "val_accuracy_post_training": _val_accuracy(afterwards, exportable)}
     try:
         exportable.fine_tune(network.model, epochs, peak)
     except TrainingDivergedError as error:
         trained, reason = b"", f"training with the rounding failed. {error}"
     else:
-        trained = litert.convert(network.deployed(), "int8", names, own_ranges=True)
+        trained = conversion.convert(network.deployed(), "int8", names, own_ranges=True)
         found["val_accuracy_qat"] = _val_accuracy(trained, exportable)
         reason = (
             f"training with the rounding reached a validation accuracy of {found['val_accuracy_qat']:.4f}, rounding "

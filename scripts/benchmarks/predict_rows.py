@@ -22,7 +22,7 @@ from benchmarks.samples import grey
 from fer_exp import commandline, config, process
 from fer_exp.emotions import EMOTIONS
 from fer_exp.fit import inference
-from fer_exp.lite import litert, model_file
+from fer_exp.lite import conversion, model_file
 from fer_exp.predict import sources, work
 from fer_exp.trained import BATCH, Classifier, opened
 
@@ -36,7 +36,7 @@ def make(folder: Path) -> None:
     model.save(folder / MODEL)
     images, _ = grey(64)
     for kind in ("float32", "int8"):
-        model_file.write(folder / f"{kind}.tflite", litert.convert(model, kind, tuple(EMOTIONS), images))
+        model_file.write(folder / f"{kind}.tflite", conversion.convert(model, kind, tuple(EMOTIONS), images))
 
 
 def ways(folder: Path, images: np.ndarray, stack: ExitStack) -> dict[str, Callable[[], float]]:

@@ -11,7 +11,7 @@ from fer_exp import metrics
 from fer_exp.assessment import confidence, temperature
 from fer_exp.errors import ConfigError
 from fer_exp.fit.inference import predict
-from fer_exp.lite import litert
+from fer_exp.lite import conversion, litert
 
 NAMES = ("angry", "happy", "sad")
 
@@ -53,7 +53,7 @@ def test_a_model_and_its_files_give_the_divided_logits(tmp_path: Path) -> None:
     assert (expected.argmax(axis=1) == before.predictions).all()
     for kind, tolerance in (("float32", 1e-5), ("int8", 0.05)):
         path = tmp_path / f"{kind}.tflite"
-        path.write_bytes(litert.convert(model, kind, NAMES, images))  # type: ignore[arg-type]
+        path.write_bytes(conversion.convert(model, kind, NAMES, images))  # type: ignore[arg-type]
         np.testing.assert_allclose(litert.Interpreter(path).predict(images), expected, atol=tolerance)
     litert.require_full_integer(tmp_path / "int8.tflite")
 

@@ -15,7 +15,8 @@ from answers import NAMES
 from made_run import SHAPE, brightness_model, write_tflite
 
 from fer_exp.errors import ModelError
-from fer_exp.lite.litert import Interpreter, convert
+from fer_exp.lite.conversion import convert
+from fer_exp.lite.litert import Interpreter
 from fer_exp.lite.litert_guard import LIMIT_BYTES, Guard
 from fer_exp.lite.model_file import read_labels, with_labels
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import TrainingDivergedError
 from fer_exp.export import Exportable, FineTune
-from fer_exp.lite import litert, qat_file
+from fer_exp.lite import conversion, litert, qat_file
 from fer_exp.metrics import evaluate
 
 NAMES = ("angry", "happy", "sad")
@@ -88,7 +88,9 @@ def val_accuracy(path: Path) -> float:
 def test_training_with_the_rounding_wins_back_what_rounding_afterwards_loses(tmp_path: Path) -> None:
     source = exportable(learn)
     assert np.mean(source.predict(SPLITS.val.images).argmax(axis=1) == SPLITS.val.labels) == 1
-    found = qat_file.write(source, SPLITS.train.images, tmp_path / "int8_qat.tflite", epochs=1, peak=0.1)
+    found = qat_file.write(
+        source, conversion.Traced(source.model), SPLITS.train.images, tmp_path / "int8_qat.tflite", epochs=1, peak=0.1
+    )
     assert found["trained"] == 1
     assert found["val_accuracy_post_training"] == pytest.approx(2 / 3)
     assert found["val_accuracy_qat"] > 0.9
@@ -118,7 +120,9 @@ def test_what_is_no_better_gives_way_to_rounding_afterwards_and_that_is_said(
 ) -> None:
     path = tmp_path / "int8_qat.tflite"
     with caplog.at_level(logging.WARNING):
-        found = qat_file.write(exportable(tuning), SPLITS.train.images, path, epochs=1, peak=0.1)
+        source = exportable(tuning)
+        traced = conversion.Traced(source.model)
+        found = qat_file.write(source, traced, SPLITS.train.images, path, epochs=1, peak=0.1)
     assert found["trained"] == 0
     assert val_accuracy(path) == found["val_accuracy_post_training"]
     assert f"int8_qat is the file that was rounded after the training: {reason}" in caplog.text

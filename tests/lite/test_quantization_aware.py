@@ -10,7 +10,7 @@ from keras import layers
 from lite.test_folding import IMAGES, MODELS, as_if_trained, softmax
 
 from fer_exp.errors import ExportError
-from fer_exp.lite import litert, quantization_aware
+from fer_exp.lite import conversion, litert, quantization_aware
 from fer_exp.lite.quantization_aware import FakeQuantize, on_grid
 
 NAMES = ("angry", "happy", "sad")
@@ -58,7 +58,7 @@ def test_the_file_answers_as_the_network_does_and_holds_no_float(name: str, tmp_
     rounding = np.abs(expected - exact).mean()
     assert rounding > 1e-5
     path = tmp_path / "int8.tflite"
-    path.write_bytes(litert.convert(network.deployed(), "int8", NAMES, own_ranges=True))
+    path.write_bytes(conversion.convert(network.deployed(), "int8", NAMES, own_ranges=True))
     litert.require_full_integer(path)
     found = litert.predict(path, IMAGES, 1)
     # The file knows the rounding of sums in integers only, which differs by a last bit here and there.

@@ -11,7 +11,7 @@ from conftest import ROOT
 from exportables import small
 
 from fer_exp.emotions import EMOTIONS
-from fer_exp.lite import litert, usage
+from fer_exp.lite import conversion, litert, usage
 from fer_exp.lite.usage import Call
 
 NAMES = ("angry", 'the "$happy"', "sad")
@@ -21,12 +21,12 @@ FLOATS = Call("float32.tflite", (4, 5, 1), NAMES, False, 1.0, 0)
 
 @pytest.mark.parametrize("kind", ["float32", "int8"])
 def test_the_python_lines_give_the_probabilities_of_the_file(
-    kind: litert.Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: conversion.Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exportable = small()
     images = exportable.splits.test.images
     path = tmp_path / f"{kind}.tflite"
-    path.write_bytes(litert.convert(exportable.model, kind, NAMES, images))
+    path.write_bytes(conversion.convert(exportable.model, kind, NAMES, images))
     interpreter = litert.Interpreter(path)
     call = Call(
         path.name, (16, 16, 1), NAMES, kind == "int8", interpreter.output.scale or 1.0, interpreter.output.zero_point

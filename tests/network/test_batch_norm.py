@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter as LiteRT
 
-from fer_exp.lite.litert import Interpreter, convert
+from fer_exp.lite.conversion import convert
+from fer_exp.lite.litert import Interpreter
 from fer_exp.network.batch_norm import BatchNormalization, fuse
 
 IMAGES = np.random.default_rng(0).normal(3.0, 2.0, (5, 6, 7, 4)).astype(np.float32)

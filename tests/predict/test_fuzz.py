@@ -7,7 +7,7 @@ import fuzz_predict
 from answers import NAMES
 from made_run import brightness_model
 
-from fer_exp.lite.litert import convert
+from fer_exp.lite.conversion import convert
 
 
 def test_damaged_images_models_and_videos_get_an_answer_within_limits(tmp_path: Path) -> None:
