@@ -52,13 +52,13 @@ class Study:
     kinds: tuple[str, ...] = ()
 
 
-def _pruning(trained: Step, fine_tuning: tuple[str, ...], other_scores: Mapping[str, str] | None = None) -> Study:
+def _pruning(trained: Step, fine_tuning: tuple[str, ...], scores: Mapping[str, str]) -> Study:
     """Half of the multiply-adds, against the whole network as it was, and with the same extra epochs.
 
     Args:
         trained: What begins.
         fine_tuning: Overrides of what follows.
-        other_scores: What a further network is called, to the score its channels were chosen by.
+        scores: What a further network is called, to the score its channels were chosen by, if it is not batch_norm.
     """
     common = ("finetune=none", "schedule=cosine", "schedule.warmup_epochs=0", "export=none", *fine_tuning)
     changed = {override.partition("=")[0] for override in common}
@@ -72,7 +72,7 @@ def _pruning(trained: Step, fine_tuning: tuple[str, ...], other_scores: Mapping[
         "trained on": step("pruning.ratio=0"),
         "half, by batch norm": step("pruning.ratio=0.5"),
     }
-    for title, score in (other_scores or {}).items():
+    for title, score in scores.items():
         steps[title] = step("pruning.ratio=0.5", f"pruning.score={score}")
     return Study(steps, ("trained", "trained on"))
 
@@ -113,10 +113,11 @@ _MOBILENET_V1 = Step(
 )
 # Half the widths of fer_resnet, and less in its last stage: at most 0.3 M parameters.
 _STUDENT = (*_RESNET.overrides, "model.stem_width=16", "model.widths=[16,32,64,80]")
-_SLIM_MOBILENET = _pruning(_MOBILENET, ("lr=5e-4", "epochs=4"))
+_BY_THE_LOSS = {"half, by the loss": "taylor"}
+_SLIM_MOBILENET = _pruning(_MOBILENET, ("lr=5e-4", "epochs=4"), _BY_THE_LOSS)
 STUDIES = {
-    "pruning_cnn": _pruning(_CNN, ("lr=5e-4", "epochs=6"), {"half, by kernels": "l1"}),
-    "pruning_fer_resnet": _pruning(_RESNET, ("lr=1e-3", "epochs=8")),
+    "pruning_cnn": _pruning(_CNN, ("lr=5e-4", "epochs=6"), {"half, by kernels": "l1", **_BY_THE_LOSS}),
+    "pruning_fer_resnet": _pruning(_RESNET, ("lr=1e-3", "epochs=8"), _BY_THE_LOSS),
     "pruning_mobilenet_v2": _SLIM_MOBILENET,
     "taught_mobilenet_v2": _taught(
         _SLIM_MOBILENET,
@@ -125,7 +126,7 @@ STUDIES = {
             "half by the loss, taught longer": ("lr=1e-3", "epochs=20", "pruning.score=taylor"),
         },
     ),
-    "pruning_mobilenet_v1": _pruning(_MOBILENET_V1, ("lr=5e-4", "epochs=8")),
+    "pruning_mobilenet_v1": _pruning(_MOBILENET_V1, ("lr=5e-4", "epochs=8"), _BY_THE_LOSS),
     "distillation": Study(
         {
             "trained": _RESNET,
