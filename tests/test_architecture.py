@@ -32,6 +32,7 @@ FLOORS = [
         "data.archive",
         "data.data_cache",
         "data.corrections",
+        "data.fractions",
         "data.input_files",
         "data.duplicates",
         "fit.snapshot",

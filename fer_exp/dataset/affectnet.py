@@ -16,10 +16,11 @@ import numpy as np
 from fer_exp.data import data_cache
 from fer_exp.data.corrections import Corrections
 from fer_exp.data.folders import listing
+from fer_exp.data.fractions import SplitFraction
 from fer_exp.data.image_folders import affectnet_csv, affectnet_npy
 from fer_exp.data.image_folders.affectnet import CODES, Annotations
 from fer_exp.data.image_folders.division import Listed, Reading, divided
-from fer_exp.dataset import SplitFraction, Splits
+from fer_exp.dataset import Splits
 from fer_exp.emotions import EIGHT
 from fer_exp.errors import DataError
 from fer_exp.signature import InputPath, NonNegativeInt, PositiveInt

@@ -17,8 +17,9 @@ from fer_exp.data.corrections import Corrections
 from fer_exp.data.faces import FaceCrop
 from fer_exp.data.folders import classes, listing
 from fer_exp.data.folders.classes import SPLIT_NAMES, FolderImage
+from fer_exp.data.fractions import SplitSpec
 from fer_exp.data.image_folders.division import Listed, Reading, divided
-from fer_exp.dataset import Splits, SplitSpec
+from fer_exp.dataset import Splits
 from fer_exp.emotions import EIGHT, canonical, misnamed
 from fer_exp.errors import DataError
 from fer_exp.signature import InputPath, NonNegativeFloat, NonNegativeInt, PositiveInt

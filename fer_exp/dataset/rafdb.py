@@ -18,8 +18,9 @@ from fer_exp.data import data_cache
 from fer_exp.data.corrections import Corrections
 from fer_exp.data.folders import listing
 from fer_exp.data.folders.listing import ImageFile
+from fer_exp.data.fractions import SplitFraction
 from fer_exp.data.image_folders.division import Listed, Reading, divided
-from fer_exp.dataset import SplitFraction, Splits
+from fer_exp.dataset import Splits
 from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
 from fer_exp.signature import InputPath, NonNegativeInt, PositiveInt

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from fer_exp.data.folders.classes import SPLIT_NAMES
-from fer_exp.dataset import Split, SplitSpec, draw_fractions
+from fer_exp.data.fractions import SplitSpec, draw_fractions
+from fer_exp.dataset import Split
 from fer_exp.errors import DataError
 
 _TRAINING = "Training"

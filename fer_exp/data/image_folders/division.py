@@ -16,7 +16,8 @@ from fer_exp.data.corrections import Corrections
 from fer_exp.data.faces import FaceCrop
 from fer_exp.data.folders import classes
 from fer_exp.data.folders.listing import ImageFile
-from fer_exp.dataset import Split, Splits, SplitSpec, assemble, draw_fractions
+from fer_exp.data.fractions import SplitSpec, draw_fractions
+from fer_exp.dataset import Split, Splits, assemble
 from fer_exp.errors import DataError
 
 _CHECK = "Check the folders, and the warnings about images."

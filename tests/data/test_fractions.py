@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fer_exp.dataset import draw_fractions, stratified_rows
+from fer_exp.data.fractions import draw_fractions, stratified_rows
 from fer_exp.errors import DataError
 
 SEVEN = tuple("abcdefg")
