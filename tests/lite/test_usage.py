@@ -140,6 +140,13 @@ def test_the_cpp_lines_compile_without_a_warning_and_read_bytes_without_a_sign(
     assert error == "the model cannot be read"
 
 
+def printed_in_the_guide(what: str) -> str:
+    """Returns the Kotlin block of docs/on_device.md that holds the words."""
+    blocks = re.findall(r"```kotlin\n(.*?)```", (ROOT / "docs" / "on_device.md").read_text(), re.DOTALL)
+    (found,) = [block for block in blocks if what in block]
+    return str(found)
+
+
 KOTLIN_TOOLS = ("kotlinc", "javac", "java")
 
 
@@ -154,6 +161,7 @@ def test_the_kotlin_lines_compile_against_the_public_api_and_read_bytes_without_
 ) -> None:
     stubs = Path(__file__).parent / "android"
     (tmp_path / "EmotionClassifier.kt").write_text(usage.kotlin(call))
+    (tmp_path / "AcceleratedClassifier.kt").write_text(printed_in_the_guide("class AcceleratedClassifier"))
     (tmp_path / call.file).write_bytes(b"model")
 
     def run(*words: object) -> str:
@@ -162,13 +170,15 @@ def test_the_kotlin_lines_compile_against_the_public_api_and_read_bytes_without_
         return done.stdout
 
     run("javac", "-d", "classes", *stubs.rglob("*.java"))
-    run("kotlinc", "EmotionClassifier.kt", stubs / "Main.kt", "-cp", "classes", "-include-runtime", "-d", "app.jar")
-    first, names, error = run("java", "-cp", "app.jar:classes", "MainKt", np.prod(call.shape)).splitlines()
+    sources = ("EmotionClassifier.kt", "AcceleratedClassifier.kt", stubs / "Main.kt")
+    run("kotlinc", *sources, "-cp", "classes", "-include-runtime", "-d", "app.jar")
+    first, names, error, accelerated = run("java", "-cp", "app.jar:classes", "MainKt", np.prod(call.shape)).splitlines()
     assert [float(number) for number in first.split()] == pytest.approx(expected)
     assert names == "|".join(NAMES)
     assert error == f"pixels must hold {np.prod(call.shape)} bytes, got 1"
+    assert [float(number) for number in accelerated.split()] == [200, 0, 255]
 
 
 def test_the_guide_to_devices_prints_the_same_lines() -> None:
     call = Call("int8.tflite", (48, 48, 1), EMOTIONS, True, 1 / 256, 0)
-    assert f"```kotlin\n{usage.kotlin(call)}```" in (ROOT / "docs" / "on_device.md").read_text()
+    assert printed_in_the_guide("class EmotionClassifier") == usage.kotlin(call)

@@ -16,5 +16,6 @@ fun main(arguments: Array<String>) {
         } catch (error: IllegalArgumentException) {
             println(error.message)
         }
+        AcceleratedClassifier(App()).use { println(it.probabilities(pixels).take(3).joinToString(" ")) }
     }
 }

@@ -1,0 +1,9 @@
+package com.google.ai.edge.litert;
+
+/** What LiteRT's CompiledModel can compute on. */
+public enum Accelerator {
+  NONE,
+  CPU,
+  GPU,
+  NPU
+}
