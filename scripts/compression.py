@@ -25,7 +25,7 @@ from compression_studies import STUDIES, Study
 from document import markdown, replace_section
 from mlflow.entities import Run
 from rich.console import Console
-from studies import fer2013
+from studies import fer2013, measuring, with_seeds
 
 from fer_exp.tracking import tracking_uri
 
@@ -35,9 +35,7 @@ EXPERIMENT = "compression"
 
 def main() -> None:
     """Runs what is missing and writes what there is."""
-    options = _parser().parse_args()
-    if options.seeds < 2:
-        raise SystemExit(f"--seeds must be at least 2, or there is no interval. Received: {options.seeds}.")
+    options = with_seeds(_parser())
     uri = tracking_uri(options.uri)
     data = fer2013(options.data)
     console = Console()
@@ -145,14 +143,10 @@ def _tag(runs: Sequence[Run], name: str) -> np.ndarray:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default="data/fer2013.csv.gz", help="csv of FER2013, with PublicTest rows")
+    parser = measuring(__doc__, "runs of each step")
     parser.add_argument("--weights", default="data/mobilenet_v2_0.35_224_no_top.weights.h5", help="of MobileNetV2 0.35")
     parser.add_argument("--only", nargs="+", choices=list(STUDIES), default=list(STUDIES), metavar="study")
-    parser.add_argument("--seeds", type=int, default=3, help="runs of each step, >= 2")
     parser.add_argument("--add", nargs="+", default=[], metavar="key=value", help="overrides of every run, for a trial")
-    parser.add_argument("--uri", help="MLflow tracking URI; ./mlflow.db unless given")
-    parser.add_argument("--list", action="store_true", help="print the commands of missing runs and stop")
     parser.add_argument(
         "--no-costs",
         dest="costs",
