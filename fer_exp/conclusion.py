@@ -18,7 +18,7 @@ from fer_exp.data.image_rows import Images
 from fer_exp.dataset import Splits
 from fer_exp.explain import without_password
 from fer_exp.export import Exportable
-from fer_exp.fit import assembly, inference, training
+from fer_exp.fit import assembly, fine_tuning, inference, training
 from fer_exp.lite import publication
 from fer_exp.reporting import console, report, tables
 from fer_exp.reporting.run_page import page
@@ -145,7 +145,7 @@ def _export(ended: Ended, evaluation: metrics.Evaluation, tracked: Run) -> None:
         evaluation=evaluation,
         predict=ended.predict,
         seed=experiment.seed,
-        fine_tune=lambda model, epochs, peak: training.fine_tune(
+        fine_tune=lambda model, epochs, peak: fine_tuning.train(
             experiment, development, ended.parts, model, epochs, peak, ended.screen
         ),
         facts=publication.facts(experiment, ended.name, tracked.run_id, ended.overrides, ended.tags),

@@ -134,7 +134,8 @@ FLOORS = [
         "lite.model_card",
         "recorded_config",
     },
-    {"fit.training", "lite.publication", "provenance", "compression", "reproduction"},
+    {"fit.feed", "lite.publication", "provenance", "compression", "reproduction"},
+    {"fit.fine_tuning", "fit.training"},
     {"conclusion"},
     {"experiment", "sweep", "trained"},
     {"__main__", "doctor", "dispatch", "compare", "compress", "sync", "predict", "evaluate"},
@@ -223,11 +224,13 @@ BEFORE_THE_TEST = [
         "continuation",
         "distilling",
         "features",
+        "feed",
+        "fine_tuning",
         "pipeline",
         "teacher",
         "training",
     ),
-    *("calibration", "inheritance", "qat_file", "quantization_aware", "search", "trial"),
+    *("calibration", "inheritance", "qat_file", "quantization_aware", "search", "taylor_scores", "trial"),
 ]
 
 

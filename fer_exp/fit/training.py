@@ -5,8 +5,6 @@ Called by `experiment`. It must not know MLflow or `.tflite`: what each epoch me
 
 import math
 import shutil
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,16 +12,15 @@ import keras
 import pandas as pd
 import tensorflow as tf
 from rich.console import Console
-from rich.progress import track
 
 from fer_exp import config
 from fer_exp.dataset import Development
 from fer_exp.finetune import Stage, split_epochs, unfreeze
-from fer_exp.fit import averaging, continuation, distilling, features, snapshot, workers
+from fer_exp.fit import averaging, continuation, distilling, feed, snapshot, workers
 from fer_exp.fit.assembly import Assembled
 from fer_exp.fit.callbacks import Keeper, StopAtNaN
 from fer_exp.fit.continuation import Continuation, EpochLog, Place
-from fer_exp.fit.pipeline import evaluation_batches, even_batch_size, steps_in, training_batches
+from fer_exp.fit.pipeline import steps_in
 from fer_exp.fit.progress import TrainingProgress
 from fer_exp.schedule import Schedule
 from fer_exp.signature import log_key, log_mode
@@ -111,64 +108,6 @@ def train(
     )
 
 
-def fine_tune(
-    experiment: config.Experiment,
-    splits: Development,
-    parts: Assembled,
-    model: keras.Model,
-    epochs: int,
-    peak: float,
-    console: Console,
-) -> None:
-    """Trains another model of the same input and output some epochs more, on one device, from `peak` by a cosine to 0.
-
-    Args:
-        experiment: The checked configuration; its optimizer, loss and augmentation are used.
-        splits: The data, without their test split.
-        parts: From `assemble`.
-        model: (batch, height, width, channels) in [0, 255] -> logits; its weights change.
-        epochs: >= 1.
-        peak: Learning rate of the first step.
-        console: Where the progress goes.
-
-    Raises:
-        TrainingDivergedError: If the loss is no longer finite.
-    """
-    steps, num_classes = steps_in(splits.train, experiment.batch_size, 1), len(splits.class_names)
-    fitted = distilling.student(model, parts.teacher)
-    fitted.compile(
-        optimizer=config.build(experiment.optimizer, keras.optimizers.schedules.CosineDecay(peak, epochs * steps)),
-        loss=parts.objective.loss,
-        metrics=distilling.measured(),
-    )
-    batches = training_batches(
-        splits.train,
-        experiment.batch_size,
-        seed=experiment.seed,
-        num_classes=num_classes,
-        augment=parts.augment,
-        class_weights=parts.objective.class_weights,
-        epochs=epochs,
-        first_epoch=0,
-        replicas=1,
-        how=experiment.sampling,
-        logit_offsets=parts.objective.logit_offsets,
-    )
-    progress = TrainingProgress(console, "fine-tuning", 0, epochs, steps, experiment.batch_size)
-    try:
-        fitted.fit(
-            batches,
-            epochs=epochs,
-            steps_per_epoch=steps,
-            validation_data=evaluation_batches(splits.val, experiment.batch_size, num_classes, 1),
-            callbacks=[StopAtNaN(), *averaging.callbacks(fitted, batches.take(4)), progress],
-            shuffle=False,
-            verbose=0,
-        )
-    finally:
-        progress.close()
-
-
 def forget(folder: Path) -> None:
     """Removes what only serves to continue a training.
 
@@ -196,30 +135,30 @@ def _train_stage(
     schedule: Schedule = config.build(experiment.schedule, epochs * steps, steps, peak=peak)
     learning = unfreeze(parts.model, stage.unfreeze)
     console.print(f"stage {stage.name}: {epochs} epochs at peak lr {peak:g}, {learning:,} parameters learn")
-    feed = _feed(experiment, splits, strategy, parts, stage, (first, first + epochs), console)
+    fed = feed.of_stage(experiment, splits, strategy, parts, stage, (first, first + epochs), console)
     with strategy.scope():
-        feed.model.compile(
+        fed.model.compile(
             optimizer=config.build(experiment.optimizer, schedule.learning_rate),
             loss=parts.objective.loss,
             metrics=distilling.measured(),
         )
-        state.put_back_optimizer(feed.model)
-    workers.adapt(feed.model, feed.train(begin))
+        state.put_back_optimizer(fed.model)
+    workers.adapt(fed.model, fed.train(begin))
     few = math.ceil(_STATISTICS_IMAGES / experiment.batch_size)
     progress = TrainingProgress(console, stage.name, begin, experiment.epochs, steps, experiment.batch_size)
     followers = [*schedule.callbacks, *_early_stopping(experiment)]
     state.watch(followers)
     try:
         with workers.explained():
-            feed.model.fit(
-                feed.train(begin),
+            fed.model.fit(
+                fed.train(begin),
                 epochs=first + epochs,
                 initial_epoch=begin,
                 steps_per_epoch=steps,
-                validation_data=feed.val,
+                validation_data=fed.val,
                 callbacks=[
                     StopAtNaN(),
-                    *averaging.callbacks(feed.model, feed.train(first).take(few)),
+                    *averaging.callbacks(fed.model, fed.train(first).take(few)),
                     state.keeper,
                     progress,
                     *followers,
@@ -230,67 +169,6 @@ def _train_stage(
             )
     finally:
         progress.close()
-
-
-@dataclass(frozen=True)
-class _Feed:
-    """What is fitted in a stage, and on what: `train` gives the endless batches from an epoch on, counted from 0."""
-
-    model: keras.Model
-    train: Callable[[int], tf.data.Dataset]
-    val: tf.data.Dataset
-
-
-def _feed(
-    experiment: config.Experiment,
-    splits: Development,
-    strategy: tf.distribute.Strategy,
-    parts: Assembled,
-    stage: Stage,
-    epochs: tuple[int, int],
-    console: Console,
-) -> _Feed:
-    """Returns the model on its images, or, where the backbone is frozen, the head on features computed once."""
-    num_classes, batch_size, replicas = len(splits.class_names), experiment.batch_size, strategy.num_replicas_in_sync
-    first, last = epochs
-
-    def train(epoch: int) -> tf.data.Dataset:
-        return training_batches(
-            splits.train,
-            batch_size,
-            seed=experiment.seed,
-            num_classes=num_classes,
-            augment=parts.augment,
-            class_weights=parts.objective.class_weights,
-            epochs=experiment.epochs,
-            first_epoch=epoch,
-            replicas=replicas,
-            how=experiment.sampling,
-            logit_offsets=parts.objective.logit_offsets,
-        )
-
-    val = evaluation_batches(splits.val, batch_size, num_classes, replicas)
-    views = min(stage.feature_views, last - first)
-    if stage.unfreeze or not views:
-        with strategy.scope():
-            return _Feed(distilling.student(parts.model, parts.teacher), train, val)
-    with strategy.scope():  # a model trains under the strategy that it was made under
-        trunk, head = features.split_model(parts.model)
-    steps = views * steps_in(splits.train, batch_size, replicas)
-    began = time.perf_counter()
-    shown = track(
-        train(first).take(steps), f"features of {views} views", steps, console=console, transient=True,
-        disable=not console.is_terminal,
-    )  # fmt: skip
-    # What the teacher says of each view is kept with its features: the head never sees the images.
-    of_train = features.compute(trunk, parts.teacher.taught(shown) if parts.teacher else shown, views)
-    console.print(f"features of {views} views computed in {time.perf_counter() - began:.1f} s", highlight=False)
-    of_val = features.compute(trunk, val, views=1)
-    return _Feed(
-        head,
-        lambda epoch: features.batches_of(of_train, batch_size, seed=experiment.seed, first_epoch=epoch - first),
-        features.in_order(of_val, even_batch_size(len(splits.val), batch_size, replicas)),
-    )
 
 
 def _early_stopping(experiment: config.Experiment) -> list[keras.callbacks.Callback]:

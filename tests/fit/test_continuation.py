@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 from contracts import compose
-from fit.test_training import SMALL_CNN, SPLITS
 from rich.console import Console
+from small_trainings import SMALL_CNN, SPLITS
 from tensorflow.python.framework.config import disable_op_determinism
 
 from fer_exp import config

@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 from contracts import compose, node
 from fit.test_continuation import CutOff, assert_equal
-from fit.test_training import PLAIN, SMALL_CNN, SMALL_MOBILENET, SPLITS, evaluate
 from rich.console import Console
+from small_trainings import PLAIN, SMALL_CNN, SMALL_MOBILENET, SPLITS, evaluate
 from tensorflow.python.framework.config import disable_op_determinism
 
 from fer_exp import config

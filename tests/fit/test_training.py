@@ -3,13 +3,14 @@
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
 import pytest
 from contracts import compose
 from rich.console import Console
+from small_trainings import PLAIN, SMALL_CNN, SMALL_MOBILENET, SPLITS, evaluate
 from tensorflow.python.framework.config import disable_op_determinism
 
 from fer_exp import config
@@ -18,33 +19,8 @@ from fer_exp.dataset import Split, Splits
 from fer_exp.errors import TrainingDivergedError
 from fer_exp.fit import assembly, inference, pipeline, training
 
-NAMES = ("angry", "happy", "sad")
-PLAIN = ("augmentation=none", "schedule=constant", "precision=float32", "batch_size=12")
-SMALL_CNN = (
-    "model.widths=[4,4]",
-    "model.head_units=8",
-    "model.batch_norm=false",
-    "model.block_dropout=0.0",
-    "model.head_dropout=0.0",
-)
-SMALL_MOBILENET = ("model=mobilenet_v1", "model.alpha=0.1", "model.input_size=32", "model.weights=null")
 # Two epochs in which hardly anything happens, then steps so large that every later epoch is much worse.
 GETS_WORSE = ("schedule=step", "schedule.milestones=[0.5]", "schedule.factor=1.0e+7", "lr=1e-6", "epochs=4")
-
-
-def make_splits(train: int = 24, size: int = 8) -> Splits:
-    """Grey images whose brightness tells the class, with noise."""
-    rng = np.random.default_rng(0)
-
-    def split(count: int) -> Split:
-        labels = np.arange(count) % 3
-        images = rng.integers(0, 60, (count, size, size, 1)) + 80 * labels[:, None, None, None]
-        return Split(images.astype(np.uint8), labels)
-
-    return Splits(split(train), split(15), split(3), NAMES, "0", "made in the test")
-
-
-SPLITS = make_splits()
 
 
 class Run(NamedTuple):
@@ -73,15 +49,6 @@ def run(folder: Path, *overrides: str, splits: Splits = SPLITS) -> Run:
         experiment, splits, strategy, parts, folder, "key", Console(quiet=True), lambda *entry: logged.append(entry)
     )
     return Run(trained, logged, parts.model)
-
-
-def evaluate(model: keras.Model, split: Split) -> tuple[float, float]:
-    """Returns loss and accuracy, by NumPy."""
-    logits = np.asarray(model(split.images.astype(np.float32), training=False))
-    log_probabilities = logits - logits.max(axis=1, keepdims=True)
-    log_probabilities -= np.log(np.exp(log_probabilities).sum(axis=1, keepdims=True))
-    loss = -log_probabilities[np.arange(len(split)), split.labels].mean()
-    return float(loss), float(np.mean(logits.argmax(axis=1) == split.labels))
 
 
 @pytest.fixture(scope="module")
@@ -247,45 +214,6 @@ def test_a_loss_that_is_no_number_ends_the_run_and_names_epoch_and_step(tmp_path
 def test_weights_that_are_lost_in_the_very_last_step_are_noticed_too(tmp_path: Path) -> None:
     with pytest.raises(TrainingDivergedError, match="The validation loss became nan after epoch 1. Try a smaller lr"):
         run(tmp_path, "lr=1e30", "epochs=1", "batch_size=24")
-
-
-def tuned(splits: Splits, *overrides: str, epochs: int = 3, peak: float = 1e-2) -> tuple[keras.Model, Any]:
-    """Fine-tunes a copy of the assembled model; returns it and its first weights."""
-    experiment = config.check(compose(*PLAIN, *SMALL_CNN, *overrides))
-    parts = assembly.assemble(experiment, splits, assembly.prepare(experiment))
-    model = keras.models.clone_model(parts.model)
-    first = model.get_weights()
-    training.fine_tune(experiment, splits, parts, model, epochs, peak, Console(quiet=True))
-    return model, first
-
-
-@pytest.mark.parametrize(("optimizer", "peak"), [("adam", 1e-2), ("sgd", 0.1)])
-def test_fine_tuning_teaches_a_variant_of_the_model(optimizer: str, peak: float) -> None:
-    overrides = (
-        f"optimizer={optimizer}",
-        "augmentation=light",
-        "loss.class_weights=auto",
-        "optimizer.ema_momentum=0.5",
-    )
-    model, first = tuned(SPLITS, *overrides, epochs=8, peak=peak)
-    trained = evaluate(model, SPLITS.val)[0]
-    model.set_weights(first)
-    assert trained < 0.99 * evaluate(model, SPLITS.val)[0]
-
-
-def test_fine_tuning_does_not_look_at_the_test_split() -> None:
-    class Untouchable(Split):
-        def __getattribute__(self, name: str) -> Any:
-            raise AssertionError(f"test.{name} was looked at")
-
-    untouchable = Untouchable.__new__(Untouchable)
-    model, first = tuned(dataclasses.replace(SPLITS, test=untouchable), epochs=1)
-    assert not np.array_equal(model.get_weights()[0], first[0])
-
-
-def test_fine_tuning_that_diverges_says_so() -> None:
-    with pytest.raises(TrainingDivergedError, match="The loss became .* in epoch 1, step 2. Try a smaller lr"):
-        tuned(SPLITS, peak=1e30)
 
 
 def test_bfloat16_trains_and_leaves_a_float32_model_that_predicts_the_same(tmp_path: Path) -> None:

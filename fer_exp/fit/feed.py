@@ -1,0 +1,113 @@
+"""What a stage of a training is fitted on: images, or features of a few views where the backbone is frozen.
+
+Called by `training` and `fine_tuning`. It must not know rates, callbacks or files.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import tensorflow as tf
+from rich.console import Console
+from rich.progress import track
+
+from fer_exp import config
+from fer_exp.dataset import Development
+from fer_exp.finetune import Stage
+from fer_exp.fit import distilling, features
+from fer_exp.fit.assembly import Assembled
+from fer_exp.fit.pipeline import evaluation_batches, even_batch_size, steps_in, training_batches
+
+
+@dataclass(frozen=True)
+class Feed:
+    """What is fitted, and on what.
+
+    Attributes:
+        model: The network, or its head.
+        train: Gives the endless batches from an epoch on, counted from 0.
+        val: One pass over the validation split.
+    """
+
+    model: keras.Model
+    train: Callable[[int], tf.data.Dataset]
+    val: tf.data.Dataset
+
+
+def images(
+    experiment: config.Experiment, splits: Development, parts: Assembled, replicas: int, epochs: int, first_epoch: int
+) -> tf.data.Dataset:
+    """Returns the endless, augmented batches of the training split as the configuration wants them.
+
+    Args:
+        experiment: The checked configuration.
+        splits: The data, without their test split.
+        parts: From `assemble`.
+        replicas: Among which each batch is divided.
+        epochs: Of the whole training.
+        first_epoch: That the batches begin with, from 0.
+    """
+    return training_batches(
+        splits.train,
+        experiment.batch_size,
+        seed=experiment.seed,
+        num_classes=len(splits.class_names),
+        augment=parts.augment,
+        class_weights=parts.objective.class_weights,
+        epochs=epochs,
+        first_epoch=first_epoch,
+        replicas=replicas,
+        how=experiment.sampling,
+        logit_offsets=parts.objective.logit_offsets,
+    )
+
+
+def of_stage(
+    experiment: config.Experiment,
+    splits: Development,
+    strategy: tf.distribute.Strategy,
+    parts: Assembled,
+    stage: Stage,
+    epochs: tuple[int, int],
+    console: Console,
+) -> Feed:
+    """Returns the model on its images, or, where the backbone is frozen, the head on features computed once.
+
+    Args:
+        experiment: The checked configuration.
+        splits: The data, without their test split.
+        strategy: From `prepare`.
+        parts: From `assemble`.
+        stage: What learns.
+        epochs: The first of the stage, and the first after it, from 0.
+        console: Where the progress goes.
+    """
+    batch_size, replicas = experiment.batch_size, strategy.num_replicas_in_sync
+    first, last = epochs
+
+    def train(epoch: int) -> tf.data.Dataset:
+        return images(experiment, splits, parts, replicas, experiment.epochs, epoch)
+
+    val = evaluation_batches(splits.val, batch_size, len(splits.class_names), replicas)
+    views = min(stage.feature_views, last - first)
+    if stage.unfreeze or not views:
+        with strategy.scope():
+            return Feed(distilling.student(parts.model, parts.teacher), train, val)
+    with strategy.scope():  # a model trains under the strategy that it was made under
+        trunk, head = features.split_model(parts.model)
+    steps = views * steps_in(splits.train, batch_size, replicas)
+    began = time.perf_counter()
+    shown = track(
+        train(first).take(steps), f"features of {views} views", steps, console=console, transient=True,
+        disable=not console.is_terminal,
+    )  # fmt: skip
+    # What the teacher says of each view is kept with its features: the head never sees the images.
+    of_train = features.compute(trunk, parts.teacher.taught(shown) if parts.teacher else shown, views)
+    console.print(f"features of {views} views computed in {time.perf_counter() - began:.1f} s", highlight=False)
+    of_val = features.compute(trunk, val, views=1)
+    return Feed(
+        head,
+        lambda epoch: features.batches_of(of_train, batch_size, seed=experiment.seed, first_epoch=epoch - first),
+        features.in_order(of_val, even_batch_size(len(splits.val), batch_size, replicas)),
+    )
