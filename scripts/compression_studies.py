@@ -117,7 +117,7 @@ _BY_THE_LOSS = {"half, by the loss": "taylor"}
 _SLIM_MOBILENET = _pruning(_MOBILENET, ("lr=5e-4", "epochs=4"), _BY_THE_LOSS)
 STUDIES = {
     "pruning_cnn": _pruning(_CNN, ("lr=5e-4", "epochs=6"), {"half, by kernels": "l1", **_BY_THE_LOSS}),
-    "pruning_fer_resnet": _pruning(_RESNET, ("lr=1e-3", "epochs=8"), _BY_THE_LOSS),
+    "pruning_fer_resnet": _pruning(_RESNET, ("lr=1e-3", "epochs=8"), {}),
     "pruning_mobilenet_v2": _SLIM_MOBILENET,
     "taught_mobilenet_v2": _taught(
         _SLIM_MOBILENET,
