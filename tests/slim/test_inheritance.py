@@ -54,12 +54,15 @@ def inherit(tracker: Tracker, *overrides: str) -> Inheritance:
     return inheritance.of(config.build(experiment.pruning), tracker, experiment, SPLITS)
 
 
+@pytest.mark.parametrize("score", ["batch_norm", "taylor"])
 @pytest.mark.parametrize("name", ["cnn", "fer_resnet", "mobilenet_v1", "mobilenet_v2"])
-def test_the_built_model_answers_as_the_slimmed_source_does(name: str, tracker: Tracker, tmp_path: Path) -> None:
+def test_the_built_model_answers_as_the_slimmed_source_does(
+    name: str, score: str, tracker: Tracker, tmp_path: Path
+) -> None:
     """Over a file: the order of weights in a loaded model must be that of a built one."""
     model = built(*SMALL[name])
     run = record(tracker, tmp_path / "run", SMALL[name], model)
-    found = inherit(tracker, *SMALL[name], *options(run))
+    found = inherit(tracker, *SMALL[name], *options(run, f"pruning.score={score}"))
     assert found.table is not None
     channels = channel_groups.analyse(model)
     kept = [
@@ -104,8 +107,10 @@ def test_an_assembled_training_is_slim_in_its_precision_and_so_is_its_twin(
     assert parts.multiply_adds == cost.multiply_adds(twin).total < 0.5 * cost.multiply_adds(built(*SMALL["cnn"])).total
 
 
-def test_the_same_run_gives_the_same_weights_again(tracker: Tracker, source: str) -> None:
-    first, second = (inherit(tracker, *SMALL["cnn"], *options(source)).weights for _ in range(2))
+@pytest.mark.parametrize("score", ["batch_norm", "taylor"])
+def test_the_same_run_gives_the_same_weights_again(score: str, tracker: Tracker, source: str) -> None:
+    chosen = options(source, f"pruning.score={score}")
+    first, second = (inherit(tracker, *SMALL["cnn"], *chosen).weights for _ in range(2))
     assert all(np.array_equal(one, other) for one, other in zip(first, second, strict=True))
 
 
