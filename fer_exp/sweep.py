@@ -22,16 +22,13 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from fer_exp import chain_report, config, fingerprint, owner, registry, sweep_exports
+from fer_exp import chain_report, config, fingerprint, leaderboard, owner, registry
 from fer_exp.commandline import Jobs
 from fer_exp.errors import ConfigError, SweepError
 from fer_exp.process import Outcome
-from fer_exp.reporting.tables import markdown
-from fer_exp.signature import log_mode
 from fer_exp.tracking import Attempt, Run, Tracker
 
 SWEPT_ENV = "FER_EXP_SWEPT"
-_FAILED = "failed_jobs"  # tag of the parent: a line for each job that failed
 _PATIENCE_SECONDS = 90.0  # for jobs of an earlier command, which end by themselves once that command is gone
 _POLL_SECONDS = 1.0
 
@@ -128,7 +125,7 @@ def parent(jobs: Jobs) -> Iterator[None]:
             finally:
                 _current.reset(token)
                 failed = [outcome for outcome in opened.outcomes if outcome.exit_code]
-                tracked.set_tags({_FAILED: "\n".join(_in_one_line(outcome) for outcome in failed)})
+                tracked.set_tags({leaderboard.FAILED: "\n".join(_in_one_line(outcome) for outcome in failed)})
             if failed and jobs.search is None:
                 raise failure(failed, len(opened.outcomes))
         print("".join(f"{line}\n" for line in said if line), end="", flush=True)
@@ -237,33 +234,9 @@ def finish(tracker: Tracker, parent_id: str) -> str:
         return ""
     if attempt is None or not {"sweep", "monitor"} <= attempt.tags.keys():
         return registry.complete(tracker, parent_id)
-    best = _finish(tracker, attempt, attempt.tags["monitor"], attempt.tags["sweep"].split())
+    best = leaderboard.record(tracker, attempt)
     name = attempt.tags.get(registry.TAG)
     return registry.register(tracker, name, best) if name and best else ""
-
-
-def leaderboard(children: pd.DataFrame, monitor: str, swept_keys: Sequence[str]) -> pd.DataFrame:
-    """Ranks the children of a sweep by the monitored metric, never by the test split.
-
-    Args:
-        children: One row for each child, as from `Tracker.children`.
-        monitor: Metric that ranks, for example `val/accuracy`.
-        swept_keys: Keys whose values are shown.
-
-    Returns:
-        Best child first; columns rank, name, status, the swept keys, the monitored metric, the test metrics, run_id.
-        Children that ended without a value stand last; those that a search stopped early say after which epoch.
-    """
-    value = f"best_{monitor}"
-    if "pruned" in children:
-        status = children["status"].where(children["pruned"].isna(), "PRUNED " + children["pruned"])
-        children = children.assign(status=status)
-    swept = {f"sweep.{key}": key for key in swept_keys}
-    columns = ["name", "status", *swept, value, "test/accuracy", "test/accuracy_low", "test/accuracy_high"]
-    table = children.reindex(columns=[*columns, "test/macro_f1", "run_id"])
-    table = table.sort_values(value, ascending=log_mode(monitor) == "min", na_position="last", kind="stable")
-    table.insert(0, "rank", range(1, len(table) + 1))
-    return table.rename(columns=swept).reset_index(drop=True)
 
 
 def failure(outcomes: Sequence[Outcome], of: int) -> SweepError:
@@ -283,28 +256,3 @@ def failure(outcomes: Sequence[Outcome], of: int) -> SweepError:
 
 def _in_one_line(outcome: Outcome) -> str:
     return f"job {outcome.number} ({outcome.name}): {outcome.error.splitlines()[0]}"
-
-
-def _finish(tracker: Tracker, parent: Attempt, monitor: str, swept_keys: Sequence[str]) -> str:
-    """Makes the leaderboard, and returns the id of the best finished child, if there is one."""
-    children = tracker.children(parent.run_id)
-    failed = [f"- {line}" for line in parent.tags.get(_FAILED, "").splitlines()]
-    note = ["Failed:", "", *failed, ""] if failed else []
-    if children.empty:
-        tracker.log_summary(parent.run_id, {"mlflow.note.content": "\n".join(note)}, {})
-        return ""
-    table = leaderboard(children, monitor, swept_keys)
-    best = table.iloc[0]
-    summary = f"{len(table)} runs, ranked by {monitor} of the kept epoch."
-    if pd.notna(best[f"best_{monitor}"]):
-        summary += f" Best: [{best['name']}](#/experiments/{tracker.experiment_id}/runs/{best['run_id']})."
-        of_best = {f"best_{monitor}": best[f"best_{monitor}"], "test/accuracy": best["test/accuracy"]}
-        tags = {"best_child": best["run_id"], "best_child_name": best["name"]}
-        tracker.log_summary(parent.run_id, tags, of_best)
-    if "dataset" not in " ".join(swept_keys) and children.get("data_sha256", pd.Series()).nunique() > 1:
-        note = ["These runs did not all see the same data (tag data_sha256).", "", *note]
-    shown = table[["rank", *swept_keys, "status", f"best_{monitor}", "test/accuracy", "test/macro_f1"]].astype(object)
-    tracker.log_table(parent.run_id, table, "leaderboard", "\n".join([summary, "", *note, markdown(shown)]))
-    sweep_exports.record(tracker, parent.run_id, children)
-    ranked = table[(table["status"] == "FINISHED") & table[f"best_{monitor}"].notna()]
-    return "" if ranked.empty else str(ranked.iloc[0]["run_id"])

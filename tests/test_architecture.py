@@ -126,6 +126,7 @@ FLOORS = [
     {
         "fit.assembly",
         "assessment",
+        "leaderboard",
         "fit.features",
         "fit.continuation",
         "fit.resume",

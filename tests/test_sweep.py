@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import mlflow
-import numpy as np
 import pandas as pd
 import pytest
 from conftest import CommandLine, environment_for
@@ -15,7 +14,6 @@ from test_experiment import client_of, runs_of, start
 
 from fer_exp import commandline, owner, sweep
 from fer_exp.errors import ConfigError
-from fer_exp.sweep import leaderboard
 
 
 def test_a_two_by_two_sweep_is_one_parent_with_four_children(command_line: CommandLine, tmp_path: Path) -> None:
@@ -199,20 +197,3 @@ def test_an_interrupted_sweep_ends_its_jobs_and_all_say_killed(tmp_path: Path) -
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 130, output
     assert [run.info.status for run in runs_of(tmp_path)] == ["KILLED"] * 3
-
-
-def test_the_leaderboard_ranks_by_validation_and_puts_runs_without_a_value_last() -> None:
-    children = pd.DataFrame(
-        {
-            "run_id": ["a", "b", "c"],
-            "name": ["A", "B", "C"],
-            "status": ["FINISHED", "FAILED", "FINISHED"],
-            "sweep.lr": ["1", "2", "3"],
-            "best_val/loss": [0.5, np.nan, 0.25],
-            "test/accuracy": [0.9, np.nan, 0.1],
-        }
-    )
-    table = leaderboard(children, "val/loss", ["lr"])
-    assert table["name"].tolist() == ["C", "A", "B"]
-    assert table["lr"].tolist() == ["3", "1", "2"]
-    assert table["rank"].tolist() == [1, 2, 3]
