@@ -34,6 +34,7 @@ FLOORS = [
         "data.corrections",
         "data.fractions",
         "data.input_files",
+        "data.sample",
         "data.duplicates",
         "fit.snapshot",
         "fit.image_ops",
@@ -50,7 +51,6 @@ FLOORS = [
         "lite.litert",
         "fit.distilling",
         "lite.folding",
-        "lite.calibration",
         "lite.usage",
         "data.image_files",
         "data.folders",
@@ -231,7 +231,7 @@ BEFORE_THE_TEST = [
         "teacher",
         "training",
     ),
-    *("calibration", "inheritance", "qat_file", "quantization_aware", "search", "taylor_scores", "trial"),
+    *("inheritance", "qat_file", "quantization_aware", "sample", "search", "taylor_scores", "trial"),
 ]
 
 

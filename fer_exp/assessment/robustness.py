@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from fer_exp.assessment.corruptions import CORRUPTIONS, SEVERITIES, Corruption
+from fer_exp.data import sample
 from fer_exp.data.image_rows import Images
-from fer_exp.lite.calibration import stratified_rows
 from fer_exp.metrics import wilson
 
 _BATCH = 256  # images at a time: large ones take much memory while they are damaged
@@ -38,7 +38,7 @@ def measure(
         One row for each corruption and severity: `corruption`, `severity` (0: the images as they are), `unit`, `amount`
         (NaN at severity 0), `images`, `accuracy`, and its Wilson interval `low`, `high`.
     """
-    rows = stratified_rows(labels, most, seed)
+    rows = sample.rows(labels, most, seed)
     chosen, truth = images[rows], labels[rows]
 
     def hits_at(corruption: Corruption, severity: int) -> int:

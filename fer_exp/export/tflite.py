@@ -8,8 +8,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from fer_exp.data import sample
 from fer_exp.export import Export, Exportable, Exported, Kind
-from fer_exp.lite import calibration, conversion, litert, model_file, proof, qat_file
+from fer_exp.lite import conversion, litert, model_file, proof, qat_file
 from fer_exp.metrics import evaluate
 from fer_exp.signature import Fraction, PositiveFloat, PositiveInt
 
@@ -45,7 +46,7 @@ def build(
         withheld, splits = folder.with_name("withheld"), exportable.splits.development
         for earlier in (folder, withheld):
             shutil.rmtree(earlier, ignore_errors=True)  # of an attempt that was cut off
-        images = calibration.sample(splits.train, calibration_images, exportable.seed)
+        images = sample.images(splits.train, calibration_images, exportable.seed)
         keras_val = evaluate(exportable.predict(splits.val.images), splits.val.labels, splits.class_names)
         with conversion.Traced(exportable.model) as traced:
 

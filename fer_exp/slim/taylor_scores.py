@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from fer_exp.data import sample
 from fer_exp.dataset import Split
-from fer_exp.lite.calibration import stratified_rows
 from fer_exp.slim.channel_groups import MAKING, Channels, Ports
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def scores(model: keras.Model, channels: Channels, split: Split, seed: int) -> l
     """
     gates = _gates(channels)
     variables = [variable.value for gate in gates for variable in gate.variables]
-    rows = np.random.default_rng(seed).permutation(stratified_rows(split.labels, _IMAGES, seed))
+    rows = np.random.default_rng(seed).permutation(sample.rows(split.labels, _IMAGES, seed))
     gradients = _gradients(model, variables)
     changes = [np.zeros(len(gate.numbers)) for gate in gates]
     one_hot = np.eye(model.output_shape[-1])

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from fer_exp.data import sample
 from fer_exp.dataset import Split
-from fer_exp.lite import calibration
 
 # Sorted by class, as many data sets are: 60, 30 and 10 images, each holding its row's number.
 LABELS = np.repeat([0, 1, 2], [60, 30, 10])
@@ -11,7 +11,7 @@ SPLIT = Split(np.arange(100, dtype=np.uint8).reshape(100, 1, 1, 1), LABELS)
 
 
 def drawn(count: int, seed: int) -> np.ndarray:
-    return calibration.sample(SPLIT, count, seed).ravel()
+    return sample.images(SPLIT, count, seed).ravel()
 
 
 def test_every_class_gives_its_share() -> None:

@@ -1,6 +1,6 @@
 """A few images that stand for all: for the ranges of an integer network, for a measurement that costs time.
 
-Called by the export options and by `assessment`. It must not know networks.
+Called by the export options, by `assessment` and by `taylor_scores`. It must not know networks.
 """
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from fer_exp.dataset import Split
 
 
-def sample(split: Split, count: int, seed: int) -> np.ndarray:
+def images(split: Split, count: int, seed: int) -> np.ndarray:
     """Draws images so that each class has its share, whatever order the split is in.
 
     Args:
@@ -19,10 +19,10 @@ def sample(split: Split, count: int, seed: int) -> np.ndarray:
     Returns:
         uint8 (min(count, n), height, width, channels).
     """
-    return split.images[stratified_rows(split.labels, count, seed)]
+    return split.images[rows(split.labels, count, seed)]
 
 
-def stratified_rows(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
+def rows(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Returns the sorted numbers of rows of which each class has its share, int (min(count, n),).
 
     Args:
@@ -33,7 +33,7 @@ def stratified_rows(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
     shuffled = np.random.default_rng(seed).permutation(len(labels))
     place = np.empty(len(labels))  # of each row within its class, between 0 and 1
     for label in np.unique(labels):
-        rows = shuffled[labels[shuffled] == label]
-        place[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
+        of_class = shuffled[labels[shuffled] == label]
+        place[of_class] = (np.arange(len(of_class)) + 0.5) / len(of_class)
     # The rows below any place are that share of every class.
     return np.sort(shuffled[np.argsort(place[shuffled], kind="stable")[:count]])
