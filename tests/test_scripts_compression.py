@@ -40,8 +40,9 @@ def test_the_pruned_and_the_whole_network_get_the_same_extra_training(name: str)
     whole = [word for word in words["trained on"] if word != "pruning.ratio=0"]
     halves = [title for title in words if title.startswith("half")]
     assert halves
+    scores = {"batch norm": [], "kernels": ["pruning.score=l1"], "the loss": ["pruning.score=taylor"]}
     for title in halves:
-        assert set(words[title]) - set(whole) == {"pruning.ratio=0.5", *(["pruning.score=l1"] * ("kernels" in title))}
+        assert set(words[title]) - set(whole) == {"pruning.ratio=0.5", *scores[title.partition(" by ")[2]]}
         assert set(whole) <= set(words[title])
 
 
@@ -60,6 +61,7 @@ def test_finished_runs_are_not_repeated_and_become_a_table(tmp_path: Path) -> No
         "trained on": [0.61, 0.63],
         "half, by batch norm": [0.60, 0.62],  # -1 and -1 points
         "half, by kernels": [0.60, 0.64],  # -1 and +1
+        "half, by the loss": [0.62, 0.64],  # +1 and +1
     }
     for seed in range(2):
         source = ""
@@ -89,7 +91,7 @@ def test_finished_runs_are_not_repeated_and_become_a_table(tmp_path: Path) -> No
     assert "- half, by kernels against trained on: no difference shown (+0.0 points" in text
     listed = script("compression.py", *arguments, "--seeds", "3", "--list", cwd=tmp_path)
     lines = listed.stdout.splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 5
     assert all("seed=2" in line for line in lines)
     assert "pruning.run=id-of-trained-seed-2" in lines[1]
 
