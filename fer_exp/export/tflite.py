@@ -1,6 +1,7 @@
 """`.tflite` files, each proven with the interpreter that phones use before it is published."""
 
 import dataclasses
+import functools
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,13 +51,17 @@ def build(
         keras_val = evaluate(exportable.predict(splits.val.images), splits.val.labels, splits.class_names)
         with conversion.Traced(exportable.model) as traced:
 
+            @functools.cache  # int8 is also what int8_qat is compared with
+            def content(kind: conversion.Kind) -> bytes:
+                return traced.convert(kind, splits.class_names, images)
+
             def written(kind: Kind) -> Exported:
                 path = withheld / f"{kind}.tflite"
                 more: Mapping[str, float] = {}
                 if kind == "int8_qat":
-                    more = qat_file.write(exportable, traced, images, path, qat_epochs, qat_lr)
+                    more = qat_file.write(exportable, content("int8"), images, path, qat_epochs, qat_lr)
                 else:
-                    model_file.write(path, traced.convert(kind, splits.class_names, images))
+                    model_file.write(path, content(kind))
                 if kind == "int8":
                     litert.require_full_integer(path)
                 proven = proof.prove(path, kind, exportable, keras_val, threads, latency_calls, max_accuracy_drop)

@@ -19,13 +19,13 @@ log = logging.getLogger(__name__)
 
 
 def write(
-    exportable: Exportable, traced: conversion.Traced, images: np.ndarray, path: Path, epochs: int, peak: float
+    exportable: Exportable, afterwards: bytes, images: np.ndarray, path: Path, epochs: int, peak: float
 ) -> dict[str, float]:
     """Writes the file.
 
     Args:
         exportable: What is exported.
-        traced: Its model, for the file that is rounded afterwards.
+        afterwards: Content of the int8 file that was rounded after the training.
         images: uint8 (n, height, width, channels), to calibrate with.
         path: The file.
         epochs: Epochs of the training with rounding.
@@ -40,7 +40,6 @@ def write(
     """
     names = exportable.splits.class_names
     network = quantization_aware.prepare(exportable.model, images)
-    afterwards = traced.convert("int8", names, images)
     found = {"trained": 0.0, "val_accuracy_post_training": _val_accuracy(afterwards, exportable)}
     try:
         exportable.fine_tune(network.model, epochs, peak)

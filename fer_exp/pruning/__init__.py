@@ -28,7 +28,7 @@ class Chosen:
     table: "pd.DataFrame"
 
 
-LossChanges = Callable[[], "Sequence[np.ndarray]"]
+LossChanges = Callable[[], "Sequence[np.ndarray | None]"]
 """For each group of channels what the loss on training images would change without each of them; seconds of work."""
 
 

@@ -6,7 +6,7 @@ and no model by name; it must not know why a channel is removed.
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -87,6 +87,19 @@ class Channels:
             stays[group.channels] = False
             stays[group.channels[positions]] = True
         return stays
+
+    def mean(self, opinions: Iterable[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray | None]:
+        """Returns for each group the mean of what is said of each channel; None if nothing is said of some of them.
+
+        Args:
+            opinions: Numbers of channels, and a value for each.
+        """
+        total, count = np.zeros(self.count), np.zeros(self.count)
+        for numbers, values in opinions:
+            np.add.at(total, numbers, values)
+            np.add.at(count, numbers, 1)
+        of_groups = [group.channels for group in self.groups]
+        return [total[numbers] / count[numbers] if count[numbers].all() else None for numbers in of_groups]
 
 
 def analyse(model: keras.Model) -> Channels:

@@ -29,15 +29,7 @@ def scores(channels: Channels, kind: Score) -> list[np.ndarray | None]:
         https://arxiv.org/abs/1608.08710.
     """
     opinions: dict[Score, Callable[[Ports], Opinions]] = {"batch_norm": _scales, "l1": _kernel_sums}
-    total, count = np.zeros(channels.count), np.zeros(channels.count)
-    for port in channels.ports:
-        for numbers, values in opinions[kind](port):
-            np.add.at(total, numbers, values)
-            np.add.at(count, numbers, 1)
-    return [
-        total[group.channels] / count[group.channels] if count[group.channels].all() else None
-        for group in channels.groups
-    ]
+    return channels.mean(opinion for port in channels.ports for opinion in opinions[kind](port))
 
 
 def _scales(port: Ports) -> Opinions:

@@ -81,6 +81,10 @@ def learn(model: keras.Model, epochs: int, peak: float) -> None:
         model(SPLITS.train.images.astype(np.float32), training=True)
 
 
+def rounded(source: Exportable) -> bytes:
+    return conversion.convert(source.model, "int8", NAMES, SPLITS.train.images)
+
+
 def val_accuracy(path: Path) -> float:
     return float(np.mean(litert.predict(path, SPLITS.val.images, 1).argmax(axis=1) == SPLITS.val.labels))
 
@@ -89,7 +93,7 @@ def test_training_with_the_rounding_wins_back_what_rounding_afterwards_loses(tmp
     source = exportable(learn)
     assert np.mean(source.predict(SPLITS.val.images).argmax(axis=1) == SPLITS.val.labels) == 1
     found = qat_file.write(
-        source, conversion.Traced(source.model), SPLITS.train.images, tmp_path / "int8_qat.tflite", epochs=1, peak=0.1
+        source, rounded(source), SPLITS.train.images, tmp_path / "int8_qat.tflite", epochs=1, peak=0.1
     )
     assert found["trained"] == 1
     assert found["val_accuracy_post_training"] == pytest.approx(2 / 3)
@@ -121,8 +125,7 @@ def test_what_is_no_better_gives_way_to_rounding_afterwards_and_that_is_said(
     path = tmp_path / "int8_qat.tflite"
     with caplog.at_level(logging.WARNING):
         source = exportable(tuning)
-        traced = conversion.Traced(source.model)
-        found = qat_file.write(source, traced, SPLITS.train.images, path, epochs=1, peak=0.1)
+        found = qat_file.write(source, rounded(source), SPLITS.train.images, path, epochs=1, peak=0.1)
     assert found["trained"] == 0
     assert val_accuracy(path) == found["val_accuracy_post_training"]
     assert f"int8_qat is the file that was rounded after the training: {reason}" in caplog.text

@@ -17,7 +17,7 @@ RUN = "0123456789abcdef" * 2
 OVERRIDES = ("pruning=channels", f"pruning.run={RUN}")
 
 
-def loss_changes() -> list[np.ndarray]:
+def loss_changes() -> list[np.ndarray | None]:
     """Fails the test if asked: the scores of weights need no images."""
     raise AssertionError
 
