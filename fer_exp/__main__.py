@@ -22,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from fer_exp import commandline, config, process, reproduction
 from fer_exp.errors import UserError
 from fer_exp.fit import cluster
+from fer_exp.reporting import console
 
 if TYPE_CHECKING:
     from fer_exp.reproduction.request import Source
@@ -32,11 +33,13 @@ def job(cfg: DictConfig) -> float:
     """Runs one composed configuration, as Hydra's task function."""
     experiment = config.check(commandline.plain(cfg))
     hydra_config = HydraConfig.get()
-    from fer_exp.experiment import run
+    screen = console.opened(experiment.model_dump())
+    with console.waiting(screen, "loading TensorFlow and MLflow"):
+        from fer_exp.experiment import run
 
     overrides, folder = list(hydra_config.overrides.task), Path(hydra_config.runtime.output_dir)
     try:
-        value = run(experiment, overrides, folder, reproduction.current())
+        value = run(experiment, overrides, folder, reproduction.current(), screen)
     except UserError as error:
         if hydra_config.mode == RunMode.RUN:  # past Hydra, which would say of any exception that the job failed
             _fail(str(error), error.exit_code)
@@ -53,7 +56,6 @@ def main() -> None:
     """
     # Hydra would print stack traces for a user's mistake and end the process itself; errors are sorted out below.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     signal.signal(signal.SIGTERM, _terminate)
     if process.is_job():
         process.end_with_starter()

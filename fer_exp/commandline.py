@@ -5,6 +5,7 @@ apart; here every value of every job is checked first, and all mistakes are told
 """
 
 import difflib
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from fer_exp import config, sweeper
 from fer_exp.errors import ConfigError
 from fer_exp.explain import without_password
 from fer_exp.hparams import search_space
+from fer_exp.process import kernels
 from fer_exp.sweeper import Search
 
 
@@ -116,7 +118,7 @@ def check(arguments: Sequence[str]) -> Jobs | None:
     experiments = []
     with initialize_config_dir(version_base="1.3", config_dir=parsed.config_path or str(config.CONF)):
         multirun = _multirun(name, overrides, search_path) if parsed.multirun else _Multirun()
-        problems = dict.fromkeys(multirun.problems)
+        problems = dict.fromkeys([*kernels.problems(os.environ), *multirun.problems])
         choices = _probes(multirun.space) if multirun.space else _choices(overrides, bool(parsed.multirun))
         first = [values[0] for values in choices.values()]
         jobs = [first]

@@ -119,7 +119,7 @@ def _ended(opened: Sweep, chain: Chain, number: int, previous: str) -> str:
         print(f"{heading}: finished before as run {done[0][0]}, left out", flush=True)
         return done[0][0]
     print(f"{heading}: python -m fer_exp {' '.join(arguments)}", flush=True)
-    outcome = process.run(Job(number, name, arguments, Path.cwd()))
+    outcome = process.run(Job(number, name, arguments, Path.cwd()), start_method="forkserver")
     if outcome.exit_code:
         again = "The same command again goes on with this stage; what has finished is left out."
         code = outcome.exit_code if outcome.exit_code > 0 else 1

@@ -85,7 +85,7 @@ def _sorted(
             print(f"job {number}: {name}: finished before as run {run_id}, left out", flush=True)
             outcomes.append(Outcome(number, name, 0, value, "", 0.0))
         else:
-            jobs.append(_job(cfg, overrides, number, name, _folder_of(job_cfg)))
+            jobs.append(_job(cfg, job_cfg, overrides, number, name))
     return outcomes, jobs, list(problems)
 
 
@@ -119,8 +119,12 @@ def _folder_of(job_cfg: DictConfig) -> Path:
         HydraConfig.instance().cfg = before
 
 
-def _job(cfg: DictConfig, overrides: Sequence[str], number: int, name: str, folder: Path) -> Job:
-    """Returns the job as a plain command that a person could give as well."""
+def _job(cfg: DictConfig, job_cfg: DictConfig, overrides: Sequence[str], number: int, name: str) -> Job:
+    """Returns the job as a plain command that a person could give as well.
+
+    The variables that Hydra will set for it are set from its start on: its imports read some of them.
+    """
+    folder = _folder_of(job_cfg)
     hydra = [str(o) for o in cfg.hydra.overrides.hydra if not str(o).lstrip("+~").startswith(_OURS)]
     sources = {source.provider: source.path for source in cfg.hydra.runtime.config_sources}
     places = [f"--config-path={sources['main']}", f"--config-name={cfg.hydra.job.config_name}"]
@@ -129,6 +133,7 @@ def _job(cfg: DictConfig, overrides: Sequence[str], number: int, name: str, fold
     own = [f"hydra.run.dir='{folder}'", f"hydra.job.num={number}", f"hydra.job.id='{number}'"]
     folder.parent.mkdir(parents=True, exist_ok=True)
     environment = {key: value for key, value in os.environ.items() if key.startswith(_HANDED_ON)}
+    environment |= {str(key): str(value) for key, value in job_cfg.hydra.job.env_set.items()}
     log = folder.with_name(f"{folder.name}.log")
     return Job(number, name, [*places, *overrides, *hydra, *own], Path.cwd(), log, environment)
 

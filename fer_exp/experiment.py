@@ -26,12 +26,19 @@ from fer_exp.distillation import Distillation
 from fer_exp.fit import assembly, pipeline, resume, teacher, training, workers
 from fer_exp.hparams import trial
 from fer_exp.hparams.trial import TrialPruned
-from fer_exp.reporting import console, report
+from fer_exp.process import kernels
+from fer_exp.reporting import console, data_table, report
 from fer_exp.reproduction.request import Source
 from fer_exp.tracking import Run, Tracker
 
 
-def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path, source: Source | None = None) -> float:
+def run(
+    experiment: config.Experiment,
+    overrides: Sequence[str],
+    folder: Path,
+    source: Source | None = None,
+    screen: Console | None = None,
+) -> float:
     """Trains, evaluates, exports and logs.
 
     Args:
@@ -39,6 +46,7 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path, s
         overrides: What the command line changed, for example `lr=1e-4`.
         folder: Where the run's files go.
         source: The run that this one repeats, with whose numbers its own are compared.
+        screen: Where people read, the configuration standing there already; None makes one.
 
     Returns:
         The monitored metric at the kept epoch, which is what a sweep selects by; of a trial that a search pruned, at
@@ -47,24 +55,27 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path, s
     Raises:
         UserError: If something outside the code is wrong; nothing is recorded if it is found before the training.
     """
-    began, screen = time.monotonic(), console.make()
-    values = experiment.model_dump()
-    splits = load(experiment)
+    began, values = time.monotonic(), experiment.model_dump()
+    screen = screen or console.opened(values)
+    with console.waiting(screen, f"reading the data set {experiment.option('dataset')}"):
+        splits = load(experiment)
     development = splits.development  # whatever trains is handed this: the test split is out of its reach
     if source is not None:
         source.check_data(splits.sha256, splits.source)
         for note in source.notes:
             screen.print(note, highlight=False, markup=False, soft_wrap=True)
-    tracker: Tracker = config.build(experiment.tracking)
-    screen.print(console.config_tree(values), console.data_table(splits))
+    screen.print(data_table.data_table(splits))
+    with console.waiting(screen, "opening the store of runs"):
+        tracker: Tracker = config.build(experiment.tracking)
     strategy = assembly.prepare(experiment)
-    identity = fingerprint.of(values)
-    workers.check_alike(strategy, f"{identity} {splits.sha256}")
-    parts = _taught(experiment, tracker, development, strategy, _assembled(experiment, development, strategy))
+    identity = fingerprint.identity(values)
+    workers.check_alike(strategy, f"{identity.fingerprint} {splits.sha256}")
+    with console.waiting(screen, f"building the model {experiment.option('model')}"):
+        parts = _taught(experiment, tracker, development, strategy, _assembled(experiment, development, strategy))
     screen.print(
         f"{parts.model.count_params():,} parameters, {parts.multiply_adds / 1e6:.1f} M multiply-adds an image, "
         f"first weights: {parts.weights_origin}\n"
-        f"computing in {parts.precision} ({parts.precision_reason})",
+        f"computing in {parts.precision} ({parts.precision_reason}), with {kernels.chosen()}'s kernels on the CPU",
         highlight=False,
     )
     if parts.inherited:
@@ -76,7 +87,7 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path, s
         name = experiment.name or provenance.run_name(experiment, overrides)
         tags = {
             **provenance.tags(overrides, splits, parts),
-            "fingerprint": identity,
+            "fingerprint": identity.fingerprint,
             "folder": choice.folder.absolute(),
             **({"reproduces": source.record.run_id} if source else {}),
         }
@@ -92,7 +103,8 @@ def run(experiment: config.Experiment, overrides: Sequence[str], folder: Path, s
             if parts.inherited and parts.inherited.table is not None:
                 report.write_pruning(folder, parts.inherited.table)
             try:
-                trained = _train(experiment, development, strategy, parts, folder, screen, tracked, identity)
+                key = f"{identity.fingerprint} {splits.sha256}"
+                trained = _train(experiment, development, strategy, parts, folder, screen, tracked, key)
             except TrialPruned as pruned:
                 tracked.set_tags({"pruned": f"after epoch {pruned.epoch}"})
                 screen.print(f"pruned after epoch {pruned.epoch}: other trials of the search were better by then")
@@ -198,11 +210,10 @@ def _train(
     folder: Path,
     screen: Console,
     tracked: Run,
-    identity: str,
+    key: str,
 ) -> training.Trained:
     images, labels = pipeline.augmented_sample(splits.train, parts.augment, len(splits.class_names), experiment.seed)
     report.write_samples(folder, images, labels, splits.class_names)
-    key = f"{identity} {splits.sha256}"
     log_epoch = trial.watched(tracked.log_metrics, experiment.checkpoint.monitor, experiment.epochs)
     trained = training.train(experiment, splits, strategy, parts, folder, key, screen, log_epoch)
     report.write_history(folder, trained.history, trained.stage_starts, trained.best_epoch)

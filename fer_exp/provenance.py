@@ -20,6 +20,7 @@ from fer_exp.dataset import Splits
 from fer_exp.fit.assembly import Assembled
 from fer_exp.hparams import trial
 from fer_exp.lite import benchmark
+from fer_exp.process import kernels
 from fer_exp.tracking import swept
 
 _LIBRARIES = ("numpy", "pillow", "scikit-learn", "ai-edge-litert")  # that numbers depend on, beside TensorFlow
@@ -65,6 +66,7 @@ def tags(overrides: Sequence[str], splits: Splits, parts: Assembled) -> dict[str
         "data_sha256": splits.sha256,
         "weights": parts.weights_origin,
         "precision": parts.precision,
+        "kernels": kernels.chosen(),
         "parameters": parts.model.count_params(),
         "multiply_adds": parts.multiply_adds,
         "host": socket.gethostname(),

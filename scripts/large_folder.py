@@ -66,8 +66,9 @@ def _make(folder: Path, count: int) -> None:
 
     rng, started = np.random.default_rng(0), time.perf_counter()
     drawn = synthetic.build(
-        train_size=min(count, MOST_FACES), val_size=7, test_size=7, image_size=SIZE, difficulty=0.3, seed=0
-    ).train
+        train_size=min(count, MOST_FACES), val_size=7, test_size=7, image_size=SIZE, difficulty=0.3, seed=0,
+        cache_dir=str(folder.parent / "cache"),
+    ).train  # fmt: skip
     for name in EMOTIONS:
         (folder / name).mkdir(parents=True)
     for number in range(count):

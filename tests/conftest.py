@@ -1,10 +1,12 @@
 """What every test may use: a private working folder, a private cache, and the command line as a real process."""
 
+import atexit
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +16,8 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and so would theirs
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # devices are fixed at the first use, and tests share a process
+os.environ["FER_EXP_CACHE"] = tempfile.mkdtemp(prefix="fer_exp-cache-")  # not that of the person who runs them
+atexit.register(shutil.rmtree, os.environ["FER_EXP_CACHE"])
 
 ROOT = Path(__file__).parent.parent
 CommandLine = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -89,7 +93,10 @@ def sleeper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     package = tmp_path / "stand_in" / "fer_exp"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("__version__ = '0'\n")
-    shutil.copy(ROOT / "fer_exp" / "process.py", package)
+    shutil.copytree(ROOT / "fer_exp" / "process", package / "process")
+    for heavy in ("experiment.py", "tracking/mlflow.py"):  # what the server imports
+        (package / heavy).parent.mkdir(exist_ok=True)
+        (package / heavy).touch()
     (package / "__main__.py").write_text(SLEEPER)
     monkeypatch.setenv("PYTHONPATH", str(package.parent))
     return tmp_path

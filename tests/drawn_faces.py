@@ -3,9 +3,11 @@
 from functools import cache
 
 import numpy as np
+from contracts import node
 from PIL import Image
 
-from fer_exp.dataset import synthetic
+from fer_exp import config
+from fer_exp.dataset import Splits
 from fer_exp.predict import faces
 
 SIDE = 160  # of a drawn face
@@ -14,7 +16,8 @@ SIDE = 160  # of a drawn face
 @cache
 def found_faces(count: int = 2) -> tuple[Image.Image, ...]:
     """The first drawn faces that are found on an even ground."""
-    drawn = synthetic.build(train_size=40, val_size=7, test_size=7, image_size=SIDE, difficulty=0.0, seed=0)
+    sizes = {"train_size": 40, "val_size": 7, "test_size": 7}
+    drawn: Splits = config.build(node("dataset", "synthetic", **sizes, image_size=SIDE, difficulty=0.0))
     every = (Image.fromarray(image[:, :, 0]) for image in drawn.train.images)
     found = (face for face in every if len(faces.find(photo(face), "haar", (24, 24, 1))) == 1)
     return tuple(next(found) for _ in range(count))

@@ -6,14 +6,16 @@ minutes; accuracies on it say nothing about photographs. This module decides how
 Source: the expressions follow the action units of Ekman, Friesen and Hager, "Facial Action Coding System", 2002.
 """
 
+import functools
 import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
-from fer_exp.data.drawing import draw
+from fer_exp.data import data_cache, drawing
 from fer_exp.dataset import Split, Splits, assemble
 from fer_exp.emotions import EMOTIONS
 from fer_exp.signature import Fraction, NonNegativeInt, PositiveInt
@@ -88,8 +90,11 @@ def build(
     image_size: Annotated[int, Field(ge=24, le=256)],
     seed: NonNegativeInt,
     difficulty: Fraction,
+    cache_dir: str,
 ) -> Splits:
     """Draws the three splits; each is its own draw, so its images do not depend on the size of the others.
+
+    What was drawn once is kept on disk.
 
     Args:
         train_size: Number of training images; the classes are equally frequent, up to one image.
@@ -98,20 +103,31 @@ def build(
         image_size: Height and width of an image in pixels, 24-256.
         seed: Seed of the drawing. Keep it while the experiment's own seed varies, so that runs share their data.
         difficulty: From 0 (strong expressions, frontal, even light) to 1 (weak ones, turned, noisy).
+        cache_dir: Folder of the drawn images; `~` expands.
 
     Returns:
         The seven expressions as uint8 (n, image_size, image_size, 1).
     """
     sizes = {"train": train_size, "val": val_size, "test": test_size}
-    splits = {
-        name: _draw_split(size, image_size, difficulty, (seed, number))
-        for number, (name, size) in enumerate(sizes.items())
-    }
+    splits: dict[str, Split] = {}
+    notes: dict[str, str] = {}
+    for number, (name, size) in enumerate(sizes.items()):
+        drawn = functools.partial(_draw_split, size, image_size, difficulty, (seed, number))
+        key = data_cache.make_key("synthetic", [repr(drawn.args), _how_it_is_drawn()])
+        arrays, problem = data_cache.load_or_build(cache_dir, key, drawn)
+        splits[name] = Split(arrays["images"], arrays["labels"])
+        notes |= {"cache": problem} if problem else {}
     source = f"synthetic faces drawn by fer_exp.dataset.synthetic (seed={seed}, difficulty={difficulty:g})"
-    return assemble(splits, EMOTIONS, source)
+    return assemble(splits, EMOTIONS, source, notes)
 
 
-def _draw_split(size: int, image_size: int, difficulty: float, seed: tuple[int, int]) -> Split:
+@functools.cache
+def _how_it_is_drawn() -> str:
+    """Returns what changes whenever the drawing may: the digests of the two files that decide about every pixel."""
+    return " ".join(data_cache.sha256_of_file(Path(str(file))) for file in (__file__, drawing.__file__))
+
+
+def _draw_split(size: int, image_size: int, difficulty: float, seed: tuple[int, int]) -> dict[str, np.ndarray]:
     """Draws the chunks side by side: NumPy works outside the interpreter lock, and each chunk has its own seed."""
     labels = _generator(*seed).permutation(np.arange(size, dtype=np.int64) % len(EMOTIONS))
     images = np.empty((size, image_size, image_size, 1), dtype=np.uint8)
@@ -123,7 +139,7 @@ def _draw_split(size: int, image_size: int, difficulty: float, seed: tuple[int, 
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(draw_from, range(0, size, step)))  # the list raises what a chunk raised
-    return Split(images, labels)
+    return {"images": images, "labels": labels}
 
 
 def _generator(*seed: int) -> np.random.Generator:
@@ -135,7 +151,7 @@ def _draw_chunk(labels: np.ndarray, image_size: int, difficulty: float, rng: np.
     parameters = {**_sample_look(count, difficulty, rng), **_sample_expression(labels, difficulty, rng)}
     parameters = {name: value.astype(np.float32)[:, None, None] for name, value in parameters.items()}
     clutter = rng.uniform(-1, 1, (count, _CLUTTER_CELLS, _CLUTTER_CELLS)).astype(np.float32)
-    grey = draw(parameters, clutter, image_size)
+    grey = drawing.draw(parameters, clutter, image_size)
     grey += parameters["noise"] * rng.standard_normal(grey.shape, dtype=np.float32)
     return np.rint(np.clip(grey, 0, 1) * 255).astype(np.uint8)
 

@@ -12,7 +12,6 @@ the run, or as a run of its own for a file. `key=value` are overrides as of `pyt
 
 import argparse
 import dataclasses
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -38,7 +37,6 @@ _RESOLVED = "config/resolved.yaml"
 
 def main() -> None:
     """Runs the command line; exits with 0, or 2 or 4 for a user's error."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     options = _parser().parse_intermixed_args()
     more = ["evaluation.robustness=all"] if options.robustness else []
     try:

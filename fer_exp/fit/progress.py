@@ -4,11 +4,14 @@ Called by `training`. It only watches; it must not change anything.
 """
 
 import time
+from contextlib import ExitStack
 from typing import Any
 
 import keras
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from fer_exp.reporting import console as terminal
 
 
 class TrainingProgress(keras.callbacks.Callback):
@@ -30,10 +33,13 @@ class TrainingProgress(keras.callbacks.Callback):
         self._console, self._stage, self._steps, self._batch_size = console, stage, steps, batch_size
         self._first, self._last = first_epoch, last_epoch
         self._progress: Progress | None = None
+        self._first_step = ExitStack()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Starts the bar, if there is a terminal to draw it on."""
-        if self._console.is_terminal:
+        """Starts the bar, if there is a terminal to draw it on; says elsewhere what the first step waits for."""
+        if not self._console.is_terminal:
+            self._first_step.enter_context(terminal.waiting(self._console, "compiling the first step"))
+        else:
             self._progress = Progress(
                 TextColumn("[bold]{task.description}"),
                 BarColumn(),
@@ -44,7 +50,8 @@ class TrainingProgress(keras.callbacks.Callback):
                 console=self._console,
                 transient=True,
             )
-            self._task = self._progress.add_task("", total=(self._last - self._first) * self._steps, now="")
+            total = (self._last - self._first) * self._steps
+            self._task = self._progress.add_task("compiling the first step", total=total, now="")
             self._progress.start()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -54,6 +61,7 @@ class TrainingProgress(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Moves the bar, at most five times a second."""
         now = time.perf_counter()
+        self._first_step.close()
         if self._progress is None or now - self._shown < 0.2:
             return
         self._shown = now
@@ -88,6 +96,7 @@ class TrainingProgress(keras.callbacks.Callback):
 
     def close(self) -> None:
         """Takes the bar away, also after an error, which Keras does not tell callbacks about."""
+        self._first_step.close()
         if self._progress is not None:
             self._progress.stop()
             self._progress = None

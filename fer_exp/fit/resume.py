@@ -6,7 +6,7 @@ Called by `experiment` before a run is opened. It must not know what a training 
 import functools
 import logging
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,8 @@ from filelock import FileLock
 
 from fer_exp import owner, registry
 from fer_exp.errors import ConfigError
+from fer_exp.fingerprint import Identity
+from fer_exp.process import kernels
 from fer_exp.record import outbox
 from fer_exp.tracking import Attempt, Tracker
 
@@ -38,7 +40,7 @@ class Choice:
 
 @contextmanager
 def chosen(
-    how: str, tracker: Tracker, fingerprint: str, data_sha256: str, folder: Path, say: Callable[[str], None]
+    how: str, tracker: Tracker, identity: Identity, data_sha256: str, folder: Path, say: Callable[[str], None]
 ) -> Iterator[Choice]:
     """Chooses between a new run and an unfinished one, and keeps other processes out of its folder.
 
@@ -48,7 +50,7 @@ def chosen(
     Args:
         how: `auto`, `never` or a run id.
         tracker: Where runs are kept.
-        fingerprint: Of the configuration.
+        identity: What makes two runs the same.
         data_sha256: Of the data.
         folder: Of a new run.
         say: Told why a run is continued or passed over.
@@ -58,9 +60,9 @@ def chosen(
         TrackingError: If what it has recorded cannot be delivered.
     """
     if how in ("auto", "never"):
-        found = _first_free(tracker.unfinished(fingerprint) if how == "auto" else [], fingerprint, data_sha256, say)
+        found = _first_free(tracker, identity, data_sha256, say) if how == "auto" else None
     else:
-        found = _named(how, tracker, fingerprint, data_sha256)
+        found = _named(how, tracker, identity, data_sha256)
     if found is None:
         folder.mkdir(parents=True, exist_ok=True)
         lock = owner.lock(folder)
@@ -92,10 +94,11 @@ def _brought_up_to_date(choice: Choice, attempt: Attempt, tracker: Tracker, say:
 
 
 def _first_free(
-    attempts: Sequence[Attempt], fingerprint: str, data_sha256: str, say: Callable[[str], None]
+    tracker: Tracker, identity: Identity, data_sha256: str, say: Callable[[str], None]
 ) -> tuple[Attempt, FileLock] | None:
-    for attempt in attempts:
-        reason = _objection(attempt, fingerprint, data_sha256)
+    attempts = tracker.unfinished(identity.fingerprint)
+    for attempt in attempts or tracker.unfinished(identity.by_other_kernels):
+        reason = _objection(attempt, identity, data_sha256)
         lock = None if reason else owner.lock(Path(attempt.tags["folder"]))
         if lock is not None:
             return attempt, lock
@@ -103,9 +106,9 @@ def _first_free(
     return None
 
 
-def _named(run_id: str, tracker: Tracker, fingerprint: str, data_sha256: str) -> tuple[Attempt, FileLock]:
+def _named(run_id: str, tracker: Tracker, identity: Identity, data_sha256: str) -> tuple[Attempt, FileLock]:
     attempt = tracker.attempt(run_id)
-    reason = _objection(attempt, fingerprint, data_sha256) if attempt else "there is no such run"
+    reason = _objection(attempt, identity, data_sha256) if attempt else "there is no such run"
     lock = owner.lock(Path(attempt.tags["folder"])) if attempt and not reason else None
     if attempt is None or lock is None:
         problem = f"`resume` must name a run that can be continued: {reason or _TAKEN}. Received: resume={run_id}."
@@ -113,12 +116,15 @@ def _named(run_id: str, tracker: Tracker, fingerprint: str, data_sha256: str) ->
     return attempt, lock
 
 
-def _objection(attempt: Attempt, fingerprint: str, data_sha256: str) -> str:
+def _objection(attempt: Attempt, identity: Identity, data_sha256: str) -> str:
     """Returns why an attempt cannot be continued, or nothing."""
     tags = attempt.tags
     if attempt.status == "FINISHED":
         return "it is finished"
-    if tags.get("fingerprint") != fingerprint:
+    if tags.get("fingerprint") == identity.by_other_kernels:
+        name = kernels.other()
+        return f"{name}'s kernels compute it: {kernels.how_to_choose(name)} before the command goes on with it"
+    if tags.get("fingerprint") != identity.fingerprint:
         return "it has another configuration"
     state = owner.state(tags)
     if attempt.status == "RUNNING" and state != "gone":

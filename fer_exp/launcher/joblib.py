@@ -7,23 +7,26 @@ from collections.abc import Generator, Sequence
 from typing import Literal
 
 from fer_exp.launcher import Launch, share_cores
-from fer_exp.process import Job, Outcome, run
+from fer_exp.process import Job, Outcome, StartMethod, run
 from fer_exp.signature import PositiveInt
 
 
-def build(*, n_jobs: PositiveInt | Literal[-1]) -> Launch:
+def build(*, n_jobs: PositiveInt | Literal[-1], start_method: StartMethod) -> Launch:
     """Builds the launcher.
 
     Args:
         n_jobs: Jobs at once, >= 1; -1 as many as there are cores. Each gets its share of the threads even when fewer
             jobs are left than that: the number of threads changes the last bits of a training.
+        start_method: forkserver (a job is forked from a process that has imported TensorFlow and MLflow, on Linux) or
+            spawn (a new interpreter for each job).
     """
 
     def launch(jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
         at_once = n_jobs if n_jobs > 0 else os.cpu_count() or 1
         stop = threading.Event()
         ended: queue.SimpleQueue[Outcome | BaseException | None] = queue.SimpleQueue()
-        dispatcher = threading.Thread(target=_dispatch, args=(jobs, at_once, stop, ended), name="launcher")
+        how = (at_once, start_method)
+        dispatcher = threading.Thread(target=_dispatch, args=(jobs, *how, stop, ended), name="launcher")
         dispatcher.start()
         try:
             while (outcome := ended.get()) is not None:
@@ -40,6 +43,7 @@ def build(*, n_jobs: PositiveInt | Literal[-1]) -> Launch:
 def _dispatch(
     jobs: Sequence[Job],
     at_once: int,
+    start_method: StartMethod,
     stop: threading.Event,
     ended: "queue.SimpleQueue[Outcome | BaseException | None]",
 ) -> None:
@@ -48,7 +52,7 @@ def _dispatch(
 
     def one(job: Job) -> None:
         if not stop.is_set():
-            ended.put(run(share_cores(job, at_once), stop))
+            ended.put(run(share_cores(job, at_once), stop, start_method))
 
     try:
         Parallel(n_jobs=at_once, backend="threading")(delayed(one)(job) for job in jobs)

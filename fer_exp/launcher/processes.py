@@ -4,14 +4,19 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 from fer_exp.launcher import Launch
-from fer_exp.process import Job, Outcome, run
+from fer_exp.process import Job, Outcome, StartMethod, run
 
 
-def build() -> Launch:
-    """Builds the launcher."""
+def build(*, start_method: StartMethod) -> Launch:
+    """Builds the launcher.
+
+    Args:
+        start_method: forkserver (a job is forked from a process that has imported TensorFlow and MLflow, on Linux) or
+            spawn (a new interpreter for each job).
+    """
 
     def launch(jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
         for job in jobs:
-            yield run(replace(job, log=None))
+            yield run(replace(job, log=None), start_method=start_method)
 
     return launch

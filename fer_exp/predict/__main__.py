@@ -11,7 +11,6 @@ are overrides as of `python -m fer_exp`.
 """
 
 import argparse
-import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -34,7 +33,6 @@ _MOST_NAMES = 5  # of pictures without a face, on the terminal
 
 def main() -> None:
     """Runs the command line; exits with 0, 1 (some inputs could not be read), 2 or 4 (a user's error)."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     warnings.filterwarnings("ignore", module="PIL")  # of damaged images, which are told anyway if they matter
     options = _parser().parse_intermixed_args()
     screen = Console() if sys.stdout.isatty() else Console(width=140)

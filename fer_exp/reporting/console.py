@@ -1,24 +1,56 @@
-"""What a run says of itself on the terminal before it starts.
+"""What a run says of itself on the terminal: its configuration at once, what it waits for, and its result.
 
-Called by `experiment`. It only formats; it must not decide anything.
+Called by `__main__` before anything heavy is imported, then by `experiment` and `training`. It only shows; it must not
+decide anything.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 from rich.tree import Tree
 
 from fer_exp.config import GROUPS, option_name
-from fer_exp.dataset import Splits
+
+_PATIENCE_SECONDS = 1.5  # a shorter wait needs no words
 
 
-def make() -> Console:
-    """Returns the console of a run: as wide as the terminal, or wide enough to read in a log file; it remembers all."""
-    return Console(record=True) if sys.stdout.isatty() else Console(record=True, width=140)
+def opened(values: Mapping[str, Any]) -> Console:
+    """Returns the console of a run, on which its configuration stands already; it remembers all that is printed.
+
+    Args:
+        values: The resolved configuration.
+    """
+    # As wide as the terminal, or wide enough to read in a log file.
+    screen = Console(record=True) if sys.stdout.isatty() else Console(record=True, width=140)
+    screen.print(config_tree(values))
+    return screen
+
+
+@contextmanager
+def waiting(screen: Console, what: str) -> Iterator[None]:
+    """Shows what is waited for inside: on a terminal for as long as it takes, elsewhere as a line if it takes a while.
+
+    Args:
+        screen: Where people read.
+        what: Is done, for example `loading TensorFlow`.
+    """
+    if screen.is_terminal:
+        with screen.status(f"{what} ..."):
+            yield
+        return
+    line = threading.Timer(
+        _PATIENCE_SECONDS, screen.print, (f"{what} ...",), {"highlight": False, "markup": False, "soft_wrap": True}
+    )
+    line.start()
+    try:
+        yield
+    finally:
+        line.cancel()
 
 
 def config_tree(values: Mapping[str, Any]) -> Tree:
@@ -37,22 +69,6 @@ def config_tree(values: Mapping[str, Any]) -> Tree:
             if key != "_target_":
                 branch.add(f"{key} = [cyan]{value}")
     return tree
-
-
-def data_table(splits: Splits) -> Table:
-    """Returns the images of each class and split."""
-    height, width, channels = splits.image_shape
-    table = Table(title=f"{splits.source}, {height}x{width}x{channels}", title_justify="left")
-    table.add_column("class")
-    columns = {"train": splits.train, "val": splits.val, "test": splits.test}
-    counts = {name: np.bincount(split.labels, minlength=len(splits.class_names)) for name, split in columns.items()}
-    for name in columns:
-        table.add_column(name, justify="right")
-    for label, class_name in enumerate(splits.class_names):
-        table.add_row(class_name, *(f"{counts[name][label]:,}" for name in columns))
-    table.add_section()
-    table.add_row("all", *(f"{len(split):,}" for split in columns.values()))
-    return table
 
 
 def result_table(rows: Sequence[tuple[str, str]]) -> Table:

@@ -1,9 +1,8 @@
-"""One job of a sweep as a process of its own: started, watched, ended; and what it says to the one that started it.
+"""A job: what is to be run, how it ended, and what it says to the process that started it.
 
-Called by the launchers on one side and by `__main__` on the other. A process gives all its memory back, which
-TensorFlow does not, and what breaks in it breaks nothing else. It must not know what a job trains.
+Called by the launchers and `running` on one side, by `__main__` on the other.
 
-The process holds the reading end of a pipe from its starter as its standard input. When the starter is gone, be it by
+A job holds the reading end of a pipe from its starter as its standard input. When the starter is gone, be it by
 SIGKILL, that pipe ends, and the job ends itself as if it had been told to: nothing runs on that nobody waits for.
 """
 
@@ -11,19 +10,15 @@ import json
 import math
 import os
 import signal
-import subprocess
 import sys
-import tempfile
 import threading
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 RESULT_ENV = "FER_EXP_RESULT"  # names the file that a job leaves its result in
-_GRACE_SECONDS = 60.0  # a step, the end of the run in the tracker
-_POLL_SECONDS = 0.1
+OWN_PREFIXES = ("FER_EXP_", "MLFLOW_")  # of variables that differ from job to job; nothing reads them while importing
 
 
 @dataclass(frozen=True)
@@ -68,37 +63,17 @@ class Outcome:
     seconds: float
 
 
-def run(job: Job, stop: threading.Event | None = None) -> Outcome:
-    """Runs a job and waits for its end.
+class Started(Protocol):
+    """A process that runs a job, however it came to be."""
 
-    Args:
-        job: What to run.
-        stop: Ends the job early when it is set; the job has a minute to close its run.
+    def poll(self) -> int | None:
+        """Returns the exit code, negative for a signal that ended it; None while it runs."""
 
-    Raises:
-        BaseException: What interrupts the waiting; the job is ended first.
-    """
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="fer_exp-") as own, job.log.open("ab") if job.log else nullcontext() as log:
-        result = Path(own) / "result.json"
-        process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "fer_exp", *job.arguments],
-            cwd=job.folder,
-            env={**os.environ, **job.environment, RESULT_ENV: str(result)},
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log and subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for the starter, which ends its jobs once and in order
-        )
-        try:
-            while process.poll() is None and not (stop and stop.is_set()):
-                time.sleep(_POLL_SECONDS)
-        finally:
-            _end(process)
-        said = json.loads(result.read_text(encoding="utf-8")) if result.is_file() else {}
-    code = process.returncode
-    value = float(said.get("value", math.nan))
-    return Outcome(job.number, job.name, code, value, _error(code, said, job.log), time.monotonic() - began)
+    def send_signal(self, number: int, /) -> None:
+        """Sends it a signal, unless it has ended."""
+
+    def close(self) -> None:
+        """Lets go of its standard input and of whatever else was held for it; it has ended."""
 
 
 def failed(job: Job, error: str, exit_code: int = 1) -> Outcome:
@@ -130,28 +105,6 @@ def say(**result: float | str) -> None:
     """
     if is_job():
         Path(os.environ[RESULT_ENV]).write_text(json.dumps(result), encoding="utf-8")
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(_GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    if process.stdin is not None:
-        process.stdin.close()
-
-
-def _error(code: int, said: Mapping[str, str], log: Path | None) -> str:
-    if code == 0:
-        return ""
-    if "error" in said:
-        return said["error"]
-    if code < 0:
-        return f"ended by {signal.Signals(-code).name}"
-    return f"exit code {code}" + (f"; see {log}" if log else "")
 
 
 def cores() -> int:

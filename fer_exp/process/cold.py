@@ -1,0 +1,53 @@
+"""A job as a new interpreter, which imports everything itself.
+
+Called by `running`.
+"""
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+
+class Cold:
+    """A job in a new interpreter. See `job.Started`.
+
+    Args:
+        module: What `python -m` runs.
+        arguments: Its arguments.
+        folder: Working directory.
+        environment: All its variables.
+        log: Takes what it prints; None leaves it on the terminal.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        arguments: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        log: IO[bytes] | None,
+    ) -> None:
+        self._process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", module, *arguments],
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log and subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for the starter, which ends its jobs once and in order
+        )
+
+    def poll(self) -> int | None:
+        """Returns the exit code; None while it runs."""
+        return self._process.poll()
+
+    def send_signal(self, number: int, /) -> None:
+        """Sends it a signal, unless it has ended."""
+        self._process.send_signal(number)
+
+    def close(self) -> None:
+        """Closes the pipe that is its standard input."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()

@@ -1,0 +1,199 @@
+"""Jobs as forks of a server that has imported what jobs import: a start takes milliseconds, not the imports' seconds.
+
+Called by `running`. The server is made when the first job asks for it and ends with this process, however that ends.
+Threads and native state do not survive a fork, so the server runs no operation and opens nothing.
+
+A forked job is the server's child. If the server is killed, Linux gives its children to this process, which asked for
+that (`PR_SET_CHILD_SUBREAPER`): the jobs run on, and how they end is still seen.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from fer_exp.process.job import OWN_PREFIXES
+
+_PR_SET_CHILD_SUBREAPER = 36  # of linux/prctl.h
+
+
+class CannotForkError(Exception):
+    """No process can be forked for a job; the message is for people and says why."""
+
+
+def fork(
+    module: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], log: IO[bytes] | None
+) -> "Forked":
+    """Forks a process for a job.
+
+    Args:
+        module: What `python -m` would run.
+        arguments: Its arguments.
+        folder: Working directory.
+        environment: All its variables.
+        log: Takes what it prints; None leaves it on the terminal.
+
+    Raises:
+        CannotForkError: If that is not possible: not on this system, not with these variables, or not now.
+        FileNotFoundError: If there is no such folder.
+    """
+    os.stat(folder)
+    channel, theirs = socket.socketpair()
+    stdin, hold = os.pipe()
+    out = [1, 2] if log is None else [log.fileno()] * 2
+    request = {
+        "module": module,
+        "arguments": list(arguments),
+        "folder": str(folder.absolute()),
+        "environment": dict(environment),
+    }
+    try:
+        with theirs:
+            _server_for(environment).ask([stdin, *out, theirs.fileno()])
+        return Forked(channel, hold, request)
+    except BaseException:
+        channel.close()
+        os.close(hold)
+        raise
+    finally:
+        os.close(stdin)
+
+
+class Forked:
+    """A job that was forked from the server. See `job.Started`.
+
+    Args:
+        channel: To the server, for this job alone.
+        hold: Writing end of its standard input.
+        request: What the server is to run.
+
+    Attributes:
+        pid: Its number.
+
+    Raises:
+        CannotForkError: If the server refuses, or is gone.
+    """
+
+    def __init__(self, channel: socket.socket, hold: int, request: Mapping[str, Any]) -> None:
+        self._channel, self._hold, self._said = channel, hold, b""
+        self._code: int | None = None
+        self._orphaned = False  # the server is gone: the job is a child of this process
+        try:
+            self._say(request)
+            answer = self._answer()
+        except OSError:
+            answer = None
+        if answer is None:
+            raise CannotForkError("the process that jobs are forked from has ended.")
+        if "refused" in answer:
+            raise CannotForkError(f"the system refused to fork ({answer['refused']}).")
+        self.pid = int(answer["pid"])
+        channel.setblocking(False)
+
+    def poll(self) -> int | None:
+        """Returns the exit code; None while it runs."""
+        if self._code is None and not self._orphaned:
+            try:
+                answer = self._answer()
+            except BlockingIOError:
+                return None
+            except OSError:
+                answer = None
+            self._orphaned = answer is None
+            self._code = answer["code"] if answer else None
+        if self._code is None and self._orphaned:
+            self._code = self._reaped()
+        return self._code
+
+    def send_signal(self, number: int, /) -> None:
+        """Sends it a signal, unless it has ended."""
+        if self.poll() is not None:
+            return
+        if self._orphaned:
+            os.kill(self.pid, number)  # not waited for yet, so the number is its own
+        else:
+            with contextlib.suppress(OSError):  # the server has just gone; who watches the job sees it and asks again
+                self._say({"signal": int(number)})
+
+    def close(self) -> None:
+        """Closes the pipe that is its standard input, and the line to the server."""
+        os.close(self._hold)
+        self._channel.close()
+
+    def _say(self, message: Mapping[str, Any]) -> None:
+        self._channel.sendall(json.dumps(message).encode() + b"\n")
+
+    def _answer(self) -> dict[str, Any] | None:
+        """Returns the next thing the server says; None if it never will.
+
+        Raises:
+            BlockingIOError: If it has said nothing yet, and waiting is not wanted.
+        """
+        while b"\n" not in self._said:
+            more = self._channel.recv(4096)
+            if not more:
+                return None
+            self._said += more
+        line, _, self._said = self._said.partition(b"\n")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def _reaped(self) -> int | None:
+        try:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+        except ChildProcessError:  # between the end of the server and the adoption of its children
+            return None if Path(f"/proc/{self.pid}").exists() else 1
+        return os.waitstatus_to_exitcode(status) if pid else None
+
+
+class _Server:
+    """The process that forks."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._control, theirs = socket.socketpair()
+        self._lock = threading.Lock()
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603
+                [sys.executable, "-m", "fer_exp.process.server", str(theirs.fileno())],
+                env=dict(environment),
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for the starter
+            )
+
+    def ask(self, handles: Sequence[int]) -> None:
+        """Hands over the standard streams of a job and the line that its request comes on."""
+        try:
+            with self._lock:
+                socket.send_fds(self._control, [b"+"], list(handles))
+        except OSError as error:
+            code = self._process.poll()
+            how = "" if code is None else f" (exit code {code})"
+            raise CannotForkError(f"the process that jobs are forked from has ended{how}.") from error
+
+
+_servers: dict[tuple[tuple[str, str], ...], _Server] = {}
+_making = threading.Lock()
+
+
+def _server_for(environment: Mapping[str, str]) -> _Server:
+    if sys.platform != "linux":
+        raise CannotForkError(
+            "forking a process that holds TensorFlow is safe on Linux alone; hydra.launcher.start_method=spawn says "
+            "so from the beginning."
+        )
+    read_by_imports = tuple(sorted((k, v) for k, v in environment.items() if not k.startswith(OWN_PREFIXES)))
+    with _making:
+        if read_by_imports not in _servers:
+            if _servers:
+                raise CannotForkError("it has other environment variables than the jobs before it.")
+            ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+            _servers[read_by_imports] = _Server(environment)
+        return _servers[read_by_imports]
