@@ -5,11 +5,11 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import processes
 import pytest
 
 # Before TensorFlow is imported by any test: two workers share the cores of a small machine.
@@ -17,6 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and so would theirs
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # devices are fixed at the first use, and tests share a process
 os.environ["FER_EXP_CACHE"] = tempfile.mkdtemp(prefix="fer_exp-cache-")  # not that of the person who runs them
+os.environ["KERAS_HOME"] = str(Path(os.environ["FER_EXP_CACHE"]) / "keras")  # nor are weights that were downloaded
 atexit.register(shutil.rmtree, os.environ["FER_EXP_CACHE"])
 
 ROOT = Path(__file__).parent.parent
@@ -28,8 +29,12 @@ def environment_for(folder: Path, **more: str) -> dict[str, str]:
 
     `mlflow.set_tracking_uri` leaves its argument in the environment of the process that calls it.
     """
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
-    return {**clean, "FER_EXP_CACHE": str(folder / "cache"), "PYTHONUNBUFFERED": "1", **more}
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "PYTEST_"))}
+    cache = folder / "cache"
+    for template in Path(os.environ["FER_EXP_CACHE"]).glob("mlflow-*.db"):
+        cache.mkdir(exist_ok=True)
+        shutil.copy(template, cache)
+    return {**clean, "FER_EXP_CACHE": str(cache), "PYTHONUNBUFFERED": "1", **more}
 
 
 @pytest.fixture(autouse=True)
@@ -43,15 +48,7 @@ def command_line(tmp_path: Path) -> CommandLine:
     """Runs `python -m fer_exp` in an empty folder of its own, whatever the working directory of the tests."""
 
     def run(*arguments: str, timeout_seconds: float = 240, **environment: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "fer_exp", *arguments],
-            cwd=tmp_path,
-            env=environment_for(tmp_path, **environment),
-            capture_output=True,
-            text=True,
-            timeout=timeout_seconds,
-            check=False,
-        )
+        return processes.run("fer_exp", arguments, tmp_path, environment_for(tmp_path, **environment), timeout_seconds)
 
     return run
 

@@ -64,6 +64,7 @@ FLOORS = [
         "hparams.search_figure",
         "record.outbox",
         "record.mlflow_system",
+        "record.mlflow_template",
         "slim.channel_groups",
         "network.recorded_model",
         "fit.sampling",

@@ -15,6 +15,7 @@ import urllib.request
 from pathlib import Path
 
 import numpy as np
+import processes
 import pytest
 from conftest import ROOT, environment_for
 from drawn_faces import found_faces, photo
@@ -80,9 +81,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def registered(workplace: Path) -> None:
     """A model that is registered as `fer`, and one of its files in the folder."""
-    words = [sys.executable, "-m", "fer_exp", "registered_model=fer", "debug=fast"]
-    environment = environment_for(workplace)
-    done = subprocess.run(words, cwd=workplace, env=environment, capture_output=True, text=True, check=False)
+    done = processes.run("fer_exp", ["registered_model=fer", "debug=fast"], workplace, environment_for(workplace))
     assert done.returncode == 0, done.stderr
     shutil.copy(next(workplace.glob("outputs/*/*/tflite/float32.tflite")), workplace)
 
@@ -107,10 +106,13 @@ def test_a_printed_command_works(command: str, workplace: Path, request: pytest.
         words[1] = str(ROOT / words[1])
     elif not {"--help", "--cfg"} & set(words) and not any(word.startswith("debug=") for word in words):
         words += ["debug=fast"]
-    environment = environment_for(workplace, KERAS_HOME=str(workplace / "keras"))
-    done = subprocess.run(
-        words, cwd=workplace, env=environment, capture_output=True, text=True, timeout=400, check=False
-    )
+    environment = environment_for(workplace)
+    if words[1] == "-m":
+        done = processes.run(words[2], words[3:], workplace, environment, timeout_seconds=400)
+    else:
+        done = subprocess.run(
+            words, cwd=workplace, env=environment, capture_output=True, text=True, timeout=400, check=False
+        )
     assert done.returncode == 0, done.stderr
 
 

@@ -2,8 +2,6 @@
 
 import re
 import signal
-import subprocess
-import sys
 import time
 import zipfile
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ import yaml
 from conftest import CommandLine, environment_for
 from contracts import compose
 from PIL import Image
+from processes import Process
 
 from fer_exp import config
 from fer_exp.data.limits import limit
@@ -61,11 +60,8 @@ def runs_of(folder: Path, experiment: str = "fer_exp") -> list[mlflow.entities.R
     return list(client.search_runs([found.experiment_id], order_by=["attributes.start_time ASC"]))
 
 
-def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "fer_exp", *arguments]
-    return subprocess.Popen(
-        command, cwd=folder, env=environment_for(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+def start(folder: Path, *arguments: str) -> Process:
+    return Process("fer_exp", arguments, folder, environment_for(folder))
 
 
 @pytest.fixture(scope="module")
@@ -284,7 +280,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_failed_with_advice(
     client = client_of(tmp_path)
     assert "TrainingDivergedError" in Path(client.download_artifacts(run.info.run_id, "traceback.txt")).read_text()
     seen = Path(client.download_artifacts(run.info.run_id, "console.txt")).read_text()
-    assert seen.splitlines()[-1].startswith(("stage all: 2 epochs", "epoch   1/2"))
+    assert seen.splitlines()[-1].startswith(("stage all: 2 epochs", "compiling the first step", "epoch   1/2"))
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])

@@ -2,17 +2,17 @@
 
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
+import processes
 import pytest
 from conftest import environment_for
 from fit.test_resume import COMMAND
 from mlflow_server import Server, serving
+from processes import Process
 from test_experiment import start
 
 
@@ -35,7 +35,7 @@ class Story:
     runs: int
 
 
-def until(process: "subprocess.Popen[str]", beginning: str) -> str:
+def until(process: Process, beginning: str) -> str:
     """Reads what a process prints until a line begins so."""
     assert process.stdout is not None
     read = []
@@ -47,10 +47,7 @@ def until(process: "subprocess.Popen[str]", beginning: str) -> str:
 
 
 def sync(folder: Path, *arguments: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "fer_exp.sync", *arguments],
-        cwd=folder, env=environment_for(folder, COLUMNS="300"), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = processes.run("fer_exp.sync", arguments, folder, environment_for(folder, COLUMNS="300"))
     return done.returncode, done.stdout + done.stderr
 
 

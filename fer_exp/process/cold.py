@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
 
 
 class Cold:
@@ -18,7 +17,7 @@ class Cold:
         arguments: Its arguments.
         folder: Working directory.
         environment: All its variables.
-        log: Takes what it prints; None leaves it on the terminal.
+        outputs: Descriptors of its standard output and of its errors.
     """
 
     def __init__(
@@ -27,15 +26,15 @@ class Cold:
         arguments: Sequence[str],
         folder: Path,
         environment: Mapping[str, str],
-        log: IO[bytes] | None,
+        outputs: tuple[int, int],
     ) -> None:
         self._process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", module, *arguments],
             cwd=folder,
             env=dict(environment),
             stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log and subprocess.STDOUT,
+            stdout=outputs[0],
+            stderr=outputs[1],
             start_new_session=True,  # Ctrl-C is for the starter, which ends its jobs once and in order
         )
 

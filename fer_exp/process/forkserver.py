@@ -17,7 +17,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from fer_exp.process.job import OWN_PREFIXES
 
@@ -29,41 +29,84 @@ class CannotForkError(Exception):
 
 
 def fork(
-    module: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], log: IO[bytes] | None
+    module: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], outputs: tuple[int, int]
 ) -> "Forked":
-    """Forks a process for a job.
+    """Forks a process from the server of this process.
 
     Args:
         module: What `python -m` would run.
         arguments: Its arguments.
         folder: Working directory.
-        environment: All its variables.
-        log: Takes what it prints; None leaves it on the terminal.
+        environment: All its variables. What imports read of them must be the same for all processes.
+        outputs: Descriptors of its standard output and of its errors.
 
     Raises:
         CannotForkError: If that is not possible: not on this system, not with these variables, or not now.
         FileNotFoundError: If there is no such folder.
     """
-    os.stat(folder)
-    channel, theirs = socket.socketpair()
-    stdin, hold = os.pipe()
-    out = [1, 2] if log is None else [log.fileno()] * 2
-    request = {
-        "module": module,
-        "arguments": list(arguments),
-        "folder": str(folder.absolute()),
-        "environment": dict(environment),
-    }
-    try:
+    return _shared(environment).fork(module, arguments, folder, environment, outputs)
+
+
+class ForkServer:
+    """The server as its starter sees it. It ends when the starter ends.
+
+    Args:
+        environment: All variables of the server.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._control, theirs = socket.socketpair()
+        self._lock = threading.Lock()
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         with theirs:
-            _server_for(environment).ask([stdin, *out, theirs.fileno()])
-        return Forked(channel, hold, request)
-    except BaseException:
-        channel.close()
-        os.close(hold)
-        raise
-    finally:
-        os.close(stdin)
+            self._process = subprocess.Popen(  # noqa: S603
+                [sys.executable, "-m", "fer_exp.process.server", str(theirs.fileno())],
+                env=dict(environment),
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for the starter
+            )
+
+    @property
+    def pid(self) -> int:
+        """Number of the server's process."""
+        return self._process.pid
+
+    def fork(
+        self,
+        module: str,
+        arguments: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        outputs: tuple[int, int],
+    ) -> "Forked":
+        """Forks a process; see the function `fork`."""
+        os.stat(folder)
+        request = {
+            "module": module,
+            "arguments": list(arguments),
+            "folder": str(folder.absolute()),
+            "environment": dict(environment),
+        }
+        channel, theirs = socket.socketpair()
+        stdin, hold = os.pipe()
+        try:
+            with theirs:
+                self._hand_over([stdin, *outputs, theirs.fileno()])
+            return Forked(channel, hold, request)
+        except BaseException:
+            channel.close()
+            os.close(hold)
+            raise
+        finally:
+            os.close(stdin)
+
+    def _hand_over(self, handles: Sequence[int]) -> None:
+        try:
+            with self._lock:
+                socket.send_fds(self._control, [b"+"], list(handles))
+        except OSError as error:
+            raise CannotForkError("the process that jobs are forked from has ended.") from error
 
 
 class Forked:
@@ -153,47 +196,23 @@ class Forked:
         return os.waitstatus_to_exitcode(status) if pid else None
 
 
-class _Server:
-    """The process that forks."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._control, theirs = socket.socketpair()
-        self._lock = threading.Lock()
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", "fer_exp.process.server", str(theirs.fileno())],
-                env=dict(environment),
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is for the starter
-            )
-
-    def ask(self, handles: Sequence[int]) -> None:
-        """Hands over the standard streams of a job and the line that its request comes on."""
-        try:
-            with self._lock:
-                socket.send_fds(self._control, [b"+"], list(handles))
-        except OSError as error:
-            code = self._process.poll()
-            how = "" if code is None else f" (exit code {code})"
-            raise CannotForkError(f"the process that jobs are forked from has ended{how}.") from error
-
-
-_servers: dict[tuple[tuple[str, str], ...], _Server] = {}
+_the_one: list[tuple[dict[str, str], ForkServer]] = []
 _making = threading.Lock()
 
 
-def _server_for(environment: Mapping[str, str]) -> _Server:
+def _shared(environment: Mapping[str, str]) -> ForkServer:
+    """Returns the server of this process, which the first call makes."""
     if sys.platform != "linux":
         raise CannotForkError(
-            "forking a process that holds TensorFlow is safe on Linux alone; hydra.launcher.start_method=spawn says "
-            "so from the beginning."
+            "forking a process that holds TensorFlow is safe on Linux alone. hydra.launcher.start_method=spawn says so "
+            "from the beginning."
         )
-    read_by_imports = tuple(sorted((k, v) for k, v in environment.items() if not k.startswith(OWN_PREFIXES)))
+    read_by_imports = {key: value for key, value in environment.items() if not key.startswith(OWN_PREFIXES)}
     with _making:
-        if read_by_imports not in _servers:
-            if _servers:
-                raise CannotForkError("it has other environment variables than the jobs before it.")
-            ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-            _servers[read_by_imports] = _Server(environment)
-        return _servers[read_by_imports]
+        if not _the_one:
+            _the_one.append((read_by_imports, ForkServer(environment)))
+        ((its_own, server),) = _the_one
+    if its_own != read_by_imports:
+        changed = sorted(key for key, _ in set(its_own.items()) ^ set(read_by_imports.items()))
+        raise CannotForkError(f"the jobs before it had other values of {', '.join(dict.fromkeys(changed))}.")
+    return server

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 from fer_exp.process import forkserver
 from fer_exp.process.cold import Cold
@@ -23,6 +23,7 @@ StartMethod = Literal["forkserver", "spawn"]
 
 _GRACE_SECONDS = 60.0  # a step, the end of the run in the tracker
 _POLL_SECONDS = 0.05
+_TERMINAL = (1, 2)  # this process' own output and errors
 _MODULE = "fer_exp"
 
 
@@ -43,7 +44,8 @@ def run(job: Job, stop: threading.Event | None = None, start_method: StartMethod
     with tempfile.TemporaryDirectory(prefix="fer_exp-") as own, job.log.open("ab") if job.log else nullcontext() as log:
         result = Path(own) / "result.json"
         environment = {**os.environ, **job.environment, RESULT_ENV: str(result)}
-        process = _start(job, environment, log, start_method)
+        outputs = (log.fileno(), log.fileno()) if log else _TERMINAL
+        process = _start(job, environment, outputs, start_method)
         try:
             while process.poll() is None and not (stop and stop.is_set()):
                 time.sleep(_POLL_SECONDS)
@@ -54,13 +56,13 @@ def run(job: Job, stop: threading.Event | None = None, start_method: StartMethod
     return Outcome(job.number, job.name, code, value, _error(code, said, job.log), time.monotonic() - began)
 
 
-def _start(job: Job, environment: Mapping[str, str], log: IO[bytes] | None, start_method: StartMethod) -> Started:
+def _start(job: Job, environment: Mapping[str, str], outputs: tuple[int, int], start_method: StartMethod) -> Started:
     if start_method == "forkserver":
         try:
-            return forkserver.fork(_MODULE, job.arguments, job.folder, environment, log)
+            return forkserver.fork(_MODULE, job.arguments, job.folder, environment, outputs)
         except forkserver.CannotForkError as error:
             print(f"job {job.number} starts in a new interpreter: {error}", flush=True)
-    return Cold(_MODULE, job.arguments, job.folder, environment, log)
+    return Cold(_MODULE, job.arguments, job.folder, environment, outputs)
 
 
 def _end(process: Started) -> int:

@@ -18,6 +18,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from fer_exp.errors import TrackingError
+from fer_exp.record import mlflow_template
 from fer_exp.record.mlflow_delivery import answered
 from fer_exp.record.outbox import AwayError, RefusedError
 from fer_exp.tracking import Attempt, Record, database
@@ -27,7 +28,7 @@ _PAUSE_SECONDS = 2.0
 
 
 def opened(
-    uri: str, experiment: str, timeout_seconds: float, patience_seconds: float
+    uri: str, experiment: str, timeout_seconds: float, patience_seconds: float, cache: Path
 ) -> tuple[mlflow.MlflowClient, str]:
     """Opens the store and the experiment, which is made if it does not exist.
 
@@ -37,6 +38,7 @@ def opened(
         timeout_seconds: In which a server has to answer.
         patience_seconds: How long a server that does not is asked again: a person wants to know of a wrong address at
             once, a job of a sweep whose server was there a moment ago waits for it.
+        cache: Folder of an empty database, see `mlflow_template`.
 
     Returns:
         A client, and the id of the experiment.
@@ -53,7 +55,9 @@ def opened(
     # First use of a database makes its tables, and two processes doing that at once break each other.
     with FileLock(_lock_path(uri)):
         try:
-            client = mlflow.MlflowClient(uri)
+            with mlflow_template.used(database(uri), cache):
+                client = mlflow.MlflowClient(uri)
+                client.get_experiment_by_name(experiment)  # the first question makes the tables
             return client, _experiment_id(client, uri, experiment)
         except (MlflowException, SQLAlchemyError, OSError) as error:
             reason = " ".join(str(error).split())[:300]

@@ -39,7 +39,9 @@ _SYSTEM_METRICS_SECONDS = 5
 _JOB_PATIENCE_SECONDS = 120.0  # at the beginning of a job of a sweep
 
 
-def build(*, uri: str | None, experiment: str, system_metrics: bool, timeout_seconds: PositiveFloat) -> "MlflowTracker":
+def build(
+    *, uri: str | None, experiment: str, system_metrics: bool, timeout_seconds: PositiveFloat, cache_dir: str
+) -> "MlflowTracker":
     """Builds the tracker.
 
     Args:
@@ -47,21 +49,24 @@ def build(*, uri: str | None, experiment: str, system_metrics: bool, timeout_sec
         experiment: Name of the MLflow experiment; made if it does not exist.
         system_metrics: Record CPU, memory, disk and network use.
         timeout_seconds: How long a server may take to answer before the run is refused, > 0.
+        cache_dir: Folder of an empty database, which a new one begins as a copy of; `~` expands.
 
     Raises:
         TrackingError: If the server does not answer or the store cannot be opened.
     """
-    return MlflowTracker(uri, experiment, system_metrics, timeout_seconds)
+    return MlflowTracker(uri, experiment, system_metrics, timeout_seconds, Path(cache_dir).expanduser())
 
 
 class MlflowTracker:
     """Opens runs in one MLflow experiment. See `fer_exp.tracking.Tracker`."""
 
-    def __init__(self, uri: str | None, experiment: str, system_metrics: bool, timeout_seconds: float) -> None:
+    def __init__(
+        self, uri: str | None, experiment: str, system_metrics: bool, timeout_seconds: float, cache: Path
+    ) -> None:
         self.uri = tracking_uri(uri)
         self._experiment, self._system_metrics = experiment, system_metrics
         patience = _JOB_PATIENCE_SECONDS if PARENT_ENV in os.environ else 0.0
-        self._client, self.experiment_id = mlflow_store.opened(self.uri, experiment, timeout_seconds, patience)
+        self._client, self.experiment_id = mlflow_store.opened(self.uri, experiment, timeout_seconds, patience, cache)
         self.registry = MlflowRegistry(self._client, functools.partial(asked, self.uri))
 
     @contextmanager

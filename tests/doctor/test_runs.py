@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import mlflow
+import processes
 import pytest
 from conftest import ROOT, environment_for
 from contracts import node
@@ -40,10 +41,7 @@ def sleeper(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
 
 
 def doctor(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "fer_exp.doctor", "runs", *arguments],
-        cwd=folder, env=environment_for(folder, COLUMNS="200"), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    return processes.run("fer_exp.doctor", ["runs", *arguments], folder, environment_for(folder, COLUMNS="200"))
 
 
 def status(folder: Path, run_id: str) -> str:

@@ -4,12 +4,12 @@ import dataclasses
 import logging
 import shutil
 import signal
-import subprocess
 from pathlib import Path
 
 import mlflow
 import pytest
 from conftest import CommandLine
+from processes import Process
 from test_experiment import TINY, client_of, runs_of, start
 
 from fer_exp.errors import ConfigError
@@ -25,7 +25,7 @@ COMMAND = (
 )  # fmt: skip
 
 
-def kill_after_epoch(epoch: int, process: "subprocess.Popen[str]") -> None:
+def kill_after_epoch(epoch: int, process: Process) -> None:
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith(f"epoch   {epoch}/"):

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import mlflow
 import pandas as pd
+import processes
 import pytest
 import yaml
 from conftest import CommandLine, environment_for
+from processes import Process
 from search_contract import EPOCHS, last_study, run_search
 from test_experiment import client_of, runs_of
 
@@ -287,11 +289,8 @@ TINY = (
 )  # fmt: skip
 
 
-def start_search(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "fer_exp", "-m", *TINY, *arguments], cwd=folder, env=environment_for(folder),
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-    )  # fmt: skip
+def start_search(folder: Path, *arguments: str) -> Process:
+    return Process("fer_exp", ["-m", *TINY, *arguments], folder, environment_for(folder))
 
 
 @pytest.fixture(scope="module")
@@ -367,13 +366,6 @@ def test_what_a_search_found_is_recorded_and_its_best_command_gives_the_same_val
     best = yaml.safe_load(Path(client.download_artifacts(parent.info.run_id, "search/best.yaml")).read_text())
     assert best["command"] in printed
     words = shlex.split(best["command"])
-    done = subprocess.run(
-        [sys.executable, *words[1:]],
-        cwd=folder,
-        env=environment_for(folder),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = processes.run(words[2], words[3:], folder, environment_for(folder))
     assert done.returncode == 0, done.stderr
     assert runs_of(folder)[-1].data.metrics["best_val/loss"] == best["val/loss"]

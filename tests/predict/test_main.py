@@ -2,12 +2,11 @@
 
 import csv
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import processes
 import pytest
 from answers import NAMES, answered, right
 from conftest import environment_for
@@ -260,9 +259,8 @@ def test_the_program_exits_with_what_it_says(model: Path, tmp_path: Path) -> Non
     (tmp_path / "b.png").write_bytes(b"no image")
 
     def exit_code(*words: str) -> int:
-        command = [sys.executable, "-m", "fer_exp.predict", str(model), *words]
-        done = subprocess.run(command, cwd=tmp_path, env=environment_for(tmp_path), capture_output=True, check=False)
-        assert b"Traceback" not in done.stderr
+        done = processes.run("fer_exp.predict", [str(model), *words], tmp_path, environment_for(tmp_path))
+        assert "Traceback" not in done.stderr
         return done.returncode
 
     assert exit_code("a.png") == 0
