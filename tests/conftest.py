@@ -67,7 +67,7 @@ def _tiny_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 SLEEPER = """
-import signal, sys, time
+import os, signal, sys, time
 from pathlib import Path
 from fer_exp import process
 
@@ -79,14 +79,18 @@ signal.signal(signal.SIGTERM, close)
 if len(sys.argv) > 1:
     sys.exit()
 process.end_with_starter()
-Path("ready").touch()
+Path("number").write_text(str(os.getpid()))
+Path("number").rename("ready")
 time.sleep(300)
 """
 
 
 @pytest.fixture
 def sleeper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a stand-in for `python -m fer_exp` that waits, and closes itself when told to."""
+    """A folder with a stand-in for `python -m fer_exp` that waits, and closes itself when told to.
+
+    It leaves its process' number in the file `ready` once it waits, and the file `closed` at its end.
+    """
     package = tmp_path / "stand_in" / "fer_exp"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("__version__ = '0'\n")

@@ -32,7 +32,7 @@ class Process:
     ) -> None:
         read_by_imports = tuple(sorted((k, v) for k, v in environment.items() if not k.startswith(OWN_PREFIXES)))
         if read_by_imports not in _servers:
-            _servers[read_by_imports] = ForkServer(environment)
+            _servers[read_by_imports] = ForkServer(folder, environment)
         self.stdout, out = _pipe()
         self.stderr, err = _pipe() if apart else (None, out)
         try:

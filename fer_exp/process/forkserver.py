@@ -44,23 +44,25 @@ def fork(
         CannotForkError: If that is not possible: not on this system, not with these variables, or not now.
         FileNotFoundError: If there is no such folder.
     """
-    return _shared(environment).fork(module, arguments, folder, environment, outputs)
+    return _shared(folder, environment).fork(module, arguments, folder, environment, outputs)
 
 
 class ForkServer:
     """The server as its starter sees it. It ends when the starter ends.
 
     Args:
+        folder: Working directory, where `python -m` looks for modules first.
         environment: All variables of the server.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self._control, theirs = socket.socketpair()
         self._lock = threading.Lock()
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603
                 [sys.executable, "-m", "fer_exp.process.server", str(theirs.fileno())],
+                cwd=folder,
                 env=dict(environment),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -200,7 +202,7 @@ _the_one: list[tuple[dict[str, str], ForkServer]] = []
 _making = threading.Lock()
 
 
-def _shared(environment: Mapping[str, str]) -> ForkServer:
+def _shared(folder: Path, environment: Mapping[str, str]) -> ForkServer:
     """Returns the server of this process, which the first call makes."""
     if sys.platform != "linux":
         raise CannotForkError(
@@ -210,7 +212,7 @@ def _shared(environment: Mapping[str, str]) -> ForkServer:
     read_by_imports = {key: value for key, value in environment.items() if not key.startswith(OWN_PREFIXES)}
     with _making:
         if not _the_one:
-            _the_one.append((read_by_imports, ForkServer(environment)))
+            _the_one.append((read_by_imports, ForkServer(folder, environment)))
         ((its_own, server),) = _the_one
     if its_own != read_by_imports:
         changed = sorted(key for key, _ in set(its_own.items()) ^ set(read_by_imports.items()))
