@@ -17,6 +17,9 @@ import numpy as np
 import pandas as pd
 
 SCRIPTS = Path(__file__).parents[1]
+# A contender gets what the user set. This process changes more: MLflow leaves its address in the environment, and
+# `fer_exp`, once imported, its own defaults for TensorFlow, which plain Keras must not get.
+AS_STARTED = dict(os.environ)
 
 
 @dataclass(frozen=True)
@@ -101,8 +104,8 @@ def run(entries: Sequence[Entry], effort: Effort) -> np.ndarray:
 
 def environment() -> dict[str, str]:
     """Returns the environment in which `benchmarks` can be imported."""
-    path = [str(SCRIPTS), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path), "TF_CPP_MIN_LOG_LEVEL": "2"}
+    path = [str(SCRIPTS), *filter(None, [AS_STARTED.get("PYTHONPATH")])]
+    return {**AS_STARTED, "PYTHONPATH": os.pathsep.join(path), "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
 def table(entries: Sequence[Entry], rates: np.ndarray, labels: Sequence[str]) -> pd.DataFrame:

@@ -1,5 +1,8 @@
 """Measures the matrix-multiply peak, the rate of each net, and from TensorFlow's profiler where its time goes."""
 
+import fer_exp  # noqa: F401  before TensorFlow, whose kernels it chooses
+
+# isort: split
 import argparse
 import json
 import re
