@@ -117,7 +117,8 @@ def prediction(effort: Effort) -> pd.DataFrame:
 
 def peak(effort: Effort) -> pd.DataFrame:
     """What share of the processor's matrix-multiply peak each net reaches, and where the rest of a step goes."""
-    command = [sys.executable, "-m", "benchmarks.share_of_peak", str(effort.repetitions)]
+    precisions = ["float32", *(["mixed_bfloat16"] if effort.cpu.bfloat16 else [])]
+    command = [sys.executable, "-m", "benchmarks.share_of_peak", str(effort.repetitions), *precisions]
     with effort.log.open("a") as errors:
         answer = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=errors, text=True, check=True, env=environment()
