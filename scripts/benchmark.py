@@ -21,7 +21,7 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import psutil
-from benchmarks import costs, races
+from benchmarks import costs, races, startup
 from benchmarks.cpu import Cpu, of_machine
 from benchmarks.race import Effort
 from document import markdown, replace_section
@@ -45,7 +45,7 @@ RACES: dict[str, Section] = {
 }
 SECTIONS: dict[str, Section] = {
     **RACES,
-    "startup": costs.startup,
+    "startup": startup.startup,
     "data": costs.data,
     "augmentation": costs.augmentation,
     "prediction": costs.prediction,

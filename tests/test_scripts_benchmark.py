@@ -3,13 +3,14 @@
 import ast
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import benchmark
 import numpy as np
 import pandas as pd
 import pytest
-from benchmarks import costs, race, races
+from benchmarks import costs, race, races, startup
 from benchmarks.cpu import Cpu, of_machine
 from benchmarks.race import Effort, Entry, environment, run, table
 from conftest import ROOT
@@ -137,7 +138,7 @@ def test_the_own_contenders_let_the_package_choose_the_kernels(name: str) -> Non
 def test_the_environment_is_kept_before_the_package_changes_it() -> None:
     imported = imports_of("benchmark.py")
     assert imported.index("benchmarks") < imported.index("fer_exp")
-    for module in (race, races, costs):
+    for module in (race, races, costs, startup):
         assert "fer_exp" not in imports_of(f"benchmarks/{Path(str(module.__file__)).name}")
 
 
@@ -175,3 +176,31 @@ def test_the_twins_of_fer_resnet_compute_the_same_with_as_many_parameters() -> N
         np.testing.assert_allclose(logits, np.asarray(model(images, training=False)), rtol=1e-3, atol=1e-3)
         assert sum(weight.shape.num_elements() for weight in model.trainable_weights) == learned
         assert model.count_params() == learned + statistics
+
+
+def test_a_start_is_compared_with_plain_keras_within_a_repetition(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts = [
+        startup.Start("--help", [], tmp_path),
+        startup.Start(startup.PLAIN, [], tmp_path),
+        startup.Start("ours", [], tmp_path, trains=True),
+    ]
+    answers: Mapping[str, list[float]] = {"--help": [1, 1, 1], startup.PLAIN: [10, 20, 5], "ours": [99, 15, 24, 10]}
+    left = {what: iter(seconds) for what, seconds in answers.items()}
+    monkeypatch.setattr(startup, "_starts", lambda folder: starts)
+    monkeypatch.setattr(startup, "_seconds", lambda start, seeds, log: next(left[start.what]))
+    found = startup.startup(Effort(3, tmp_path / "log"))
+    # 99 was the first run of all, which is not counted; 15 / 10, 24 / 20, 10 / 5
+    assert found["of plain Keras"].tolist() == ["", "1.00x", "1.50x"]
+    assert found["seconds (median)"].tolist() == [1, 10, 15]
+
+
+def test_a_start_that_fails_is_not_taken_for_a_quick_one(tmp_path: Path) -> None:
+    (tmp_path / "cache").mkdir()
+    start = startup.Start("x", ["-c", "import sys; sys.exit(3)"], tmp_path, True, tmp_path / "cache", code=3)
+    assert startup._seconds(start, iter([0]), tmp_path / "log") > 0
+    assert not (tmp_path / "cache").exists()
+    broken = startup.Start("x", ["-c", "import sys; sys.exit(len(sys.argv))"], tmp_path, trains=True)
+    with pytest.raises(RuntimeError, match="seed=7` ended with code 2, not 0; see"):
+        startup._seconds(broken, iter([7]), tmp_path / "log")
