@@ -70,9 +70,9 @@ def _starts(folder: Path) -> list[Start]:
     data = ["dataset=fer2013", f"dataset.path={csv}", "dataset.val=0.1", "dataset.test=0.1"]
 
     def first_step(of: str, name: str, *overrides: str, forgets: str | None = None) -> Start:
-        home = folder / name
-        own = [f"cache_dir={home}/cache", f"tracking.uri=sqlite:///{home}/mlflow.db"]
-        gone = None if forgets is None else home / forgets
+        cache, home = folder / name / "cache", folder / name / "home"
+        own = [f"cache_dir={cache}", f"tracking.uri=sqlite:///{home}/mlflow.db"]
+        gone = None if forgets is None else folder / name / forgets
         return Start(f"first training step: {of}", ["-m", "benchmarks.first_step", *overrides, *own], home, True, gone)
 
     return [
@@ -80,6 +80,7 @@ def _starts(folder: Path) -> list[Start]:
         Start("a mistake in the command", ["-m", "fer_exp", "modle=cnn"], folder, code=2),
         Start(PLAIN, ["-m", "benchmarks.keras_first_step"], folder),
         first_step("python -m fer_exp", "used"),
+        first_step("the same in a new folder, which has no database yet", "moved", forgets="home"),
         first_step("the same, nothing ever run before", "new", forgets="."),
         first_step("csv of FER2013, not read before", "csv", *data, forgets="cache"),
         first_step("csv of FER2013, read before", "csv", *data),
@@ -94,7 +95,7 @@ def _seconds(start: Start, seeds: Iterator[int], log: Path) -> float:
     """
     if start.forgets is not None:
         shutil.rmtree(start.forgets, ignore_errors=True)
-    start.home.mkdir(exist_ok=True)
+    start.home.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, *start.words, *([f"seed={next(seeds)}"] if start.trains else [])]
     with log.open("a") as errors:
         began = time.perf_counter()
