@@ -12,7 +12,6 @@ import compression_studies
 import find_faces
 import numpy as np
 import pytest
-from benchmarks.race import Effort, Entry, run, table
 from claims import class_table
 from conftest import ROOT
 from contracts import compose, node
@@ -77,12 +76,10 @@ def test_a_document_without_a_place_for_the_table_is_refused(tmp_path: Path) -> 
     assert (tmp_path / "page.md").read_text() == "nothing\n"
 
 
-@pytest.mark.parametrize("page", ["benchmarks", "claims", "compression"])
+@pytest.mark.parametrize("page", ["claims", "compression"])
 def test_every_measurement_has_a_place_in_its_document(page: str) -> None:
-    from benchmark import SECTIONS
-
     of_articles = {name: study.document for name, study in STUDIES.items()}
-    for name in {"benchmarks": SECTIONS, "claims": STUDIES, "compression": compression_studies.STUDIES}[page]:
+    for name in {"claims": STUDIES, "compression": compression_studies.STUDIES}[page]:
         document = of_articles[name] if page == "claims" else f"{page}.md"
         text = (ROOT / "docs" / document).read_text()
         assert text.index(f"<!-- {name} -->") < text.index(f"<!-- end of {name} -->")
@@ -138,33 +135,6 @@ def test_a_table_of_classes_marks_what_differs_in_every_pair() -> None:
     assert [row[0] for row in cells] == ["plain", "better", "as good"]
     assert [row[3] for row in cells] == ["30.0 ± 49.7", "**40.3 ± 50.9**", "33.3 ± 37.9"]
     assert {cell for row in cells for cell in (*row[1:3], *row[4:])} == {"50.0 ± 0.0"}
-
-
-class Stub(Entry):
-    """A contender that answers at once with rates of its own: 100, 200, ... times what its name says."""
-
-    def command(self) -> list[str]:
-        code = (
-            "import sys\nprint('ready', flush=True)\n"
-            f'for round, _ in enumerate(sys.stdin, 1): print(\'{{"images": %d, "seconds": 2}}\' % '
-            f"(200 * round * {self.name}), flush=True)"
-        )
-        return [sys.executable, "-c", code]
-
-
-def test_a_race_compares_within_rounds(tmp_path: Path) -> None:
-    entries = [Stub("2", "cnn"), Stub("1", "cnn")]
-    rates = run(entries, Effort(3, tmp_path / "log"))
-    np.testing.assert_array_equal(rates, [[200, 100], [400, 200], [600, 300]])
-    found = table(entries, rates, ["ours", "theirs"])
-    assert found["ours is faster by"].tolist() == ["1.00x", "2.00x"]
-    assert found["images/s"].tolist() == [400, 200]
-
-
-def test_a_contender_that_dies_ends_the_race_and_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match=f"The contender x ended with code 1; see {tmp_path / 'log'}"):
-        run([Stub("x", "cnn")], Effort(1, tmp_path / "log"))
-    assert "NameError" in (tmp_path / "log").read_text()
 
 
 def test_cleaning_compares_the_data_as_they_are_with_both_corrections(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import sys
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+if sys.argv[1] != "ImageDataGenerator":
+    import fer_exp  # noqa: F401  before TensorFlow, whose kernels it chooses
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, {0})
 

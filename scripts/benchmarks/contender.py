@@ -14,6 +14,8 @@ import os
 import sys
 from collections.abc import Callable
 
+from benchmarks import avx2
+
 Stretch = Callable[[], tuple[int, float]]
 """Trains some steps and returns the number of images it saw and the seconds it took."""
 
@@ -45,18 +47,29 @@ def main() -> None:
     parser.add_argument("--batch", type=int, required=True)
     parser.add_argument("--threads", type=int, default=0, help="0 leaves the library's own choice")
     parser.add_argument("--images", type=int, default=1024, help="images a stretch")
+    parser.add_argument("--as-avx2", action="store_true", help="use AVX2 and nothing beyond, and prove it")
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     answers = os.dup(1)  # libraries print to standard output too
     os.dup2(2, 1)
     with contextlib.redirect_stdout(sys.stderr):
-        stretch: Stretch = importlib.import_module(f"benchmarks.{MODULES[arguments.contender]}").make(arguments)
+        stretch = _made(arguments)
         stretch()
         stretch()
         os.write(answers, b"ready\n")
         for _ in sys.stdin:
             images, seconds = stretch()
             os.write(answers, (json.dumps({"images": images, "seconds": seconds}) + "\n").encode())
+
+
+def _made(arguments: argparse.Namespace) -> Stretch:
+    name = MODULES[arguments.contender]
+    if arguments.as_avx2:
+        avx2.impose(os.environ, plain_tensorflow=name in ("with_keras", "with_tf_keras"))
+    module = importlib.import_module(f"benchmarks.{name}")
+    if arguments.as_avx2:
+        avx2.check("torch" if name == "with_torch" else "tensorflow")
+    return module.make(arguments)
 
 
 if __name__ == "__main__":

@@ -1,52 +1,22 @@
-"""What is measured without a race: start-up, reading of data, augmentation, prediction, the share of the peak."""
+"""What is measured without a race: reading of data, augmentation, prediction, the share of the peak."""
 
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from benchmarks.race import Effort, environment
-from benchmarks.samples import grey, pixel_strings
-
-ROWS_OF_FER2013 = 35_887
-
-
-def startup(effort: Effort) -> pd.DataFrame:
-    """Seconds from the command to the answer."""
-    with tempfile.TemporaryDirectory() as folder:
-        csv = _csv(Path(folder) / "fer2013.csv", ROWS_OF_FER2013)
-        data = ["dataset=fer2013", f"dataset.path={csv}", "dataset.val=0.1", "dataset.test=0.1"]
-        own = [f"cache_dir={folder}/cache", f"tracking.uri=sqlite:///{folder}/mlflow.db"]
-        first_step = [sys.executable, "-m", "benchmarks.first_step", *data, *own]
-        kinds = {
-            "--help": [sys.executable, "-m", "fer_exp", "--help"],
-            "a mistake in the command": [sys.executable, "-m", "fer_exp", "modle=cnn"],
-            "first training step, csv not read before": first_step,
-            "first training step, csv read before": first_step,
-        }
-        seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
-        for _ in range(effort.repetitions):
-            shutil.rmtree(Path(folder) / "cache", ignore_errors=True)
-            for kind, command in kinds.items():
-                began = time.perf_counter()
-                with effort.log.open("a") as errors:
-                    subprocess.run(command, cwd=folder, env=environment(), stdout=errors, stderr=errors, check=False)
-                seconds[kind].append(time.perf_counter() - began)
-    return pd.DataFrame(
-        {"what": list(kinds), "seconds (median)": [round(float(np.median(seconds[kind])), 2) for kind in kinds]}
-    )
+from benchmarks.samples import ROWS_OF_FER2013, write_csv
 
 
 def data(effort: Effort) -> pd.DataFrame:
     """All rows of FER2013 from csv to arrays."""
     with tempfile.TemporaryDirectory() as folder:
-        csv = _csv(Path(folder) / "fer2013.csv", ROWS_OF_FER2013)
+        csv = write_csv(Path(folder) / "fer2013.csv", ROWS_OF_FER2013)
         kinds = ["fer_exp", "fer_exp_again", "pandas"]
         found: dict[str, list[dict[str, float]]] = {kind: [] for kind in kinds}
         for repetition in range(effort.repetitions):
@@ -93,7 +63,7 @@ def prediction(effort: Effort) -> pd.DataFrame:
     """Rows of a csv through fer_exp.predict, against the loops of the tutorials over images in memory."""
     images = 256 if effort.quick else 4000
     with tempfile.TemporaryDirectory() as folder:
-        _csv(Path(folder) / "rows.csv", images)
+        write_csv(Path(folder) / "rows.csv", images)
         command = [sys.executable, "-m", "benchmarks.predict_rows", f"--folder={folder}"]
         with effort.log.open("a") as errors:
             subprocess.run([*command, "--make"], stdout=errors, stderr=errors, check=True, env=environment())
@@ -117,22 +87,10 @@ def prediction(effort: Effort) -> pd.DataFrame:
 
 def peak(effort: Effort) -> pd.DataFrame:
     """What share of the processor's matrix-multiply peak each net reaches, and where the rest of a step goes."""
-    command = [sys.executable, "-m", "benchmarks.share_of_peak", str(effort.repetitions)]
+    precisions = ["float32", *(["mixed_bfloat16"] if effort.cpu.bfloat16 else [])]
+    command = [sys.executable, "-m", "benchmarks.share_of_peak", str(effort.repetitions), *precisions]
     with effort.log.open("a") as errors:
         answer = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=errors, text=True, check=True, env=environment()
         )
     return pd.DataFrame(json.loads(answer.stdout.splitlines()[-1]))
-
-
-def _csv(path: Path, rows: int) -> Path:
-    """Writes a csv with as many rows as FER2013 has, pixels random."""
-    images, labels = grey(rows)
-    strings = pixel_strings(images)
-    usages = np.where(np.arange(rows) < 28_709, "Training", "PublicTest")
-    with path.open("w") as file:
-        file.write("emotion,pixels,Usage\n")
-        file.writelines(
-            f"{label},{pixels},{usage}\n" for label, pixels, usage in zip(labels, strings, usages, strict=True)
-        )
-    return path

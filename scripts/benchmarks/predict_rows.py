@@ -6,6 +6,9 @@
 Ways of `fer_exp` parse the rows too; the others find them in memory.
 """
 
+import fer_exp  # noqa: F401  before TensorFlow, whose kernels it chooses
+
+# isort: split
 import argparse
 import json
 import os

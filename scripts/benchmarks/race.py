@@ -10,13 +10,18 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from benchmarks.cpu import Cpu, of_machine
+
 SCRIPTS = Path(__file__).parents[1]
+# A contender gets what the user set. This process changes more: MLflow leaves its address in the environment, and
+# `fer_exp`, once imported, its own defaults for TensorFlow, which plain Keras must not get.
+AS_STARTED = dict(os.environ)
 
 
 @dataclass(frozen=True)
@@ -50,17 +55,19 @@ class Entry:
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is measured.
+    """How much is measured, and on what.
 
     Attributes:
         repetitions: Rounds of each comparison, >= 1.
         log: File for what contenders print.
         quick: Only show that everything works: one step a stretch, numbers without meaning.
+        cpu: The processor, and what contenders may use of it.
     """
 
     repetitions: int
     log: Path
     quick: bool = False
+    cpu: Cpu = field(default_factory=of_machine)
 
 
 def run(entries: Sequence[Entry], effort: Effort) -> np.ndarray:
@@ -78,8 +85,9 @@ def run(entries: Sequence[Entry], effort: Effort) -> np.ndarray:
         errors = stack.enter_context(effort.log.open("a"))
         processes = []
         for entry in entries:
+            command = (replace(entry, images=entry.batch) if effort.quick else entry).command()
             process = subprocess.Popen(
-                (replace(entry, images=entry.batch) if effort.quick else entry).command(),
+                [*command, *(["--as-avx2"] if effort.cpu.as_avx2 else [])],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -101,8 +109,8 @@ def run(entries: Sequence[Entry], effort: Effort) -> np.ndarray:
 
 def environment() -> dict[str, str]:
     """Returns the environment in which `benchmarks` can be imported."""
-    path = [str(SCRIPTS), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path), "TF_CPP_MIN_LOG_LEVEL": "2"}
+    path = [str(SCRIPTS), *filter(None, [AS_STARTED.get("PYTHONPATH")])]
+    return {**AS_STARTED, "PYTHONPATH": os.pathsep.join(path), "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
 def table(entries: Sequence[Entry], rates: np.ndarray, labels: Sequence[str]) -> pd.DataFrame:
@@ -123,7 +131,8 @@ def table(entries: Sequence[Entry], rates: np.ndarray, labels: Sequence[str]) ->
 def _expect_answer(process: subprocess.Popen, entry: Entry, log: Path) -> str:
     line = process.stdout.readline()
     if not line:
-        raise RuntimeError(f"The contender {entry.name} ended with code {process.wait()}; see {log}.")
+        code, last = process.wait(), log.read_text(errors="replace").rstrip().rpartition("\n")[2]
+        raise RuntimeError(f"The contender {entry.name} ended with code {code}; see {log}, which ends: {last}")
     return line
 
 

@@ -1,5 +1,8 @@
 """The comparisons of training speed."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from benchmarks.race import Effort, Entry, run, table
@@ -14,6 +17,9 @@ SMALL_CNN = {
     "torch": "PyTorch",
     "torch_channels_last": "PyTorch, channels last",
 }
+FER_RESNET = {
+    name: SMALL_CNN[name] for name in ("fer_exp", "fer_exp_bfloat16", "keras", "torch", "torch_channels_last")
+}
 MOBILENET = {
     "fer_exp": "fer_exp",
     "fer_exp_bfloat16": "fer_exp, mixed_bfloat16",
@@ -26,10 +32,13 @@ MOBILENET = {
 
 def cnn(effort: Effort) -> pd.DataFrame:
     """Small CNN, 48x48, at three batch sizes."""
-    found = []
-    for batch in (32, 64, 128):
-        entries = [Entry(name, "cnn", batch=batch) for name in SMALL_CNN]
-        found.append(table(entries, run(entries, effort), list(SMALL_CNN.values())))
+    found = [_race(SMALL_CNN, effort, "cnn", batch=batch) for batch in (32, 64, 128)]
+    return pd.concat(found, ignore_index=True)
+
+
+def fer_resnet(effort: Effort) -> pd.DataFrame:
+    """fer_resnet, 48x48, at two batch sizes."""
+    found = [_race(FER_RESNET, effort, "fer_resnet", batch=batch) for batch in (64, 128)]
     return pd.concat(found, ignore_index=True)
 
 
@@ -37,8 +46,7 @@ def mobilenet_v2(effort: Effort) -> pd.DataFrame:
     """MobileNetV2 at 96x96, batch 64, in two widths."""
     found = []
     for alpha in (1.0, 0.35):
-        entries = [Entry(name, "mobilenet_v2", size=96, alpha=alpha, images=256) for name in MOBILENET]
-        rows = table(entries, run(entries, effort), list(MOBILENET.values()))
+        rows = _race(MOBILENET, effort, "mobilenet_v2", size=96, alpha=alpha, images=256)
         rows.insert(1, "alpha", alpha)
         found.append(rows)
     return pd.concat(found, ignore_index=True)
@@ -53,13 +61,10 @@ def precision(effort: Effort) -> pd.DataFrame:
         ("mobilenet_v2", 96, 1.0, 256),
         ("mobilenet_v2", 96, 0.35, 512),
     ]
+    contenders = {"fer_exp_bfloat16": "mixed_bfloat16", "fer_exp": "float32"}
     found = []
     for net, size, alpha, images in nets:
-        entries = [
-            Entry(name, net, size=size, alpha=alpha, batch=128, images=images)
-            for name in ("fer_exp_bfloat16", "fer_exp")
-        ]
-        rows = table(entries, run(entries, effort), ["mixed_bfloat16", "float32"])
+        rows = _race(contenders, effort, net, size=size, alpha=alpha, batch=128, images=images)
         rows.insert(0, "net", net if net in ("cnn", "fer_resnet") else f"{net} {alpha:g}, {size} px")
         found.append(rows)
     return pd.concat(found, ignore_index=True)
@@ -67,11 +72,10 @@ def precision(effort: Effort) -> pd.DataFrame:
 
 def augmentation_in_training(effort: Effort) -> pd.DataFrame:
     """What augmentation costs a training."""
+    contenders = {"fer_exp": "none", "fer_exp_light": "light", "fer_exp_strong": "strong"}
     found = []
     for net in ("cnn", "fer_resnet"):
-        names = ["fer_exp", "fer_exp_light", "fer_exp_strong"]
-        entries = [Entry(name, net, batch=64, images=2048) for name in names]
-        rows = table(entries, run(entries, effort), ["none", "light", "strong"])
+        rows = _race(contenders, effort, net, batch=64, images=2048)
         rows.insert(0, "net", net)
         found.append(rows)
     return pd.concat(found, ignore_index=True)
@@ -79,17 +83,14 @@ def augmentation_in_training(effort: Effort) -> pd.DataFrame:
 
 def overhead(effort: Effort) -> pd.DataFrame:
     """Epochs of 16,384 images: a bare `fit` against the same with checkpoints, progress and MLflow."""
-    entries = [Entry(name, "cnn", batch=64, images=16_384) for name in ("bare_fit", "framework_fit")]
-    return table(entries, run(entries, effort), ["bare fit", "with checkpoints, progress and MLflow"])
+    contenders = {"bare_fit": "bare fit", "framework_fit": "with checkpoints, progress and MLflow"}
+    return _race(contenders, effort, "cnn", batch=64, images=16_384)
 
 
 def caching(effort: Effort) -> pd.DataFrame:
     """A stage in which only the head learns, with features computed once and in every step."""
-    entries = [
-        Entry(name, "mobilenet_v2", size=96, alpha=0.35, batch=64, images=1024)
-        for name in ("head_cached", "head_each_step")
-    ]
-    return table(entries, run(entries, effort), ["features computed once", "features in every step"])
+    contenders = {"head_cached": "features computed once", "head_each_step": "features in every step"}
+    return _race(contenders, effort, "mobilenet_v2", size=96, alpha=0.35, batch=64, images=1024)
 
 
 def scaling(effort: Effort) -> pd.DataFrame:
@@ -129,3 +130,13 @@ def cost(effort: Effort) -> pd.DataFrame:
                 {"net": name, "size": size, "images/s": round(rate), "minutes an epoch": round(28709 / rate / 60, 2)}
             )
     return pd.DataFrame(found)
+
+
+def _race(contenders: Mapping[str, str], effort: Effort, net: str, **options: Any) -> pd.DataFrame:
+    """Returns the table of a race between contenders, which are given with their labels.
+
+    Those that train in bfloat16 stay away where the processor does not multiply it.
+    """
+    able = {name: label for name, label in contenders.items() if effort.cpu.bfloat16 or not name.endswith("bfloat16")}
+    entries = [Entry(name, net, **options) for name in able]
+    return table(entries, run(entries, effort), list(able.values()))

@@ -1,5 +1,11 @@
-"""Measures the matrix-multiply peak, the rate of each net, and from TensorFlow's profiler where its time goes."""
+"""Measures the matrix-multiply peak, the rate of each net, and from TensorFlow's profiler where its time goes.
 
+python -m benchmarks.share_of_peak <repetitions> float32 [mixed_bfloat16]
+"""
+
+import fer_exp  # noqa: F401  before TensorFlow, whose kernels it chooses
+
+# isort: split
 import argparse
 import json
 import re
@@ -106,13 +112,14 @@ def measure(
 
 def main() -> None:
     """Prints the rows as JSON, the peak first."""
-    repetitions = int(sys.argv[1])
-    peaks = {"float32": matmul_peak(tf.float32), "mixed_bfloat16": matmul_peak(tf.bfloat16)}
+    repetitions, precisions = int(sys.argv[1]), sys.argv[2:]
+    dtypes = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16}
+    peaks = {precision: matmul_peak(dtypes[precision]) for precision in precisions}
     rows = [
         {"net": "2048 x 2048 matrix multiply", "precision": precision, "GFLOP/s": f"{peak:.0f}", "of the peak": "100%"}
         for precision, peak in peaks.items()
     ]
-    rows += [measure(*net, repetitions, peaks) for net in NETS]
+    rows += [measure(*net, repetitions, peaks) for net in NETS if net[-1] in precisions]
     print(json.dumps([{key: row.get(key, "") for key in rows[-1]} for row in rows]))
 
 

@@ -1,5 +1,8 @@
 """This project: its pipeline, its models, its precision; as a plain `fit` or with everything a run brings along."""
 
+import fer_exp  # noqa: F401  before TensorFlow, whose kernels it chooses
+
+# isort: split
 import argparse
 import contextlib
 import tempfile

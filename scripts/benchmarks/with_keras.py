@@ -18,10 +18,12 @@ def make(arguments: argparse.Namespace) -> Callable[[], tuple[int, float]]:
         tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
     if arguments.net == "cnn":
         model = small_cnn(keras.layers, keras.Input, keras.Model)
+    elif arguments.net == "fer_resnet" and arguments.size == 48:
+        model = fer_resnet()
     elif arguments.net == "mobilenet_v2":
         model = mobilenet_v2(arguments.size, arguments.alpha)
     else:
-        raise SystemExit(f"There is no plain version of {arguments.net}.")
+        raise SystemExit(f"There is no plain version of {arguments.net} at {arguments.size} pixels.")
     model.compile(
         keras.optimizers.Adam(1e-3), keras.losses.CategoricalCrossentropy(from_logits=True), metrics=["accuracy"]
     )
@@ -53,6 +55,30 @@ def small_cnn(layers_of: object, make_input: Callable, make_model: Callable) -> 
     x = layers_of.ReLU()(x)
     x = layers_of.Dropout(0.5)(x)
     return make_model(inputs, layers_of.Dense(CLASSES)(x))
+
+
+def fer_resnet() -> keras.Model:
+    """The network of `model=fer_resnet`, layer for layer, with Keras' own batch normalisation."""
+
+    def convolution(x: keras.KerasTensor, width: int, side: int, first_scale: str = "ones") -> keras.KerasTensor:
+        x = layers.Conv2D(width, side, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
+        return layers.BatchNormalization(momentum=0.9, gamma_initializer=first_scale)(x)
+
+    def block(x: keras.KerasTensor, width: int) -> keras.KerasTensor:
+        shortcut = x if x.shape[-1] == width else convolution(x, width, 1)
+        x = layers.ReLU()(convolution(x, width, 3))
+        return layers.ReLU()(layers.Add()([convolution(x, width, 3, "zeros"), shortcut]))
+
+    inputs = keras.Input((48, 48, 1))
+    x = layers.Rescaling(1.0 / 127.5, offset=-1.0)(layers.CenterCrop(44, 44)(inputs))
+    x = layers.MaxPooling2D()(layers.ReLU()(convolution(x, 32, 3)))
+    for stage, (width, depth) in enumerate(((32, 1), (64, 2), (128, 2), (256, 1))):
+        if stage:
+            x = layers.AveragePooling2D(2, padding="same")(x)
+        for _ in range(depth):
+            x = block(x, width)
+    x = layers.Dropout(0.3)(layers.GlobalAveragePooling2D()(x))
+    return keras.Model(inputs, layers.Dense(CLASSES)(x))
 
 
 def mobilenet_v2(size: int, alpha: float) -> keras.Model:

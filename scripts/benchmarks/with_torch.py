@@ -15,7 +15,8 @@ def make(arguments: argparse.Namespace) -> Callable[[], tuple[int, float]]:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
-    model = SmallCnn() if arguments.net == "cnn" else MobileNetV2(arguments.size, arguments.alpha)
+    nets = {"cnn": SmallCnn, "fer_resnet": FerResnet}
+    model = nets[arguments.net]() if arguments.net in nets else MobileNetV2(arguments.size, arguments.alpha)
     layout = torch.channels_last if arguments.contender == "torch_channels_last" else torch.contiguous_format
     model = model.to(memory_format=layout).train()
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
@@ -65,6 +66,46 @@ class SmallCnn(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Grey images (batch, 1, 48, 48) in [0, 255] -> logits."""
         return self.net(images / 255)
+
+
+def normalised(inputs: int, outputs: int, side: int) -> nn.Sequential:
+    """A convolution that keeps height and width, without bias, and batch normalisation."""
+    return nn.Sequential(nn.Conv2d(inputs, outputs, side, padding=side // 2, bias=False), nn.BatchNorm2d(outputs))
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions beside a shortcut, which is projected where the width changes."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.net = nn.Sequential(normalised(inputs, outputs, 3), nn.ReLU(inplace=True), normalised(outputs, outputs, 3))
+        nn.init.zeros_(self.net[2][1].weight)
+        self.shortcut = nn.Identity() if inputs == outputs else normalised(inputs, outputs, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(batch, inputs, h, w) -> (batch, outputs, h, w)."""
+        return nn.functional.relu(self.net(x) + self.shortcut(x), inplace=True)
+
+
+class FerResnet(nn.Module):
+    """The network of `model=fer_resnet`, layer for layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        width = 32
+        parts: list[nn.Module] = [normalised(1, width, 3), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
+        for stage, (outputs, depth) in enumerate(((32, 1), (64, 2), (128, 2), (256, 1))):
+            if stage:  # as padding="same": an odd row or column at the end is the mean of what there is
+                parts += [nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False)]
+            for _ in range(depth):
+                parts += [Residual(width, outputs)]
+                width = outputs
+        parts += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.3), nn.Linear(width, CLASSES)]
+        self.net = nn.Sequential(*parts)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Grey images (batch, 1, 48, 48) in [0, 255] -> logits."""
+        return self.net(images[:, :, 2:46, 2:46] / 127.5 - 1.0)
 
 
 class Inverted(nn.Module):
