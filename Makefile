@@ -5,10 +5,10 @@ PY := .venv/bin/python
 STAMP := .venv/installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format ui benchmark hooks wheel clean
+.PHONY: help setup run test test-all lint format ui benchmark hooks wheel clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## make .venv with the locked versions
 
@@ -20,8 +20,11 @@ $(STAMP): pyproject.toml constraints.txt
 run: $(STAMP) ## the main job on the built-in data set: train, evaluate, export, log (about 3 minutes)
 	$(PY) -m fer_exp
 
-test: $(STAMP) ## the whole test suite
-	$(PY) -m pytest -n 2 --dist loadfile
+test: $(STAMP) ## the test suite, without what needs servers, clusters and compilers (about 8 minutes)
+	$(PY) -m pytest -n 2 --dist loadgroup -m "not whole"
+
+test-all: $(STAMP) ## the whole test suite
+	$(PY) -m pytest -n 2 --dist loadgroup
 
 lint: $(STAMP) ## style, docstrings and types
 	.venv/bin/ruff check .

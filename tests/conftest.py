@@ -37,6 +37,13 @@ def environment_for(folder: Path, **more: str) -> dict[str, str]:
     return {**clean, "FER_EXP_CACHE": str(cache), "PYTHONUNBUFFERED": "1", **more}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps the tests of a file on one worker, where they share its fixtures, unless they say what they go with."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
+
+
 @pytest.fixture(autouse=True)
 def _no_store_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forgets the address that MLflow has left in the environment, where the next test would log to."""

@@ -16,6 +16,7 @@ import numpy as np
 
 from fer_exp.data.image_rows import Images
 from fer_exp.errors import ExportError
+from fer_exp.process import quiet
 
 _CHUNK = 64  # images that an interpreter answers before it reports
 
@@ -100,8 +101,9 @@ class Interpreter:
     def __init__(self, path: Path, threads: int = 1) -> None:
         from ai_edge_litert.interpreter import Interpreter as LiteRT
 
-        self._interpreter = LiteRT(model_path=str(path), num_threads=threads)
-        self._interpreter.allocate_tensors()
+        with quiet.held_back():  # the first file of a process makes LiteRT tell what computes
+            self._interpreter = LiteRT(model_path=str(path), num_threads=threads)
+            self._interpreter.allocate_tensors()
         (self._input,) = self._interpreter.get_input_details()
         (self._output,) = self._interpreter.get_output_details()
         self.input, self.output = _port(self._input), _port(self._output)

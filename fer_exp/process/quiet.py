@@ -1,8 +1,8 @@
-"""TensorFlow imported without the lines that it prints to everybody.
+"""TensorFlow and LiteRT without the lines that they print to everybody.
 
-Called when `fer_exp` is imported. TensorFlow's native libraries say what they did not find and what they were built
-with while they are loaded, before they read any setting of theirs. So the stream itself is held back for that long,
-whoever imports TensorFlow, and what is no such line is printed then.
+Called when `fer_exp` is imported, and where LiteRT opens a file. TensorFlow's native libraries say what they did not
+find and what they were built with while they are loaded, before they read any setting of theirs. So the stream itself is
+held back for that long, whoever imports TensorFlow, and what is no such line is printed then.
 """
 
 import importlib.util
@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from importlib.abc import Loader, MetaPathFinder
@@ -19,8 +20,8 @@ from typing import BinaryIO
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"  # 0 everything, 1 no information, 2 no warnings, 3 no errors, which are raised anyway
 _EVERYTHING = "0"
-_IDLE = re.compile(rb"WARNING: All log messages before absl::InitializeLog|I\d{4} [\d:.]+ +\d+ ")
-_ERRORS = 2  # the descriptor
+_IDLE = re.compile(rb"WARNING: All log messages before absl::InitializeLog|I\d{4} [\d:.]+ +\d+ |INFO: ")
+_one_at_a_time = threading.RLock()
 
 
 def install(environment: MutableMapping[str, str]) -> None:
@@ -59,16 +60,24 @@ class _Loader(Loader):
         return self._loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
-        with _held_back(_ERRORS):
+        with held_back():
             self._loader.exec_module(module)
 
 
 @contextmanager
-def _held_back(stream: int) -> Iterator[None]:
-    """Keeps what is written to a descriptor, and lets through what is no idle line at the end, however that comes."""
+def held_back(stream: int = 2) -> Iterator[None]:
+    """Keeps what is written to a descriptor, and lets through what is no idle line at the end, however that comes.
+
+    Args:
+        stream: The descriptor; that of the errors, unless told otherwise.
+    """
+    if os.environ.get(LEVEL) == _EVERYTHING:
+        yield
+        return
     sys.stderr.flush()
-    before = os.dup(stream)
-    with tempfile.TemporaryFile() as kept:
+    # Two that put a descriptor aside at once would put each other's back.
+    with _one_at_a_time, tempfile.TemporaryFile() as kept:
+        before = os.dup(stream)
         os.dup2(kept.fileno(), stream)
         try:
             yield

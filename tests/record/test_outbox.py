@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -186,7 +185,8 @@ def test_a_path_that_leads_out_of_the_folder_is_refused(tmp_path: Path) -> None:
         outbox.inside(run, "figures")
 
 
-def test_keeping_a_record_takes_well_under_a_millisecond(tmp_path: Path) -> None:
+def test_keeping_a_record_does_not_wait_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forcing lines to the disk one by one would take milliseconds for each."""
     box = Outbox(tmp_path, HEADER)
     record = {
         "kind": "metrics",
@@ -194,9 +194,6 @@ def test_keeping_a_record_takes_well_under_a_millisecond(tmp_path: Path) -> None
         "step": 1,
         "time": 1,
     }
-    took = []
-    for _ in range(200):
-        began = time.perf_counter()
-        box.append(record)
-        took.append(time.perf_counter() - began)
-    assert sorted(took)[100] < 1e-3
+    for call in ("fsync", "fdatasync", "sync"):
+        monkeypatch.setattr(os, call, lambda *_: pytest.fail("the disk is waited for"))
+    box.append(record)

@@ -76,10 +76,8 @@ def test_records_arrive_in_order_and_the_outbox_goes(made: Sender, server: Serve
 
 def test_a_server_that_hangs_does_not_hold_up_the_run(made: Sender, server: Server, tmp_path: Path) -> None:
     server.hangs.clear()
-    began = time.perf_counter()
     for step in range(1, 101):
-        made.put(metric(step))
-    assert time.perf_counter() - began < 1
+        made.put(metric(step))  # one that waited for the server would wait for ever
     assert steps_left(tmp_path) == list(range(1, 101))
     server.hangs.set()
     made.settle(5)
@@ -120,9 +118,7 @@ def test_patience_at_the_end_is_limited_and_what_is_left_stays_on_disk(
     server.away = True
     for step in (1, 2):
         made.put(metric(step))
-    began = time.perf_counter()
-    made.settle(0.5)
-    assert time.perf_counter() - began < 5
+    made.settle(0.5)  # without a limit it would never come back
     made.close()
     assert (made.left, made.reason) == (2, "connection refused")
     assert steps_left(tmp_path) == [1, 2]
@@ -131,10 +127,8 @@ def test_patience_at_the_end_is_limited_and_what_is_left_stays_on_disk(
 def test_an_interrupted_run_does_not_wait_for_a_hanging_server(made: Sender, server: Server, tmp_path: Path) -> None:
     server.hangs.clear()
     made.put(metric(1))
-    began = time.perf_counter()
-    made.settle(60, at_most_seconds=0.5)
+    made.settle(float("inf"), at_most_seconds=0.5)
     made.close()
-    assert time.perf_counter() - began < 5
     server.hangs.set()  # the answer comes too late to be noted
     until(lambda: server.got == [1])
     assert steps_left(tmp_path) == [1]
