@@ -28,18 +28,29 @@ from fer_exp.predict import videos
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 
 
-def commands() -> list[str]:
-    found = []
+def commands() -> dict[str, str]:
+    """Each command, and the name of the first page that prints it."""
+    found: dict[str, str] = {}
     for page in PAGES:
-        for block in re.findall(r"^ *```bash\n(.*?)^ *```", page.read_text(), re.DOTALL | re.MULTILINE):
-            found += [line.strip() for line in block.replace("\\\n", " ").splitlines() if line.strip()]
-    tables = "".join((ROOT / page).read_text() for page in ("README.md", "docs/results.md"))
-    table = re.findall(r"^\|(?: \w+ \|)? `(\w+=[^`]*)` \|", tables, re.MULTILINE)
-    return list(dict.fromkeys([*found, *(f"python -m fer_exp {overrides}" for overrides in table)]))
+        text = page.read_text()
+        for block in re.findall(r"^ *```bash\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE):
+            for line in block.replace("\\\n", " ").splitlines():
+                if line.strip():
+                    found.setdefault(line.strip(), page.name)
+        for overrides in re.findall(r"^\|(?: \w+ \|)? `(\w+=[^`]*)` \|", text, re.MULTILINE):
+            if page.name in ("README.md", "results.md"):
+                found.setdefault(f"python -m fer_exp {overrides}", page.name)
+    return found
 
 
-PYTHON = [command for command in commands() if command.startswith("python ")]
-MAKE = [command for command in commands() if command.startswith("make ")]
+COMMANDS = commands()
+PYTHON = [command for command in COMMANDS if command.startswith("python ")]
+MAKE = [command for command in COMMANDS if command.startswith("make ")]
+# A few commands of a page at a time are a piece of work for one worker; none needs what another has made.
+OF_PAGES = [
+    pytest.param(command, marks=pytest.mark.xdist_group(f"{COMMANDS[command]} {number // 8}"))
+    for number, command in enumerate(PYTHON)
+]
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +99,7 @@ def registered(workplace: Path) -> None:
 
 def test_every_printed_command_is_of_a_kind_that_is_run() -> None:
     assert len(PYTHON) >= 8
-    assert set(commands()) == {*PYTHON, *MAKE}
+    assert set(COMMANDS) == {*PYTHON, *MAKE}
 
 
 def test_every_make_target_is_run_by_ci_or_here() -> None:
@@ -97,7 +108,7 @@ def test_every_make_target_is_run_by_ci_or_here() -> None:
     assert targets <= {*run_by_ci, "ui"}
 
 
-@pytest.mark.parametrize("command", PYTHON)
+@pytest.mark.parametrize("command", OF_PAGES)
 def test_a_printed_command_works(command: str, workplace: Path, request: pytest.FixtureRequest) -> None:
     if command.startswith(("python -m fer_exp.predict", "python -m fer_exp.evaluate")):
         request.getfixturevalue("registered")

@@ -1,8 +1,8 @@
 """TensorFlow and LiteRT without the lines that they print to everybody.
 
 Called when `fer_exp` is imported, and where LiteRT opens a file. TensorFlow's native libraries say what they did not
-find and what they were built with while they are loaded, before they read any setting of theirs. So the stream itself is
-held back for that long, whoever imports TensorFlow, and what is no such line is printed then.
+find and what they were built with while they are loaded, before they read any setting of theirs. So the stream itself
+is held back for that long, whoever imports TensorFlow, and what is no such line is printed then.
 """
 
 import importlib.util
