@@ -37,6 +37,7 @@ def environment_for(folder: Path, **more: str) -> dict[str, str]:
     return {**clean, "FER_EXP_CACHE": str(cache), "PYTHONUNBUFFERED": "1", **more}
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keeps the tests of a file on one worker, where they share its fixtures, unless they say what they go with."""
     for item in items:
