@@ -13,11 +13,16 @@ help: ## list the targets
 setup: $(STAMP) ## make .venv with the locked versions
 
 $(STAMP): pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	touch $@
+	@echo "Making .venv and installing into it what pyproject.toml names: about 160 packages, TensorFlow and MLflow among them."
+	@echo "This happens once; it takes two to five minutes and about 3 GB of disk. What pip is at is shown every five seconds."
+	@$(PYTHON) -m venv .venv
+	@$(PY) -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]' > .venv/install.log 2>&1 & \
+	install=$$!; while kill -0 $$install 2> /dev/null; do sleep 5; \
+	    grep -E '^(Collecting|Installing|Building)' .venv/install.log | tail -n 1 | cut -c 1-100; done; \
+	wait $$install || { tail -n 20 .venv/install.log; exit 1; }
+	@touch $@
 
-run: $(STAMP) ## the main job on the built-in data set: train, evaluate, export, log (about 3 minutes)
+run: $(STAMP) ## the main job on the built-in data set: train, evaluate, export, log (a minute or two)
 	$(PY) -m fer_exp
 
 test: $(STAMP) ## the test suite, without what needs servers, clusters and compilers (about 8 minutes)
