@@ -26,10 +26,10 @@ run: $(STAMP) ## the main job on the built-in data set: train, evaluate, export,
 	$(PY) -m fer_exp
 
 test: $(STAMP) ## the test suite, without what needs servers, clusters and compilers (about 8 minutes)
-	$(PY) -m pytest -n 2 --dist loadgroup -m "not whole"
+	$(PY) -m pytest -n 2 --dist loadfile -m "not whole"
 
 test-all: $(STAMP) ## the whole test suite
-	$(PY) -m pytest -n 2 --dist loadgroup
+	$(PY) -m pytest -n 2 --dist loadfile
 
 lint: $(STAMP) ## style, docstrings and types
 	.venv/bin/ruff check .

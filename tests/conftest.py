@@ -1,16 +1,20 @@
 """What every test may use: a private working folder, a private cache, and the command line as a real process."""
 
 import atexit
+import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import processes
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 # Before TensorFlow is imported by any test: two workers share the cores of a small machine.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -30,19 +34,26 @@ def environment_for(folder: Path, **more: str) -> dict[str, str]:
     `mlflow.set_tracking_uri` leaves its argument in the environment of the process that calls it.
     """
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "PYTEST_"))}
-    cache = folder / "cache"
-    for template in Path(os.environ["FER_EXP_CACHE"]).glob("mlflow-*.db"):
-        cache.mkdir(exist_ok=True)
+    # Not in the folder, of which tests say what lies in it.
+    cache = Path(os.environ["FER_EXP_CACHE"]) / hashlib.sha256(str(folder).encode()).hexdigest()
+    cache.mkdir(exist_ok=True)
+    for template in cache.parent.glob("mlflow-*.db"):
         shutil.copy(template, cache)
     return {**clean, "FER_EXP_CACHE": str(cache), "PYTHONUNBUFFERED": "1", **more}
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps the tests of a file on one worker, where they share its fixtures, unless they say what they go with."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives a worker the tests of a file, which share its fixtures, or of a part where ids say so: `part: the rest`."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, test = nodeid.partition("::")
+        part = re.search(r"\[([\w. -]+): ", test)
+        return f"{file} {part[1]}" if part else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
+    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +88,7 @@ def _tiny_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
 SLEEPER = """
 import os, signal, sys, time
 from pathlib import Path
+from typing import Any
 from fer_exp import process
 
 def close(number, frame):

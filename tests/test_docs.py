@@ -48,8 +48,7 @@ PYTHON = [command for command in COMMANDS if command.startswith("python ")]
 MAKE = [command for command in COMMANDS if command.startswith("make ")]
 # A few commands of a page at a time are a piece of work for one worker; none needs what another has made.
 OF_PAGES = [
-    pytest.param(command, marks=pytest.mark.xdist_group(f"{COMMANDS[command]} {number // 8}"))
-    for number, command in enumerate(PYTHON)
+    pytest.param(command, id=f"{COMMANDS[command]} {number // 8}: {command}") for number, command in enumerate(PYTHON)
 ]
 
 
