@@ -21,7 +21,7 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import psutil
-from benchmarks import costs, races, startup
+from benchmarks import costs, jobs, races, startup
 from benchmarks.cpu import Cpu, of_machine
 from benchmarks.race import Effort
 from document import markdown, replace_section
@@ -46,6 +46,7 @@ RACES: dict[str, Section] = {
 SECTIONS: dict[str, Section] = {
     **RACES,
     "startup": startup.startup,
+    "jobs": jobs.jobs,
     "data": costs.data,
     "augmentation": costs.augmentation,
     "prediction": costs.prediction,
