@@ -77,7 +77,7 @@ class StatisticsOfAverage(keras.callbacks.Callback):
         self._write([next(found) / (1.0 - layer.momentum**steps) for layer in self._layers for _ in range(2)])
 
     def _read(self) -> list[np.ndarray]:
-        return [np.array(variable) for layer in self._layers for variable in _statistics(layer)]
+        return [np.array(variable.numpy()) for layer in self._layers for variable in _statistics(layer)]
 
     def _write(self, values: list[np.ndarray]) -> None:
         variables = [variable for layer in self._layers for variable in _statistics(layer)]

@@ -113,7 +113,7 @@ class Continuation(keras.callbacks.Callback):
         }
         # Weights, statistics and random states, then the optimizer's memory: all that changes from step to step.
         variables = [*self.keeper.whole.variables, *([] if stage_is_over else self.model.optimizer.variables)]
-        snapshot.write(self._run, self._key, len(rows), state, [np.array(variable) for variable in variables])
+        snapshot.write(self._run, self._key, len(rows), state, [np.array(variable.numpy()) for variable in variables])
         for row in rows[self.completed :]:
             report(row, self._log_epoch)
         self.completed = len(rows)

@@ -146,7 +146,7 @@ class QuantizationAware:
         """Returns a model of plain layers with kernels on the grid, in which the trained ranges are constants."""
         steps = []
         for step in self.network.steps:
-            weights = [np.array(variable) for variable in self.made[step.output].weights]
+            weights = [np.array(variable.numpy()) for variable in self.made[step.output].weights]
             if weights:
                 weights[0] = on_grid(tf.constant(weights[0]), step.is_a(layers.DepthwiseConv2D)).numpy()
             steps.append(dataclasses.replace(step, weights=tuple(weights)))

@@ -7,6 +7,7 @@ it) each have an opinion; the mean counts. It must not know how many channels ar
 from collections.abc import Callable, Iterator
 from typing import Literal
 
+import keras
 import numpy as np
 from keras import layers
 
@@ -40,13 +41,13 @@ def _scales(port: Ports) -> Opinions:
 def _kernel_sums(port: Ports) -> Opinions:
     layer = port.layer
     if isinstance(layer, layers.DepthwiseConv2D):
-        yield port.outputs, np.abs(np.array(layer.kernel, np.float64)).sum(axis=(0, 1)).reshape(-1)
+        yield port.outputs, np.abs(np.array(layer.kernel.numpy(), np.float64)).sum(axis=(0, 1)).reshape(-1)
     elif isinstance(layer, layers.SeparableConv2D):
         yield port.outputs, _sums(layer.pointwise_kernel)
     elif isinstance(layer, MAKING):
         yield port.outputs, _sums(layer.kernel)
 
 
-def _sums(kernel: object) -> np.ndarray:
-    sizes = np.abs(np.array(kernel, np.float64))
+def _sums(kernel: keras.Variable) -> np.ndarray:
+    sizes = np.abs(np.array(kernel.numpy(), np.float64))
     return np.asarray(sizes.reshape(-1, sizes.shape[-1]).sum(axis=0))

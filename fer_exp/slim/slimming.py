@@ -77,7 +77,7 @@ def _weights(port: Ports, stays: np.ndarray) -> list[np.ndarray]:
     """Returns the weights of a layer without what belongs to removed channels."""
     read, written = np.flatnonzero(stays[port.inputs]), np.flatnonzero(stays[port.outputs])
     layer = port.layer
-    weights: list[np.ndarray] = [np.array(weight) for weight in layer.weights]
+    weights: list[np.ndarray] = [np.array(weight.numpy()) for weight in layer.weights]
     if isinstance(layer, layers.BatchNormalization):
         return [weight[written] for weight in weights]
     kernel, rest = weights[0], weights[1:]

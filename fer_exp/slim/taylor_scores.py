@@ -60,7 +60,7 @@ def scores(model: keras.Model, channels: Channels, split: Split, seed: int) -> l
         images, towards = split.images[chosen], targets[chosen]
         slopes = iter(gradients(tf.constant(images, tf.float32), tf.constant(towards, tf.float32)))
         for gate, change in zip(gates, changes, strict=True):
-            products = [next(slopes).numpy() * np.array(variable, np.float64) for variable in gate.variables]
+            products = [next(slopes).numpy() * np.array(variable.numpy(), np.float64) for variable in gate.variables]
             change += np.abs(sum(_of_each_channel(product, len(change)) for product in products))
     return channels.mean((gate.numbers, change / len(starts)) for gate, change in zip(gates, changes, strict=True))
 

@@ -13,6 +13,7 @@ from processes import Process
 from test_experiment import TINY, client_of, runs_of, start
 
 from fer_exp.errors import ConfigError
+from fer_exp.fingerprint import Identity
 from fer_exp.fit import resume
 from fer_exp.owner import HOST, PID, mark
 from fer_exp.record.outbox import Header, Outbox
@@ -137,6 +138,11 @@ def recorded(where: Path, status: str = "KILLED", **tags: str) -> Recorded:
         ("KILLED", {"data_sha256": "e"}, "the data have changed since"),
         ("KILLED", {"folder": "/nowhere"}, "its folder is not here: /nowhere"),
         ("FAILED", {"fingerprint": "g"}, "it has another configuration"),
+        (
+            "KILLED",
+            {"fingerprint": "by others"},
+            "Eigen's kernels compute it: TF_ENABLE_ONEDNN_OPTS=0 before the command goes on with it",
+        ),
     ],
 )
 def test_what_cannot_be_continued_is_said_and_a_new_run_begun(
@@ -145,10 +151,10 @@ def test_what_cannot_be_continued_is_said_and_a_new_run_begun(
     (tmp_path / "old").mkdir()
     tracker = recorded(tmp_path / "old", status, **tags)
     said: list[str] = []
-    with resume.chosen("auto", tracker, "f", "d", tmp_path / "new", said.append) as choice:
+    with resume.chosen("auto", tracker, Identity("f", "by others"), "d", tmp_path / "new", said.append) as choice:
         assert (choice.run_id, choice.folder) == (None, tmp_path / "new")
     assert said == [f"Run {'1' * 32} has this configuration too, but {reason}."]
-    named = resume.chosen("1" * 32, tracker, "f", "d", tmp_path / "new", said.append)
+    named = resume.chosen("1" * 32, tracker, Identity("f", "by others"), "d", tmp_path / "new", said.append)
     with pytest.raises(ConfigError, match=reason), named:
         pass
 
@@ -176,7 +182,7 @@ def test_what_is_in_its_outbox_decides_whether_a_run_is_gone_on_with(
     tags = {"fingerprint": "f", "data_sha256": "d", "folder": str(where), **mark(), PID: str(2**22 + 1)}
     tracker = Delivering(Attempt("1" * 32, "name", "RUNNING", tags), ended)
     said: list[str] = []
-    with resume.chosen(how, tracker, "f", "d", tmp_path / "new", said.append) as choice:
+    with resume.chosen(how, tracker, Identity("f", "by others"), "d", tmp_path / "new", said.append) as choice:
         assert (choice.run_id, choice.folder) == ("1" * 32, where)
         assert (choice.finished is not None) == finished
     assert said[0] == f"5 records that run {'1' * 32} had kept in {where} are delivered."
@@ -185,7 +191,7 @@ def test_what_is_in_its_outbox_decides_whether_a_run_is_gone_on_with(
 
 
 def test_a_run_that_does_not_exist_cannot_be_continued(tmp_path: Path) -> None:
-    named = resume.chosen("2" * 32, Recorded(None), "f", "d", tmp_path, print)
+    named = resume.chosen("2" * 32, Recorded(None), Identity("f", "by others"), "d", tmp_path, print)
     with pytest.raises(ConfigError, match="there is no such run"), named:
         pass
 
@@ -194,12 +200,12 @@ def test_two_processes_do_not_continue_the_same_run(tmp_path: Path) -> None:
     (tmp_path / "old").mkdir()
     tracker = recorded(tmp_path / "old")
     said: list[str] = []
-    first = resume.chosen("auto", tracker, "f", "d", tmp_path / "a", said.append)
-    second = resume.chosen("auto", tracker, "f", "d", tmp_path / "b", said.append)
+    first = resume.chosen("auto", tracker, Identity("f", "by others"), "d", tmp_path / "a", said.append)
+    second = resume.chosen("auto", tracker, Identity("f", "by others"), "d", tmp_path / "b", said.append)
     with first as one, second as other:
         assert (one.folder, other.folder) == (tmp_path / "old", tmp_path / "b")
     assert "another process is at work in its folder" in said[-1]
-    with resume.chosen("auto", tracker, "f", "d", tmp_path / "c", said.append) as third:
+    with resume.chosen("auto", tracker, Identity("f", "by others"), "d", tmp_path / "c", said.append) as third:
         assert third.folder == tmp_path / "old"
 
 
@@ -208,7 +214,7 @@ def test_a_folder_that_holds_more_than_hydras_notes_is_left(tmp_path: Path) -> N
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "used" / "notes.txt").write_text("mine")
     for name, left in (("new", False), ("used", True)):
-        with resume.chosen("auto", recorded(tmp_path / "old"), "f", "d", tmp_path / name, print):
+        with resume.chosen("auto", recorded(tmp_path / "old"), Identity("f", "by others"), "d", tmp_path / name, print):
             assert (tmp_path / name).exists() is left
 
 
@@ -218,7 +224,9 @@ def test_what_is_logged_later_goes_to_the_old_folder(tmp_path: Path) -> None:
     handler = logging.FileHandler(tmp_path / "new" / "fer_exp.log", delay=True)
     logging.getLogger().addHandler(handler)
     try:
-        with resume.chosen("auto", recorded(tmp_path / "old"), "f", "d", tmp_path / "new", print):
+        with resume.chosen(
+            "auto", recorded(tmp_path / "old"), Identity("f", "by others"), "d", tmp_path / "new", print
+        ):
             logging.getLogger("fer_exp").warning("something")
     finally:
         logging.getLogger().removeHandler(handler)
