@@ -28,7 +28,11 @@ def check_contract(option: str) -> None:
         batches = (
             tf.data.Dataset.from_tensor_slices((images, labels))
             .batch(3)
-            .map(lambda x, y: augment(x, y, tf.constant([0, 1]), tf.constant(0.5)))
+            .map(
+                tf.autograph.experimental.do_not_convert(
+                    lambda x, y: augment(x, y, tf.constant([0, 1]), tf.constant(0.5))
+                )
+            )
         )
         assert [len(x) for x, _ in batches] == [3, 3, 3, 1]
 

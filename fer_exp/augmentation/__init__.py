@@ -13,7 +13,8 @@ augmentation must not know data sets or models.
 
 Shapes, types, the range of the images and the sum of every row of labels are kept. Nothing may run image by
 image (`tf.map_fn`): compose the operations of `fer_exp.fit.image_ops` and `fer_exp.fit.mixing`, and give each its own
-part of `tf.random.split(seed, ...)`.
+part of `tf.random.split(seed, ...)`. What a tensor decides is decided by `tf.cond` or `tf.where`: Python's `if` is not
+rewritten into them, because AutoGraph is off.
 
 To add one, write `fer_exp/augmentation/<name>.py` with a `build` function and `conf/augmentation/<name>.yaml`
 that points at it. Import the operations as `from fer_exp.fit import image_ops`, not names out of that module: those

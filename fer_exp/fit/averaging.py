@@ -4,7 +4,7 @@ Called by `training` for an optimizer that keeps an exponential moving average (
 know a particular model.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
@@ -12,17 +12,20 @@ import numpy as np
 import tensorflow as tf
 
 
-def callbacks(model: keras.Model, batches: Iterable[tuple[tf.Tensor, ...]]) -> list[keras.callbacks.Callback]:
+def callbacks(
+    model: keras.Model, batches: Callable[[], Iterable[tuple[tf.Tensor, ...]]]
+) -> list[keras.callbacks.Callback]:
     """Returns what shows the averaged weights to validation and to all callbacks after these.
 
     Args:
         model: Compiled; nothing is returned unless its optimizer averages.
-        batches: A few training batches, the images first, which the statistics are taken from.
+        batches: Gives a few training batches, the images first, which the statistics are taken from; called once, and
+            only if they are needed.
     """
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # float16 scales the loss around it
     if not optimizer.use_ema:
         return []
-    return [keras.callbacks.SwapEMAWeights(swap_on_epoch=True), StatisticsOfAverage(batches)]
+    return [keras.callbacks.SwapEMAWeights(swap_on_epoch=True), StatisticsOfAverage(batches())]
 
 
 class StatisticsOfAverage(keras.callbacks.Callback):

@@ -54,7 +54,7 @@ def train(
             epochs=epochs,
             steps_per_epoch=steps,
             validation_data=val,
-            callbacks=[StopAtNaN(), *averaging.callbacks(fitted, batches.take(4)), progress],
+            callbacks=[StopAtNaN(), *averaging.callbacks(fitted, lambda: batches.take(4)), progress],
             shuffle=False,
             verbose=0,
         )

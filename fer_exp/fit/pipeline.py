@@ -16,6 +16,9 @@ from fer_exp.fit import sampling
 
 Augment = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
+# AutoGraph would read and rewrite all these functions call, to find no `if` and no loop over tensors: half a second.
+_written_for_graphs = tf.autograph.experimental.do_not_convert
+
 
 def steps_in(split: Split, batch_size: int, replicas: int = 1) -> int:
     """Returns the number of training batches in one pass, the last one possibly smaller."""
@@ -66,10 +69,12 @@ def training_batches(
     offsets = None if logit_offsets is None else tf.constant([logit_offsets], tf.float32)
     order_of = sampling.drawn(split.labels, _rows_in_epoch(split, replicas), how)
 
+    @_written_for_graphs
     def epoch_of_rows(epoch: tf.Tensor) -> tf.data.Dataset:
         rows = tf.data.Dataset.from_tensor_slices(order_of(tf.stack([seed, epoch]))).batch(batch_size)
         return rows.enumerate(start=tf.cast(epoch, tf.int64) * steps)
 
+    @_written_for_graphs
     def load(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
         batch, targets = tf.cast(read(rows), tf.float32), target_of(rows)
         if split.drawn:
@@ -148,6 +153,7 @@ def evaluation_batches(split: Split, batch_size: int, num_classes: int, replicas
     """
     read, labels = reader(split.images), tf.constant(split.labels, tf.int32)
 
+    @_written_for_graphs
     def load(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return tf.cast(read(rows), tf.float32), tf.one_hot(tf.gather(labels, rows), num_classes)
 

@@ -143,7 +143,8 @@ def _train_stage(
             metrics=distilling.measured(),
         )
         state.put_back_optimizer(fed.model)
-    workers.adapt(fed.model, fed.train(begin))
+    batches = fed.train(begin)
+    workers.adapt(fed.model, batches)
     few = math.ceil(_STATISTICS_IMAGES / experiment.batch_size)
     progress = TrainingProgress(console, stage.name, begin, experiment.epochs, steps, experiment.batch_size)
     followers = [*schedule.callbacks, *_early_stopping(experiment)]
@@ -151,14 +152,14 @@ def _train_stage(
     try:
         with workers.explained():
             fed.model.fit(
-                fed.train(begin),
+                batches,
                 epochs=first + epochs,
                 initial_epoch=begin,
                 steps_per_epoch=steps,
                 validation_data=fed.val,
                 callbacks=[
                     StopAtNaN(),
-                    *averaging.callbacks(fed.model, fed.train(first).take(few)),
+                    *averaging.callbacks(fed.model, lambda: fed.train(first).take(few)),
                     state.keeper,
                     progress,
                     *followers,

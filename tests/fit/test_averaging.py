@@ -49,7 +49,7 @@ def fit(model: keras.Model, epochs: int = 2) -> Watcher:
     watcher = Watcher()
     model.fit(
         BATCHES, epochs=epochs, validation_data=BATCHES, verbose=0, shuffle=False,
-        callbacks=[*averaging.callbacks(model, BATCHES), watcher],
+        callbacks=[*averaging.callbacks(model, lambda: BATCHES), watcher],
     )  # fmt: skip
     return watcher
 
@@ -60,7 +60,7 @@ def trainable(model: keras.Model, weights: list[np.ndarray]) -> list[np.ndarray]
 
 
 def test_an_optimizer_that_does_not_average_needs_nothing() -> None:
-    assert averaging.callbacks(make(momentum=None), BATCHES) == []
+    assert averaging.callbacks(make(momentum=None), lambda: BATCHES) == []
 
 
 def test_callbacks_at_the_end_of_an_epoch_see_the_average_of_the_weights_of_all_steps() -> None:
@@ -110,7 +110,7 @@ def test_averaged_weights_are_judged_better_than_with_the_statistics_of_the_last
     model = make(momentum=0.95)
     own = model.fit(
         BATCHES, epochs=3, validation_data=BATCHES, verbose=0, shuffle=False,
-        callbacks=averaging.callbacks(model, BATCHES),
+        callbacks=averaging.callbacks(model, lambda: BATCHES),
     )  # fmt: skip
     assert own.history["loss"] == pytest.approx(plain.history["loss"], rel=1e-3)
     assert own.history["val_loss"][-1] < plain.history["val_loss"][-1]

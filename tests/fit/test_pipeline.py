@@ -278,3 +278,11 @@ def test_an_augmented_sample_is_of_pixels_and_the_larger_label() -> None:
     assert images.dtype == np.uint8
     assert np.array_equal(images, split.images[:5] + 10)
     assert labels.tolist() == [0, 1, 2, 0, 1]
+
+
+def test_an_augmentation_is_not_rewritten_for_the_graph() -> None:
+    def reads_a_tensor(images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, progress: tf.Tensor) -> Any:
+        return (images if progress < 1 else images / 2), labels
+
+    with pytest.raises(tf.errors.OperatorNotAllowedInGraphError, match="AutoGraph"):
+        epochs(1, augment=reads_a_tensor)

@@ -17,7 +17,7 @@ from fer_exp import config
 from fer_exp.data.image_rows import ImageRows
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import TrainingDivergedError
-from fer_exp.fit import assembly, inference, pipeline, training
+from fer_exp.fit import assembly, feed, inference, pipeline, training
 
 # Two epochs in which hardly anything happens, then steps so large that every later epoch is much worse.
 GETS_WORSE = ("schedule=step", "schedule.milestones=[0.5]", "schedule.factor=1.0e+7", "lr=1e-6", "epochs=4")
@@ -192,6 +192,16 @@ def test_averaged_weights_are_what_is_validated_and_kept(tmp_path: Path, optimiz
     ).trained  # fmt: skip
     assert plain.history["train/loss"].tolist() == pytest.approx(found.history["train/loss"].tolist(), rel=1e-4)
     assert plain.history["val/loss"].iloc[-1] != pytest.approx(loss, rel=1e-4)
+
+
+@pytest.mark.parametrize(("averages", "times"), [("null", 1), ("0.5", 2)])
+def test_batches_are_made_once_and_once_more_for_an_average(
+    averages: str, times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, really = [], feed.training_batches
+    monkeypatch.setattr(feed, "training_batches", lambda *args, **how: made.append(args) or really(*args, **how))
+    run(tmp_path, "epochs=1", f"optimizer.ema_momentum={averages}")
+    assert len(made) == times
 
 
 def test_deterministic_runs_are_equal_bit_for_bit(last: Run, tmp_path: Path) -> None:
