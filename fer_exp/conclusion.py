@@ -75,11 +75,13 @@ def conclude(ended: Ended, tracker: Tracker, tracked: Run, source: Source | None
     Raises:
         UserError: If the model cannot be exported as asked.
     """
-    heat = _calibrate(ended, tracked)
-    (ended.folder / "model").mkdir(exist_ok=True)
-    ended.trained.model.save(ended.folder / "model" / "model.keras")
-    evaluation, examined = _evaluate(ended, heat, tracked)
-    tracked.log_model(ended.trained.model, ended.splits.image_shape)  # first: some models cannot be exported
+    with console.waiting(ended.screen, "evaluating on the test split, and drawing what it says"):
+        heat = _calibrate(ended, tracked)
+        (ended.folder / "model").mkdir(exist_ok=True)
+        ended.trained.model.save(ended.folder / "model" / "model.keras")
+        evaluation, examined = _evaluate(ended, heat, tracked)
+    with console.waiting(ended.screen, "recording the model"):
+        tracked.log_model(ended.trained.model, ended.splits.image_shape)  # first: some models cannot be exported
     _export(ended, evaluation, tracked)
     if source is not None:
         found = comparison.compare(source, evaluation, ended.tags, tracked.numbers, ended.experiment.model_dump())
@@ -87,7 +89,8 @@ def conclude(ended: Ended, tracker: Tracker, tracked: Run, source: Source | None
         tracked.set_tags(found.tags())
         ended.screen.print(comparison.terminal(found, f"against run {source.record.run_id}"))
         source.found.append(found)
-    tracked.log_text(page.write(ended.folder, _about(ended, evaluation, tracker, tracked)), page.FILE)
+    with console.waiting(ended.screen, "writing the page of the run"):
+        tracked.log_text(page.write(ended.folder, _about(ended, evaluation, tracker, tracked)), page.FILE)
     for name in ("figures", "tables", "tflite", "model"):
         if (ended.folder / name).is_dir():
             tracked.log_folder(ended.folder / name)

@@ -142,6 +142,8 @@ def _train_stage(
             loss=parts.objective.loss,
             metrics=distilling.measured(),
         )
+        # Made while the first step is traced, its variables would have it traced a second time.
+        fed.model.optimizer.build(fed.model.trainable_variables)
         state.put_back_optimizer(fed.model)
     batches = fed.train(begin)
     workers.adapt(fed.model, batches)

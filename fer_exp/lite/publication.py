@@ -14,7 +14,7 @@ from fer_exp import config
 from fer_exp.explain import without_password
 from fer_exp.export import Export, Exportable, Exported
 from fer_exp.lite import export_figure, export_table, model_card, model_file
-from fer_exp.reporting import figure_style
+from fer_exp.reporting import console, figure_style
 from fer_exp.tracking import Run
 
 TFLITE, CARD = "tflite", "model_card.md"
@@ -80,7 +80,8 @@ def publish(node: Mapping[str, Any], exportable: Exportable, folder: Path, track
         ExportError: If the model cannot be exported as it was asked for.
     """
     export: Export = config.build(node)
-    exported = export(exportable, folder / TFLITE)
+    with console.waiting(exportable.console, "exporting files, and proving each"):
+        exported = export(exportable, folder / TFLITE)
     if not exported:
         return []
     for entry in exported:

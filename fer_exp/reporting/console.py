@@ -40,7 +40,7 @@ def waiting(screen: Console, what: str) -> Iterator[None]:
         what: Is done, for example `loading TensorFlow`.
     """
     if screen.is_terminal:
-        with screen.status(f"{what} ..."):
+        with screen.status(f"{what} ...", refresh_per_second=4):  # latencies are measured meanwhile
             yield
         return
     line = threading.Timer(

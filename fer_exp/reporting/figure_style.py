@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 DPI = 120
+_COMPRESSION = 3  # of 9: twice as fast as the usual 6, for a few per cent of the size
 INK, FAINT = "#222222", "#6b6b6b"
 
 
@@ -30,8 +31,13 @@ def save(figure: Figure, path: Path) -> None:
         raise ValueError(f"`path` must end in .png. Received: {path}.")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        # Once: `savefig` would draw the whole figure for the layout before it draws it.
+        engine.execute(figure)
+        figure.set_layout_engine("none")
     try:
-        figure.savefig(part, format="png")
+        figure.savefig(part, format="png", pil_kwargs={"compress_level": _COMPRESSION})
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """dataset=synthetic: seeded, balanced, learnable but not trivial."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from contracts import node
 
 from fer_exp import config
+from fer_exp.data import drawing
 from fer_exp.dataset import Splits
 from fer_exp.emotions import EMOTIONS
 
@@ -63,3 +65,12 @@ def test_a_linear_model_learns_something_but_not_everything(difficulty: float, l
     model = make_pipeline(PCA(60, random_state=0), LogisticRegression(max_iter=500))
     accuracy = model.fit(features["train"], splits.train.labels).score(features["test"], splits.test.labels)
     assert low < accuracy < high  # chance is 0.14
+
+
+def test_what_was_drawn_once_is_read_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = draw(cache_dir=str(tmp_path))
+    assert len(list(tmp_path.glob("synthetic-*.npz"))) == 3
+    monkeypatch.setattr(drawing, "draw", lambda *_: pytest.fail("it was drawn again"))
+    assert draw(cache_dir=str(tmp_path)).sha256 == first.sha256
+    monkeypatch.undo()
+    assert draw(cache_dir=str(tmp_path), seed=1).sha256 != first.sha256

@@ -136,7 +136,8 @@ def test_a_file_that_is_no_database_is_named(folder: Path) -> None:
 
 
 def open_and_log(uri: str) -> str:
-    where = MlflowTracker(uri, "fer_exp", False, 5.0)
+    """Without a template: the tables are made from nothing, as on a machine that has never seen a run."""
+    where = MlflowTracker(uri, "fer_exp", False, 5.0, Path(uri.removeprefix("sqlite:///")).with_name("cache"))
     with where.run("writer", {"a": 1}, {}) as run:
         run.log_metrics({"x": 1.0}, 1)
     return run.run_id

@@ -116,7 +116,7 @@ def _encoded(file: Path, width: int, quality: int) -> Picture:
         image = opened.convert("RGB")
     shown = image if image.width <= width else image.resize((width, round(image.height * width / image.width)))
     packed = io.BytesIO()
-    shown.save(packed, "WEBP", quality=quality, method=4)
+    shown.save(packed, "WEBP", quality=quality, method=2)
     kind, content = "webp", packed.getvalue()
     if shown is image and file.stat().st_size <= len(content):
         kind, content = "png", file.read_bytes()
