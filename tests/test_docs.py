@@ -107,6 +107,7 @@ def test_every_make_target_is_run_by_ci_or_here() -> None:
     assert targets <= {*run_by_ci, "ui"}
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("command", OF_PAGES)
 def test_a_printed_command_works(command: str, workplace: Path, request: pytest.FixtureRequest) -> None:
     if command.startswith(("python -m fer_exp.predict", "python -m fer_exp.evaluate")):
@@ -126,6 +127,7 @@ def test_a_printed_command_works(command: str, workplace: Path, request: pytest.
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.whole
 def test_make_ui_serves_what_was_logged_here_on_loopback() -> None:
     port = free_port()
     if not (ROOT / ".venv").is_dir():
@@ -154,6 +156,7 @@ def test_the_readme_names_every_option_of_every_group() -> None:
     assert all(f"`{path.stem}`" in readme for path in options)
 
 
+@pytest.mark.whole
 def test_the_model_of_the_guide_works_as_printed(tmp_path: Path) -> None:
     """The guide's module and yaml are written into a copy of the package, and the guide's command is run."""
     import shutil

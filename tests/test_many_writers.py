@@ -38,6 +38,8 @@ from contracts import node
 import numpy as np
 from fer_exp import config
 from fer_exp.dataset import Split, Splits
+
+pytestmark = pytest.mark.whole
 tracker = config.build(node("tracking", "mlflow", system_metrics=False, uri=sys.argv[1], experiment="data"))
 for number in range(6):
     split = Split(np.full((2, 4, 4, 1), number, np.uint8), np.arange(2))

@@ -162,6 +162,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     yield from serving(tmp_path_factory.mktemp("server"))
 
 
+@pytest.mark.whole
 def test_with_a_server_that_goes_away_the_model_is_registered_by_sync(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

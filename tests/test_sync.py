@@ -15,6 +15,8 @@ from mlflow_server import Server, serving
 from processes import Process
 from test_experiment import start
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:

@@ -6,7 +6,10 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
 from conftest import ROOT
+
+pytestmark = pytest.mark.whole
 
 
 def test_the_wheel_carries_the_configuration(tmp_path: Path) -> None:

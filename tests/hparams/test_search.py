@@ -317,6 +317,7 @@ def parent_of(folder: Path) -> mlflow.entities.Run:
     return next(run for run in runs_of(folder) if "sweep" in run.data.tags)
 
 
+@pytest.mark.whole
 def test_a_killed_search_goes_on_with_the_values_it_was_trying(killed_and_repeated: tuple[Path, str]) -> None:
     folder, printed = killed_and_repeated
     trials = last_study(f"sqlite:///{folder / 'optuna.db'}").trials
@@ -330,6 +331,7 @@ def test_a_killed_search_goes_on_with_the_values_it_was_trying(killed_and_repeat
     assert printed.count("Going on with run") == 1
 
 
+@pytest.mark.whole
 def test_each_trial_is_a_run_under_the_parent_and_a_pruned_one_says_so(killed_and_repeated: tuple[Path, str]) -> None:
     folder, _ = killed_and_repeated
     parent, client = parent_of(folder), client_of(folder)
@@ -356,6 +358,7 @@ def test_each_trial_is_a_run_under_the_parent_and_a_pruned_one_says_so(killed_an
     assert pruned["rank"].min() == len(table) - len(pruned) + 1, "they stand last"
 
 
+@pytest.mark.whole
 def test_what_a_search_found_is_recorded_and_its_best_command_gives_the_same_value(
     killed_and_repeated: tuple[Path, str],
 ) -> None:

@@ -10,6 +10,8 @@ from contracts import launcher_node
 from fer_exp import config
 from fer_exp.errors import ConfigError
 
+pytestmark = pytest.mark.whole
+
 
 def test_the_outcomes_of_all_jobs_come_back(tmp_path: Path) -> None:
     printed = launcher_contract.check_outcomes("ray", tmp_path, num_cpus=2)

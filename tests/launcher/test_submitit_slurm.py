@@ -12,6 +12,8 @@ from slurm_cluster import needs_slurm, slurm
 from fer_exp import config
 from fer_exp.errors import ConfigError
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Path]:

@@ -115,6 +115,7 @@ int main() {
 """
 
 
+@pytest.mark.whole
 @pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
 @pytest.mark.parametrize(
     ("call", "expected"),
@@ -150,6 +151,7 @@ def printed_in_the_guide(what: str) -> str:
 KOTLIN_TOOLS = ("kotlinc", "javac", "java")
 
 
+@pytest.mark.whole
 @pytest.mark.skipif(not all(map(shutil.which, KOTLIN_TOOLS)), reason=f"needs {', '.join(KOTLIN_TOOLS)}")
 @pytest.mark.parametrize(
     ("call", "expected"),

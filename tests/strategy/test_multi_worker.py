@@ -10,6 +10,8 @@ import mlflow
 import pytest
 from conftest import ROOT, CommandLine, environment_for
 
+pytestmark = pytest.mark.whole
+
 RUN = [
     "dataset.train_size=70", "dataset.val_size=21", "dataset.test_size=70", "model.widths=[4,4]", "model.head_units=8",
     "model.block_dropout=0.0", "model.head_dropout=0.0", "loss.class_weights={angry: 3.0, happy: 0.25}",

@@ -23,6 +23,8 @@ from fer_exp.record.sender import Sender
 from fer_exp.sync import sync
 from fer_exp.tracking.mlflow import MlflowTracker
 
+pytestmark = pytest.mark.whole
+
 IMAGES = np.zeros((2, 8, 8, 1), np.uint8)
 SPLIT = Split(IMAGES, np.array([0, 1]))
 SPLITS = Splits(SPLIT, SPLIT, SPLIT, ("calm", "happy"), "0" * 64, "drawn")
