@@ -35,7 +35,7 @@ def scores(channels: Channels, kind: Score) -> list[np.ndarray | None]:
 
 def _scales(port: Ports) -> Opinions:
     if isinstance(port.layer, layers.BatchNormalization) and port.layer.scale:
-        yield port.outputs, np.abs(np.array(port.layer.gamma, np.float64))
+        yield port.outputs, np.abs(np.array(port.layer.gamma.numpy(), np.float64))
 
 
 def _kernel_sums(port: Ports) -> Opinions:
