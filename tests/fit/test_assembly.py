@@ -1,5 +1,6 @@
 """What is assembled has the precision that was asked for, or that fits processor and model."""
 
+import gc
 from collections.abc import Iterator
 
 import keras
@@ -58,3 +59,14 @@ def test_a_cluster_that_the_strategy_does_not_use_is_warned_about(
     monkeypatch.setenv("TF_CONFIG", "{}")
     assembly.prepare(config.check(compose()))
     assert caplog.messages == ["TF_CONFIG is set, but strategy=cpu trains in this process alone."]
+
+
+def test_what_was_imported_is_left_out_of_the_rounds_of_the_garbage_collector_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rounds: list[str] = []
+    monkeypatch.setattr(gc, "freeze", lambda: rounds.append("frozen"))
+    assembly._leave_imports_alone.cache_clear()
+    for _ in range(2):  # later on, models of earlier runs in this process would be among it
+        assembly.prepare(config.check(compose(*SMALL)))
+    assert rounds == ["frozen"]
