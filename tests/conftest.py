@@ -1,7 +1,6 @@
 """What every test may use: a private working folder, a private cache, and the command line as a real process."""
 
 import atexit
-import hashlib
 import os
 import re
 import shutil
@@ -20,26 +19,22 @@ from xdist.scheduler import LoadScopeScheduling
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and so would theirs
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # devices are fixed at the first use, and tests share a process
-os.environ["FER_EXP_CACHE"] = tempfile.mkdtemp(prefix="fer_exp-cache-")  # not that of the person who runs them
+if "PYTEST_XDIST_WORKER" not in os.environ:  # the workers share the cache of the process that starts them
+    os.environ["FER_EXP_CACHE"] = tempfile.mkdtemp(prefix="fer_exp-cache-")  # not that of the person who runs them
+    atexit.register(shutil.rmtree, os.environ["FER_EXP_CACHE"], ignore_errors=True)
 os.environ["KERAS_HOME"] = str(Path(os.environ["FER_EXP_CACHE"]) / "keras")  # nor are weights that were downloaded
-atexit.register(shutil.rmtree, os.environ["FER_EXP_CACHE"])
 
 ROOT = Path(__file__).parent.parent
 CommandLine = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def environment_for(folder: Path, **more: str) -> dict[str, str]:
-    """Returns the environment of a process that must not see what other tests cached or logged.
+def environment_for(**more: str) -> dict[str, str]:
+    """Returns the environment of a process that must not see what other tests logged; what they cached has keys.
 
     `mlflow.set_tracking_uri` leaves its argument in the environment of the process that calls it.
     """
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "PYTEST_"))}
-    # Not in the folder, of which tests say what lies in it.
-    cache = Path(os.environ["FER_EXP_CACHE"]) / hashlib.sha256(str(folder).encode()).hexdigest()
-    cache.mkdir(exist_ok=True)
-    for template in cache.parent.glob("mlflow-*.db"):
-        shutil.copy(template, cache)
-    return {**clean, "FER_EXP_CACHE": str(cache), "PYTHONUNBUFFERED": "1", **more}
+    return {**clean, "PYTHONUNBUFFERED": "1", **more}
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]
@@ -67,7 +62,7 @@ def command_line(tmp_path: Path) -> CommandLine:
     """Runs `python -m fer_exp` in an empty folder of its own, whatever the working directory of the tests."""
 
     def run(*arguments: str, timeout_seconds: float = 240, **environment: str) -> "subprocess.CompletedProcess[str]":
-        return processes.run("fer_exp", arguments, tmp_path, environment_for(tmp_path, **environment), timeout_seconds)
+        return processes.run("fer_exp", arguments, tmp_path, environment_for(**environment), timeout_seconds)
 
     return run
 

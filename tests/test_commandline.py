@@ -30,7 +30,7 @@ main()
 def without_anything_heavy(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-c", WITHOUT_ANYTHING_HEAVY, *arguments],
-        cwd=folder, env=environment_for(folder), capture_output=True, text=True, check=False,
+        cwd=folder, env=environment_for(), capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
@@ -57,8 +57,8 @@ def test_a_run_says_nothing_on_the_standard_error(tmp_path: Path) -> None:
         "export.latency_calls=1",
     ]
     done = subprocess.run(
-        [sys.executable, "-m", "fer_exp", *words, "dataset.train_size=70"], cwd=tmp_path,
-        env={key: value for key, value in environment_for(tmp_path).items() if key != "TF_CPP_MIN_LOG_LEVEL"},
+        [sys.executable, "-m", "fer_exp", *words], cwd=tmp_path,
+        env={key: value for key, value in environment_for().items() if key != "TF_CPP_MIN_LOG_LEVEL"},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")

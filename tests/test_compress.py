@@ -129,7 +129,7 @@ def test_a_trained_network_is_pruned_and_gone_on_with(tmp_path: Path) -> None:
     assert trained.returncode == 0, output
     (whole,) = runs_of(tmp_path)
     words = [whole.info.run_id, "compression=two.yaml", "epochs=1", "prune:export=none"]
-    done = processes.run("fer_exp.compress", words, tmp_path, environment_for(tmp_path))
+    done = processes.run("fer_exp.compress", words, tmp_path, environment_for())
     assert done.returncode == 0, done.stderr
     assert "multiply-adds (5" in done.stdout  # per cent less
     stages = {run.data.tags.get("mlflow.runName"): run for run in runs_of(tmp_path) if "pruned_from" in run.data.tags}

@@ -91,7 +91,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def registered(workplace: Path) -> None:
     """A model that is registered as `fer`, and one of its files in the folder."""
-    done = processes.run("fer_exp", ["registered_model=fer", "debug=fast"], workplace, environment_for(workplace))
+    done = processes.run("fer_exp", ["registered_model=fer", "debug=fast"], workplace, environment_for())
     assert done.returncode == 0, done.stderr
     shutil.copy(next(workplace.glob("outputs/*/*/tflite/float32.tflite")), workplace)
 
@@ -117,7 +117,7 @@ def test_a_printed_command_works(command: str, workplace: Path, request: pytest.
         words[1] = str(ROOT / words[1])
     elif not {"--help", "--cfg"} & set(words) and not any(word.startswith("debug=") for word in words):
         words += ["debug=fast"]
-    environment = environment_for(workplace)
+    environment = environment_for()
     if words[1] == "-m":
         done = processes.run(words[2], words[3:], workplace, environment, timeout_seconds=400)
     else:
@@ -169,7 +169,7 @@ def test_the_model_of_the_guide_works_as_printed(tmp_path: Path) -> None:
         assert body is not None
         (tmp_path / path).write_text(body.group(1))
     words = [sys.executable, "-m", "fer_exp", "model=linear", "model.l2=0", "debug=fast", "dataset.train_size=70"]
-    environment = environment_for(tmp_path, PYTHONPATH=str(tmp_path))
+    environment = environment_for(PYTHONPATH=str(tmp_path))
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     bad = subprocess.run(

@@ -61,7 +61,7 @@ def runs_of(folder: Path, experiment: str = "fer_exp") -> list[mlflow.entities.R
 
 
 def start(folder: Path, *arguments: str) -> Process:
-    return Process("fer_exp", arguments, folder, environment_for(folder))
+    return Process("fer_exp", arguments, folder, environment_for())
 
 
 @pytest.fixture(scope="module")

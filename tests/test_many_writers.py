@@ -62,7 +62,7 @@ def server_on_postgresql(database: str, tmp_path_factory: pytest.TempPathFactory
 
 
 def check_every_run_is_there_once(uri: str, folder: Path) -> None:
-    environment = environment_for(folder, PYTHONPATH=str(Path(__file__).parent))
+    environment = environment_for(PYTHONPATH=str(Path(__file__).parent))
     numbers = [[str(RUNS_OF_EACH * writer + run) for run in range(RUNS_OF_EACH)] for writer in range(WRITERS)]
     writers = [
         subprocess.Popen([sys.executable, "-c", WRITE, uri, *own], cwd=folder, env=environment) for own in numbers
@@ -140,7 +140,7 @@ def test_a_search_whose_study_is_in_postgresql_with_two_trials_at_once(
 
 @needs_postgresql
 def test_many_runs_that_name_the_same_data_set_at_once(server_on_postgresql: str, tmp_path: Path) -> None:
-    environment = environment_for(tmp_path, PYTHONPATH=str(Path(__file__).parent))
+    environment = environment_for(PYTHONPATH=str(Path(__file__).parent))
     command = [sys.executable, "-c", NAME_DATA, server_on_postgresql]
     writers = [subprocess.Popen(command, cwd=tmp_path, env=environment) for _ in range(WRITERS)]
     assert [writer.wait(240) for writer in writers] == [0] * WRITERS

@@ -150,7 +150,7 @@ def test_a_sweep_that_another_process_is_at_work_on_is_left_alone(tmp_path: Path
             "with sweep.parent(commandline.check(sys.argv[1:])): print('opened')"
         )
         words = [sys.executable, "-c", script, "-m", *jobs.overrides]
-        done = subprocess.run(words, capture_output=True, text=True, env=environment_for(tmp_path), check=False)
+        done = subprocess.run(words, capture_output=True, text=True, env=environment_for(), check=False)
     assert "ConfigError: The same sweep is at work in another process on this host." in done.stderr
     assert "opened" not in done.stdout
 

@@ -49,7 +49,7 @@ def until(process: Process, beginning: str) -> str:
 
 
 def sync(folder: Path, *arguments: str) -> tuple[int, str]:
-    done = processes.run("fer_exp.sync", arguments, folder, environment_for(folder, COLUMNS="300"))
+    done = processes.run("fer_exp.sync", arguments, folder, environment_for(COLUMNS="300"))
     return done.returncode, done.stdout + done.stderr
 
 

@@ -103,7 +103,7 @@ def test_a_sweep_is_compared_from_the_command_line(
     uri = f"tracking.uri=sqlite:///{store / 'mlflow.db'}"
     done = subprocess.run(
         [sys.executable, "-c", script, sweep, "--baseline", "B", "--html", "page.html", "--by", "lr", uri],
-        cwd=tmp_path, env=environment_for(tmp_path), capture_output=True, text=True, check=False,
+        cwd=tmp_path, env=environment_for(), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith("[]")  # TensorFlow stayed out
@@ -245,7 +245,7 @@ def test_a_baseline_and_keys_that_are_not_there_are_told(store: Path, make: Make
 def test_a_folder_without_runs_is_told_and_left_as_it_is(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "fer_exp.compare", "0" * 32],
-        cwd=tmp_path, env=environment_for(tmp_path), capture_output=True, text=True, check=False,
+        cwd=tmp_path, env=environment_for(), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: `tracking.uri` must lead to runs: there is no {tmp_path / 'mlflow.db'}")

@@ -30,7 +30,7 @@ with config.build(node("tracking", "mlflow", system_metrics=False)).run("sleeper
 @pytest.fixture
 def sleeper(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """A process with an open run, and the run's id."""
-    environment = environment_for(tmp_path, PYTHONPATH=f"{ROOT}{os.pathsep}{ROOT / 'tests'}")
+    environment = environment_for(PYTHONPATH=f"{ROOT}{os.pathsep}{ROOT / 'tests'}")
     process = subprocess.Popen(
         [sys.executable, "-c", OPEN_AND_WAIT], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
     )
@@ -41,7 +41,7 @@ def sleeper(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
 
 
 def doctor(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return processes.run("fer_exp.doctor", ["runs", *arguments], folder, environment_for(folder, COLUMNS="200"))
+    return processes.run("fer_exp.doctor", ["runs", *arguments], folder, environment_for(COLUMNS="200"))
 
 
 def status(folder: Path, run_id: str) -> str:

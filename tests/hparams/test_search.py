@@ -290,7 +290,7 @@ TINY = (
 
 
 def start_search(folder: Path, *arguments: str) -> Process:
-    return Process("fer_exp", ["-m", *TINY, *arguments], folder, environment_for(folder))
+    return Process("fer_exp", ["-m", *TINY, *arguments], folder, environment_for())
 
 
 @pytest.fixture(scope="module")
@@ -369,6 +369,6 @@ def test_what_a_search_found_is_recorded_and_its_best_command_gives_the_same_val
     best = yaml.safe_load(Path(client.download_artifacts(parent.info.run_id, "search/best.yaml")).read_text())
     assert best["command"] in printed
     words = shlex.split(best["command"])
-    done = processes.run(words[2], words[3:], folder, environment_for(folder))
+    done = processes.run(words[2], words[3:], folder, environment_for())
     assert done.returncode == 0, done.stderr
     assert runs_of(folder)[-1].data.metrics["best_val/loss"] == best["val/loss"]

@@ -259,7 +259,7 @@ def test_the_program_exits_with_what_it_says(model: Path, tmp_path: Path) -> Non
     (tmp_path / "b.png").write_bytes(b"no image")
 
     def exit_code(*words: str) -> int:
-        done = processes.run("fer_exp.predict", [str(model), *words], tmp_path, environment_for(tmp_path))
+        done = processes.run("fer_exp.predict", [str(model), *words], tmp_path, environment_for())
         assert "Traceback" not in done.stderr
         return done.returncode
 

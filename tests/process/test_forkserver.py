@@ -48,7 +48,7 @@ def job(folder: Path, *arguments: str, number: int = 0, **environment: str) -> J
 
 def test_a_fork_has_the_imports_behind_it_and_nothing_of_the_server_but_them(tmp_path: Path) -> None:
     (tmp_path / "probe.py").write_text(PROBE)
-    done = processes.run("probe", ["a", "b=c"], tmp_path, environment_for(tmp_path))
+    done = processes.run("probe", ["a", "b=c"], tmp_path, environment_for())
     assert done.returncode == 0, done.stderr
 
     found = json.loads(done.stdout)
@@ -63,7 +63,7 @@ def test_jobs_side_by_side_have_an_output_and_an_end_of_their_own(tmp_path: Path
     (tmp_path / "end.py").write_text(
         "import sys, time; time.sleep(0.3); print(sys.argv[1]); sys.exit(int(sys.argv[1]))"
     )
-    environment = environment_for(tmp_path)
+    environment = environment_for()
     running = [processes.Process("end", [str(code)], tmp_path, environment) for code in range(4)]
     assert [process.communicate(60)[0] for process in running] == ["0\n", "1\n", "2\n", "3\n"]
     assert [process.returncode for process in running] == [0, 1, 2, 3]
@@ -71,7 +71,7 @@ def test_jobs_side_by_side_have_an_output_and_an_end_of_their_own(tmp_path: Path
 
 def test_a_crash_in_native_code_is_told_by_its_signal(tmp_path: Path) -> None:
     (tmp_path / "crash.py").write_text("import ctypes; ctypes.string_at(0)")
-    assert processes.run("crash", [], tmp_path, environment_for(tmp_path)).returncode == -signal.SIGSEGV
+    assert processes.run("crash", [], tmp_path, environment_for()).returncode == -signal.SIGSEGV
 
 
 def server_of(folder: Path) -> psutil.Process:

@@ -77,7 +77,7 @@ def test_a_job_ends_itself_when_its_starter_is_killed(sleeper: Path, how: StartM
             "from fer_exp import process; from pathlib import Path;"
             f"process.run(process.Job(0, '', [], Path({str(sleeper)!r})), start_method={how!r})",
         ],
-        env=environment_for(sleeper),
+        env=environment_for(),
     )
     wait_for(sleeper / "ready")
     job = psutil.Process(int((sleeper / "ready").read_text()))

@@ -33,7 +33,7 @@ def run_cluster(folder: Path, *commands: list[str]) -> list[tuple[int, str, Path
         place = folder / str(index)
         place.mkdir()
         tf_config = json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})
-        environment = environment_for(folder, TF_CONFIG=tf_config, PYTHONPATH=str(ROOT))
+        environment = environment_for(TF_CONFIG=tf_config, PYTHONPATH=str(ROOT))
         words = [sys.executable, "-m", "fer_exp", *command]
         process = subprocess.Popen(
             words, cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
