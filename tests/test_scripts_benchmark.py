@@ -103,14 +103,15 @@ def test_what_cannot_be_measured_is_refused(
     assert told in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("cpu", "count"), [(ZEN_5, 5), (SKYLAKE, 4), (CAPPED, 4)])
-def test_bfloat16_is_raced_only_where_it_is_multiplied(
+@pytest.mark.parametrize(("cpu", "count"), [(ZEN_5, 5), (SKYLAKE, 4), (CAPPED, 5)])
+def test_bfloat16_is_raced_where_it_is_multiplied_and_the_switch_where_it_changes_something(
     cpu: Cpu, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(races, "run", lambda entries, effort: np.ones((1, len(entries))))
     found = races.fer_resnet(Effort(1, tmp_path / "log", cpu=cpu))
     assert found["batch"].tolist() == [64] * count + [128] * count
-    assert ("fer_exp, mixed_bfloat16" in found["contender"].tolist()) == (count == 5)
+    assert ("fer_exp, mixed_bfloat16" in found["contender"].tolist()) == cpu.bfloat16
+    assert ("fer_exp, without oneDNN" in found["contender"].tolist()) == (cpu.kind == "AVX2")
 
 
 def test_contenders_get_the_environment_that_the_user_set(monkeypatch: pytest.MonkeyPatch) -> None:

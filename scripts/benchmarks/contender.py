@@ -22,6 +22,7 @@ Stretch = Callable[[], tuple[int, float]]
 MODULES = {
     "fer_exp": "with_fer_exp",
     "fer_exp_bfloat16": "with_fer_exp",
+    "fer_exp_eigen": "with_fer_exp",
     "fer_exp_light": "with_fer_exp",
     "fer_exp_strong": "with_fer_exp",
     "keras": "with_keras",
@@ -64,6 +65,8 @@ def main() -> None:
 
 def _made(arguments: argparse.Namespace) -> Stretch:
     name = MODULES[arguments.contender]
+    if arguments.contender == "fer_exp_eigen":
+        os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
     if arguments.as_avx2:
         avx2.impose(os.environ, plain_tensorflow=name in ("with_keras", "with_tf_keras"))
     module = importlib.import_module(f"benchmarks.{name}")

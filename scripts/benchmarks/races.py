@@ -9,6 +9,7 @@ from benchmarks.race import Effort, Entry, run, table
 
 SMALL_CNN = {
     "fer_exp": "fer_exp",
+    "fer_exp_eigen": "fer_exp, without oneDNN",
     "fer_exp_light": "fer_exp, light augmentation",
     "fer_exp_bfloat16": "fer_exp, mixed_bfloat16",
     "keras": "Keras 3, tf.data",
@@ -18,10 +19,12 @@ SMALL_CNN = {
     "torch_channels_last": "PyTorch, channels last",
 }
 FER_RESNET = {
-    name: SMALL_CNN[name] for name in ("fer_exp", "fer_exp_bfloat16", "keras", "torch", "torch_channels_last")
+    name: SMALL_CNN[name]
+    for name in ("fer_exp", "fer_exp_eigen", "fer_exp_bfloat16", "keras", "torch", "torch_channels_last")
 }
 MOBILENET = {
     "fer_exp": "fer_exp",
+    "fer_exp_eigen": "fer_exp, without oneDNN",
     "fer_exp_bfloat16": "fer_exp, mixed_bfloat16",
     "keras": "Keras 3, keras.applications",
     "tf_keras": "tf_keras",
@@ -135,8 +138,13 @@ def cost(effort: Effort) -> pd.DataFrame:
 def _race(contenders: Mapping[str, str], effort: Effort, net: str, **options: Any) -> pd.DataFrame:
     """Returns the table of a race between contenders, which are given with their labels.
 
-    Those that train in bfloat16 stay away where the processor does not multiply it.
+    Those that train in bfloat16 stay away where the processor does not multiply it, the one without oneDNN where
+    TensorFlow by itself would have it.
     """
-    able = {name: label for name, label in contenders.items() if effort.cpu.bfloat16 or not name.endswith("bfloat16")}
+    absent = (
+        "fer_exp_bfloat16" if not effort.cpu.bfloat16 else "",
+        "fer_exp_eigen" if effort.cpu.kind != "AVX2" else "",
+    )
+    able = {name: label for name, label in contenders.items() if name not in absent}
     entries = [Entry(name, net, **options) for name in able]
     return table(entries, run(entries, effort), list(able.values()))
