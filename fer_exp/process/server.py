@@ -60,7 +60,6 @@ class Work:
 def main() -> None:
     """Imports, serves, and in each forked process begins its work."""
     control = socket.socket(fileno=int(sys.argv[1]))
-
     for name in IMPORTED:
         importlib.import_module(name)
     gc.collect()
@@ -79,6 +78,7 @@ def _serve(control: socket.socket) -> Work | None:
         ready, _, _ = select.select(watched, [], [], _LOOK_SECONDS if channels else None)
         silent |= {pid for pid, channel in channels.items() if channel in ready and not _pass_on(pid, channel)}
         _tell_the_ended(channels)
+        silent &= channels.keys()  # numbers are used again
         if control in ready:
             _, handles, _, _ = socket.recv_fds(control, 1, 4)
             if not handles:
@@ -120,7 +120,10 @@ def _pass_on(pid: int, channel: socket.socket) -> bool:
 
     The job is not waited for yet, so the number is its own.
     """
-    text = channel.recv(4096)
+    try:
+        text = channel.recv(4096)
+    except ConnectionResetError:  # the starter was killed with an answer unread
+        return False
     for line in text.splitlines():
         os.kill(pid, json.loads(line)["signal"])
     return bool(text)

@@ -155,3 +155,14 @@ def test_a_server_that_cannot_import_is_no_server(sleeper: Path) -> None:
     (sleeper / "stand_in" / "fer_exp" / "experiment.py").write_text("raise ImportError('broken')")
     with pytest.raises(CannotForkError, match="the process that jobs are forked from has ended"):
         forkserver.fork("fer_exp", [], sleeper, dict(os.environ), (1, 2))
+
+
+def test_the_server_survives_a_starter_that_drops_a_job_without_listening(tmp_path: Path) -> None:
+    """As by a thread that was interrupted: the answer lies unread when the line breaks."""
+    (tmp_path / "short.py").write_text("")
+    (tmp_path / "wait.py").write_text("import sys; sys.stdin.read()")
+    environment = environment_for()
+    dropped = processes.Process("wait", [], tmp_path, environment)
+    dropped._forked.close()
+    assert processes.run("short", [], tmp_path, environment).returncode == 0
+    assert processes.run("short", [], tmp_path, environment).returncode == 0
