@@ -74,10 +74,9 @@ def test_a_crash_in_native_code_is_told_by_its_signal(tmp_path: Path) -> None:
     assert processes.run("crash", [], tmp_path, environment_for()).returncode == -signal.SIGSEGV
 
 
-def server_of(folder: Path) -> psutil.Process:
-    (server,) = [p for p in psutil.Process().children() if p.cmdline()[2:3] == ["fer_exp.process.server"]
-                 and p.environ().get("PYTHONPATH") == str(folder / "stand_in")]  # fmt: skip
-    return server
+def server() -> psutil.Process:
+    ((_, found),) = forkserver._the_one
+    return psutil.Process(found.pid)
 
 
 def test_a_job_outlives_the_server_and_its_true_end_is_seen(sleeper: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -85,7 +84,7 @@ def test_a_job_outlives_the_server_and_its_true_end_is_seen(sleeper: Path, capfd
 
     def kill_the_server() -> None:
         wait_for(sleeper / "ready")
-        server_of(sleeper).kill()
+        server().kill()
         time.sleep(0.5)
         stop.set()
 
@@ -102,10 +101,8 @@ def test_a_job_outlives_the_server_and_its_true_end_is_seen(sleeper: Path, capfd
 def test_a_job_that_is_killed_after_its_server_was_is_told_by_its_signal(sleeper: Path) -> None:
     def kill_both() -> None:
         wait_for(sleeper / "ready")
-        server = server_of(sleeper)
-        (child,) = server.children()
-        server.kill()
-        child.kill()
+        server().kill()
+        os.kill(int((sleeper / "ready").read_text()), signal.SIGKILL)
 
     threading.Thread(target=kill_both).start()
     assert process.run(job(sleeper), None, "forkserver").error == "ended by SIGKILL"
@@ -139,10 +136,9 @@ def test_on_other_systems_it_is_said_what_happens(
 
 
 def test_the_server_ends_with_its_starter(sleeper: Path) -> None:
-    server = ForkServer(sleeper, dict(os.environ))
-    watched = psutil.Process(server.pid)
-    server.__dict__["_control"].close()
-    watched.wait(60)
+    made = ForkServer(sleeper, dict(os.environ))
+    made.__dict__["_control"].close()
+    assert psutil.Process(made.pid).wait(60) == 0
 
 
 def test_a_folder_that_is_not_there_is_the_error_that_a_new_interpreter_gives(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ ASK = (
 )
 
 
-def test_it_is_on_unless_somebody_has_decided() -> None:
+def test_it_is_on_unless_somebody_has_decided(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
     environment: dict[str, str] = {}
     kernels.choose(environment)
     assert environment == {kernels.SWITCH: "1"}
