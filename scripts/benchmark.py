@@ -59,6 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sections", nargs="*", metavar="section", help=f"any of: {', '.join(SECTIONS)}; all if none")
     parser.add_argument("--as-avx2", action="store_true", help="as on a processor without AVX-512; for the races")
+    parser.add_argument("--batch", type=int, help="the one batch size of cnn and fer_resnet, >= 1; all unless given")
     parser.add_argument("--repetitions", type=int, default=5, help="rounds of each comparison, >= 1")
     parser.add_argument("--uri", help="MLflow tracking URI; ./mlflow.db unless given")
     parser.add_argument("--document", type=Path, default=ROOT / "docs" / "benchmarks.md")
@@ -66,8 +67,8 @@ def main() -> None:
     parser.add_argument("--no-write", action="store_true", help="leave the document alone")
     options = parser.parse_args()
     unknown = [name for name in options.sections if name not in SECTIONS]
-    if unknown or options.repetitions < 1:
-        parser.error(f"sections must be among: {', '.join(SECTIONS)}; repetitions >= 1. Received: {unknown}.")
+    if unknown or options.repetitions < 1 or (options.batch or 1) < 1:
+        parser.error(f"sections must be among: {', '.join(SECTIONS)}; repetitions and batch >= 1. Received: {unknown}.")
     cpu = of_machine(options.as_avx2)
     refused = [reason for name in options.sections if (reason := refusal(name, cpu))]
     if refused:
@@ -76,11 +77,12 @@ def main() -> None:
         parser.error(f"{options.document} has tables of AVX-512 and of AVX2: add --no-write. Received: {machine(cpu)}.")
     mlflow.set_tracking_uri(tracking_uri(options.uri))
     mlflow.set_experiment("benchmarks")
-    effort = Effort(1 if options.quick else options.repetitions, Path("benchmark.log").resolve(), options.quick, cpu)
+    repetitions, log = 1 if options.quick else options.repetitions, Path("benchmark.log").resolve()
+    effort = Effort(repetitions, log, options.quick, cpu, options.batch)
     for name in options.sections or [name for name in SECTIONS if not refusal(name, cpu)]:
         found = _measure(name, effort)
         if not options.no_write:
-            replace_section(options.document, cpu.place(name), content(name, found, cpu))
+            replace_section(options.document, cpu.place(name), content(name, found, effort))
 
 
 def refusal(name: str, cpu: Cpu) -> str | None:
@@ -92,10 +94,12 @@ def refusal(name: str, cpu: Cpu) -> str | None:
     return None
 
 
-def content(name: str, found: pd.DataFrame, cpu: Cpu) -> str:
+def content(name: str, found: pd.DataFrame, effort: Effort) -> str:
     """Returns what the document says of a section: on what kind of processor, the table, how and where it was made."""
+    cpu = effort.cpu
     kind = {"AVX-512": "With AVX-512:", "AVX2": "With AVX2 only:"}[cpu.kind]
-    command = f"python scripts/benchmark.py {name}{' --as-avx2' if cpu.as_avx2 else ''}"
+    of_batch = f" --batch {effort.batch}" if effort.batch else ""
+    command = f"python scripts/benchmark.py {name}{' --as-avx2' if cpu.as_avx2 else ''}{of_batch}"
     return f"{kind}\n\n{markdown(found)}\n\n`{command}` on {machine(cpu)}, {date.today():%Y-%m-%d}"
 
 

@@ -29,7 +29,7 @@ class Jobs:
         self.failing: set[str] = set()
         self.away = False
 
-    def run(self, job: Job) -> Outcome:
+    def run(self, job: Job, *, start_method: process.StartMethod) -> Outcome:
         self.names.append(job.name)
         self.arguments.append(list(job.arguments))
         if job.name in self.failing:

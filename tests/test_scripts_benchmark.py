@@ -65,7 +65,7 @@ def test_a_contender_that_dies_ends_the_race_and_is_named(tmp_path: Path) -> Non
 )
 def test_a_table_stands_with_those_of_what_was_used(cpu: Cpu, words: str, place: str, bfloat16: bool) -> None:
     assert (cpu.words, cpu.place("cnn"), cpu.bfloat16) == (words, place, bfloat16)
-    text = benchmark.content("cnn", pd.DataFrame({"images/s": [7]}), cpu)
+    text = benchmark.content("cnn", pd.DataFrame({"images/s": [7]}), Effort(1, Path("log"), cpu=cpu))
     assert text.startswith("With AVX-512:" if place == "cnn" else "With AVX2 only:")
     assert f"`python scripts/benchmark.py cnn{' --as-avx2' if cpu.as_avx2 else ''}` on {os.cpu_count()} cores" in text
     assert f"({words})" in text

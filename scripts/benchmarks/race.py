@@ -62,12 +62,14 @@ class Effort:
         log: File for what contenders print.
         quick: Only show that everything works: one step a stretch, numbers without meaning.
         cpu: The processor, and what contenders may use of it.
+        batch: The one batch size of races that have several; None for all of them.
     """
 
     repetitions: int
     log: Path
     quick: bool = False
     cpu: Cpu = field(default_factory=of_machine)
+    batch: int | None = None
 
 
 def run(entries: Sequence[Entry], effort: Effort) -> np.ndarray:

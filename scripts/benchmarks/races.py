@@ -35,13 +35,13 @@ MOBILENET = {
 
 def cnn(effort: Effort) -> pd.DataFrame:
     """Small CNN, 48x48, at three batch sizes."""
-    found = [_race(SMALL_CNN, effort, "cnn", batch=batch) for batch in (32, 64, 128)]
+    found = [_race(SMALL_CNN, effort, "cnn", batch=batch) for batch in _batches(effort, 32, 64, 128)]
     return pd.concat(found, ignore_index=True)
 
 
 def fer_resnet(effort: Effort) -> pd.DataFrame:
     """fer_resnet, 48x48, at two batch sizes."""
-    found = [_race(FER_RESNET, effort, "fer_resnet", batch=batch) for batch in (64, 128)]
+    found = [_race(FER_RESNET, effort, "fer_resnet", batch=batch) for batch in _batches(effort, 64, 128)]
     return pd.concat(found, ignore_index=True)
 
 
@@ -133,6 +133,10 @@ def cost(effort: Effort) -> pd.DataFrame:
                 {"net": name, "size": size, "images/s": round(rate), "minutes an epoch": round(28709 / rate / 60, 2)}
             )
     return pd.DataFrame(found)
+
+
+def _batches(effort: Effort, *usual: int) -> tuple[int, ...]:
+    return usual if effort.batch is None else (effort.batch,)
 
 
 def _race(contenders: Mapping[str, str], effort: Effort, net: str, **options: Any) -> pd.DataFrame:
