@@ -15,6 +15,7 @@ from test_experiment import start
 needs_postgresql = pytest.mark.skipif(
     postgresql_programs() is None, reason="PostgreSQL is not installed: apt-get install postgresql"
 )
+pytestmark = pytest.mark.whole
 WRITERS, RUNS_OF_EACH, STEPS = 4, 6, 10
 SMALL = (
     "model.widths=[4,4]", "model.head_units=8", "dataset.train_size=70", "dataset.val_size=70", "dataset.test_size=70",
@@ -38,8 +39,6 @@ from contracts import node
 import numpy as np
 from fer_exp import config
 from fer_exp.dataset import Split, Splits
-
-pytestmark = pytest.mark.whole
 tracker = config.build(node("tracking", "mlflow", system_metrics=False, uri=sys.argv[1], experiment="data"))
 for number in range(6):
     split = Split(np.full((2, 4, 4, 1), number, np.uint8), np.arange(2))
