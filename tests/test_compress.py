@@ -121,6 +121,7 @@ def test_nothing_is_recorded_if_the_source_cannot_be_compressed(jobs: Jobs, tmp_
     assert {run.info.run_name for run in runs_of(tmp_path)} == {"cut off", "a sweep", "it's the source"}
 
 
+@pytest.mark.whole
 def test_a_trained_network_is_pruned_and_gone_on_with(tmp_path: Path) -> None:
     """In real processes, from the command line to the runs."""
     (tmp_path / "two.yaml").write_text(TWO.replace("0.5,", "0.5, pruning.divisor=1, pruning.min_channels=1,"))

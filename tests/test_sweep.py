@@ -39,6 +39,7 @@ def test_a_two_by_two_sweep_is_one_parent_with_four_children(command_line: Comma
     assert len(list((tmp_path / "multirun").glob("*/*/[0-3]/figures/training_curves.png"))) == 4
 
 
+@pytest.mark.whole
 def test_a_job_that_fails_leaves_the_others_and_is_tried_again_by_the_same_command(
     command_line: CommandLine, tmp_path: Path
 ) -> None:
@@ -88,6 +89,7 @@ def killed_and_repeated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     return folder, printed
 
 
+@pytest.mark.whole
 def test_a_killed_sweep_goes_on_under_the_same_parent_and_every_job_is_finished_once(
     killed_and_repeated: tuple[Path, list[str]],
 ) -> None:
@@ -105,17 +107,20 @@ def test_a_killed_sweep_goes_on_under_the_same_parent_and_every_job_is_finished_
     assert f"Going on with sweep {parent.info.run_id}" in printed[0]
 
 
+@pytest.mark.whole
 def test_a_sweep_that_is_finished_is_told_to_be_so(killed_and_repeated: tuple[Path, list[str]]) -> None:
     _, printed = killed_and_repeated
     assert printed[1].count("left out") == 3
 
 
+@pytest.mark.whole
 def test_it_ends_with_the_command_that_compares(killed_and_repeated: tuple[Path, list[str]]) -> None:
     folder, printed = killed_and_repeated
     (parent,) = [run for run in runs_of(folder) if "mlflow.parentRunId" not in run.data.tags]
     assert f"python -m fer_exp.compare {parent.info.run_id}" in printed[1].splitlines()[-1]
 
 
+@pytest.mark.whole
 def test_several_jobs_at_once_print_into_files_of_their_own(killed_and_repeated: tuple[Path, list[str]]) -> None:
     folder, printed = killed_and_repeated
     assert "epoch   3/3" not in printed[0]
@@ -183,6 +188,7 @@ def test_a_mistake_in_a_launchers_options_is_told_before_anything_runs(
     assert not (tmp_path / "mlflow.db").exists()
 
 
+@pytest.mark.whole
 def test_an_interrupted_sweep_ends_its_jobs_and_all_say_killed(tmp_path: Path) -> None:
     command = (
         "-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "seed=0,1", "dataset.train_size=2000", "epochs=500",

@@ -166,6 +166,7 @@ def test_a_range_of_folds_is_a_sweep_over_the_fold() -> None:
     assert jobs.first.fold == 0
 
 
+@pytest.mark.whole
 def test_a_sweep_over_folds_measures_each_on_the_same_test_split(command_line: CommandLine, tmp_path: Path) -> None:
     done = command_line(
         "-m", "fold=range(0,2)", "folds=2", "dataset.train_size=70", "dataset.val_size=28", "dataset.test_size=70",

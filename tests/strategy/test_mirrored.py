@@ -157,6 +157,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("case", ["plain", "taught", "synchronized", "staged"])
 def test_two_replicas_train_as_one_device_does(results: dict[str, Any], case: str) -> None:
     """SGD; a teacher, drawn labels; Adam, synchronized batch normalisation; stages, soft labels; all weighted."""
@@ -174,6 +175,7 @@ def normalised(images: np.ndarray) -> np.ndarray:
     return (images - images.mean((0, 1, 2))) / np.sqrt(images.var((0, 1, 2)) + 1e-3)
 
 
+@pytest.mark.whole
 def test_batch_normalisation_takes_each_replicas_own_statistics_and_remembers_their_mean(
     results: dict[str, Any],
 ) -> None:
@@ -185,6 +187,7 @@ def test_batch_normalisation_takes_each_replicas_own_statistics_and_remembers_th
     assert np.abs(np.array(outputs) - normalised(IMAGES)).max() > 0.01  # so that the halves are a difference at all
 
 
+@pytest.mark.whole
 def test_synchronized_batch_normalisation_takes_the_statistics_of_the_whole_batch(results: dict[str, Any]) -> None:
     outputs, mean, variance = results["layer_synchronized"]
     np.testing.assert_allclose(outputs, normalised(IMAGES), atol=1e-4)
@@ -192,6 +195,7 @@ def test_synchronized_batch_normalisation_takes_the_statistics_of_the_whole_batc
     np.testing.assert_allclose(variance, IMAGES.var((0, 1, 2)), rtol=1e-4)
 
 
+@pytest.mark.whole
 def test_a_row_too_many_for_the_replicas_does_not_spoil_batch_normalisation(results: dict[str, Any]) -> None:
     # 17 rows in batches of 8: a last batch of one row would leave the second replica without any.
     weights = [value for tensor in results["normalised"]["weights"] for value in tensor]
@@ -199,5 +203,6 @@ def test_a_row_too_many_for_the_replicas_does_not_spoil_batch_normalisation(resu
     assert all(value == value for value in results["normalised"]["history"]["val/loss"])
 
 
+@pytest.mark.whole
 def test_a_loss_that_is_not_finite_on_replicas_names_epoch_and_step(results: dict[str, Any]) -> None:
     assert results["diverging"]["error"].startswith("The loss became nan in epoch 1, step 2. Try a smaller lr")
