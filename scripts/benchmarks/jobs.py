@@ -1,5 +1,6 @@
 """What a run costs beside its training: from its last epoch to the end, and as a job of a sweep."""
 
+import itertools
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ def jobs(effort: Effort) -> pd.DataFrame:
     def note(what: str, seconds: float) -> None:
         found.setdefault(what, []).append(seconds)
 
+    new = itertools.count(100)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _timed(folder, effort.log, *SMALL, "seed=99")  # the data are drawn, the database is made
@@ -32,9 +34,9 @@ def jobs(effort: Effort) -> pd.DataFrame:
             note("a run of two batches", lines[-1][0])
             note("of it: after its last epoch", lines[-1][0] - _first(lines, "epoch   1/1"))
             for how in ("spawn", "forkserver"):
-                seeds = ",".join(str(100 + JOBS * repetition + job) for job in range(JOBS))
+                seeds = ",".join(str(next(new)) for _ in range(JOBS))  # what is finished would be left out
                 words = ("-m", f"seed={seeds}", f"hydra.launcher.start_method={how}")
-                lines = _timed(folder, effort.log, *SMALL, *words)
+                lines = _timed(folder, effort.log, *words, *SMALL)
                 ends = [seconds for seconds, line in lines if line.startswith("[")]
                 began = [seconds for seconds, line in lines if line.startswith("experiment")]
                 note(f"a job of a sweep, {how}", float(np.median(np.diff(ends))))
