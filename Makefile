@@ -22,10 +22,10 @@ $(STAMP): pyproject.toml constraints.txt
 	wait $$install || { tail -n 20 .venv/install.log; exit 1; }
 	@touch $@
 
-run: $(STAMP) ## the main job on the built-in data set: train, evaluate, export, log (a minute or two)
+run: $(STAMP) ## the main job on the built-in data set: train, evaluate, export, log (about two minutes)
 	$(PY) -m fer_exp
 
-test: $(STAMP) ## the test suite, without what needs servers, clusters and compilers (about 8 minutes)
+test: $(STAMP) ## the test suite, without what needs servers, clusters and compilers
 	$(PY) -m pytest -n 2 --dist loadfile -m "not whole"
 
 test-all: $(STAMP) ## the whole test suite
