@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 from fer_exp import chain_report, config, fingerprint, leaderboard, owner, registry
 from fer_exp.commandline import Jobs
 from fer_exp.errors import ConfigError, SweepError
+from fer_exp.fingerprint import Identity
 from fer_exp.process import Outcome, kernels
 from fer_exp.tracking import Attempt, Run, Tracker
 
@@ -103,20 +104,21 @@ def parent(jobs: Jobs) -> Iterator[None]:
     if jobs.launcher is not None:
         config.build(jobs.launcher)  # what it needs must be there before anything is opened
     tracker: Tracker = config.build(experiment.tracking)
-    identity = _fingerprint(jobs, kernels.chosen())
+    identity = _identity(jobs)
     name = experiment.name or "sweep " + " x ".join(keys or ["single"])
     monitor = experiment.checkpoint.monitor
-    tags = {"overrides": " ".join(jobs.overrides), "sweep": " ".join(keys), "monitor": monitor, "fingerprint": identity}
+    tags = {"overrides": " ".join(jobs.overrides), "sweep": " ".join(keys), "monitor": monitor}
+    tags["fingerprint"] = identity.fingerprint
     if experiment.registered_model is not None:
         tags[registry.TAG] = experiment.registered_model
     said: list[str] = []
-    with alone(identity, tracker.uri) if experiment.resume == "auto" else nullcontext():
-        earlier = tracker.sweep(identity) if experiment.resume == "auto" else None
+    with alone(identity.fingerprint, tracker.uri) if experiment.resume == "auto" else nullcontext():
+        earlier = tracker.sweep(identity.fingerprint) if experiment.resume == "auto" else None
         if earlier is not None:
             require_nobody_at_work(tracker, earlier)
             print(f"Going on with sweep {earlier.run_id} ({earlier.name}); resume=never begins anew.", flush=True)
-        elif experiment.resume == "auto":
-            _tell_of_other_kernels(tracker, _fingerprint(jobs, kernels.other()))
+        elif experiment.resume == "auto" and (other := tracker.sweep(identity.by_other_kernels)):
+            print(f"Sweep {other.run_id} has these jobs too, but {kernels.objection_to_other()}.", flush=True)
         known = earlier.run_id if earlier else None
         at_end = lambda run_id: said.append(finish(tracker, run_id))  # noqa: E731
         with tracker.parent(name, tags, known, at_end) as tracked, _swept(keys):
@@ -135,25 +137,13 @@ def parent(jobs: Jobs) -> Iterator[None]:
             print(f"Which is better, and is it more than chance? python -m fer_exp.compare {opened.run_id}", flush=True)
 
 
-def _tell_of_other_kernels(tracker: Tracker, identity: str) -> None:
-    earlier = tracker.sweep(identity)
-    if earlier is not None:
-        how = kernels.how_to_choose(kernels.other())
-        print(
-            f"Sweep {earlier.run_id} has these jobs too, but {kernels.other()}'s kernels compute them: {how} before "
-            "the command goes on with it.",
-            flush=True,
-        )
-
-
-def _fingerprint(jobs: Jobs, computed_by: str) -> str:
+def _identity(jobs: Jobs) -> Identity:
     """Returns what two commands share if they ask for the same jobs, in whatever order they name them."""
     lasting = [
         o for o in jobs.overrides if re.split(r"[=./@]", o.lstrip("+~"))[0] not in (*fingerprint.VOLATILE, "hydra")
     ]
     searched = [] if jobs.search is None else [jobs.search.study_name, jobs.search.storage, dict(jobs.search.params)]
-    asked_for = {**jobs.first.model_dump(), "sweep": sorted(lasting), "search": searched}
-    return fingerprint.of(asked_for, computed_by)
+    return fingerprint.identity({**jobs.first.model_dump(), "sweep": sorted(lasting), "search": searched})
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What every test may use: a private working folder, a private cache, and the command line as a real process."""
+"""What every test may use: a cache that the suite shares, and the command line as a real process in an own folder."""
 
 import atexit
 import os
@@ -83,7 +83,6 @@ def _tiny_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
 SLEEPER = """
 import os, signal, sys, time
 from pathlib import Path
-from typing import Any
 from fer_exp import process
 
 def close(number, frame):

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import IO
 
 from fer_exp.process.forkserver import ForkServer
-from fer_exp.process.job import OWN_PREFIXES
+from fer_exp.process.job import Command
 
-_servers: dict[tuple[tuple[str, str], ...], ForkServer] = {}
+_servers: dict[frozenset[tuple[str, str]], ForkServer] = {}
 
 
 class Process:
@@ -30,13 +30,14 @@ class Process:
         *,
         apart: bool = False,
     ) -> None:
-        read_by_imports = tuple(sorted((k, v) for k, v in environment.items() if not k.startswith(OWN_PREFIXES)))
+        command = Command(module, list(arguments), folder, environment)
+        read_by_imports = frozenset(item for item in command.read_by_imports.items() if item[0] != "COLUMNS")
         if read_by_imports not in _servers:
-            _servers[read_by_imports] = ForkServer(folder, environment)
+            _servers[read_by_imports] = ForkServer(command)
         self.stdout, out = _pipe()
         self.stderr, err = _pipe() if apart else (None, out)
         try:
-            forked = _servers[read_by_imports].fork(module, arguments, folder, environment, (out, err))
+            forked = _servers[read_by_imports].fork(command, (out, err))
         finally:
             for handle in {out, err}:
                 os.close(handle)
@@ -64,9 +65,6 @@ class Process:
 
     def kill(self) -> None:
         self.send_signal(9)
-
-    def terminate(self) -> None:
-        self.send_signal(15)
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
         """Returns all that is printed until the end; both streams are read at once, or a full one would stop it."""

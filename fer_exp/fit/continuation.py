@@ -64,13 +64,12 @@ class Continuation(keras.callbacks.Callback):
         """Gives the optimizer its memory again, if there is something to go on from.
 
         Args:
-            fitted: The model, or the part of it that is fitted; compiled.
+            fitted: The model, or the part of it that is fitted; compiled, its optimizer's variables made.
 
         Raises:
             StorageError: If the snapshot was made by other code, whose variables are not the same.
         """
         if self._found is not None:
-            fitted.optimizer.build(fitted.trainable_variables)
             own = self._found.arrays[len(self.keeper.whole.variables) :]
             _put_back(self._found, fitted.optimizer.variables, own)
 

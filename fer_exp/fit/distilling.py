@@ -132,3 +132,15 @@ class _F1Score(_OfLabels, keras.metrics.F1Score):
 def measured() -> list[keras.metrics.Metric]:
     """Returns the metrics of every training: accuracy and macro-F1 of the labels, whether or not there is a teacher."""
     return [_Accuracy(name="accuracy"), _F1Score(average="macro", name="macro_f1")]
+
+
+def compile_for_training(model: keras.Model, optimizer: keras.optimizers.Optimizer, loss: keras.losses.Loss) -> None:
+    """Compiles a model with what is measured in every training.
+
+    Args:
+        model: From `student`; call this under its strategy.
+        optimizer: Its variables are made here: made in the first step, they would have it traced twice.
+        loss: Of what the model takes in training.
+    """
+    model.compile(optimizer=optimizer, loss=loss, metrics=measured())
+    model.optimizer.build(model.trainable_variables)

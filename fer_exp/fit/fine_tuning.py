@@ -40,11 +40,8 @@ def train(
     """
     steps = steps_in(splits.train, experiment.batch_size, 1)
     fitted = distilling.student(model, parts.teacher)
-    fitted.compile(
-        optimizer=config.build(experiment.optimizer, keras.optimizers.schedules.CosineDecay(peak, epochs * steps)),
-        loss=parts.objective.loss,
-        metrics=distilling.measured(),
-    )
+    optimizer = config.build(experiment.optimizer, keras.optimizers.schedules.CosineDecay(peak, epochs * steps))
+    distilling.compile_for_training(fitted, optimizer, parts.objective.loss)
     batches = feed.images(experiment, splits, parts, replicas=1, epochs=epochs, first_epoch=0)
     val = evaluation_batches(splits.val, experiment.batch_size, len(splits.class_names), 1)
     progress = TrainingProgress(console, "fine-tuning", 0, epochs, steps, experiment.batch_size)

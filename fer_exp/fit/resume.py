@@ -122,8 +122,7 @@ def _objection(attempt: Attempt, identity: Identity, data_sha256: str) -> str:
     if attempt.status == "FINISHED":
         return "it is finished"
     if tags.get("fingerprint") == identity.by_other_kernels:
-        name = kernels.other()
-        return f"{name}'s kernels compute it: {kernels.how_to_choose(name)} before the command goes on with it"
+        return kernels.objection_to_other()
     if tags.get("fingerprint") != identity.fingerprint:
         return "it has another configuration"
     state = owner.state(tags)

@@ -137,13 +137,8 @@ def _train_stage(
     console.print(f"stage {stage.name}: {epochs} epochs at peak lr {peak:g}, {learning:,} parameters learn")
     fed = feed.of_stage(experiment, splits, strategy, parts, stage, (first, first + epochs), console)
     with strategy.scope():
-        fed.model.compile(
-            optimizer=config.build(experiment.optimizer, schedule.learning_rate),
-            loss=parts.objective.loss,
-            metrics=distilling.measured(),
-        )
-        # Made while the first step is traced, its variables would have it traced a second time.
-        fed.model.optimizer.build(fed.model.trainable_variables)
+        optimizer = config.build(experiment.optimizer, schedule.learning_rate)
+        distilling.compile_for_training(fed.model, optimizer, parts.objective.loss)
         state.put_back_optimizer(fed.model)
     batches = fed.train(begin)
     workers.adapt(fed.model, batches)

@@ -5,33 +5,23 @@ Called by `running`.
 
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+
+from fer_exp.process.job import Command
 
 
 class Cold:
     """A job in a new interpreter. See `job.Started`.
 
     Args:
-        module: What `python -m` runs.
-        arguments: Its arguments.
-        folder: Working directory.
-        environment: All its variables.
+        command: What runs.
         outputs: Descriptors of its standard output and of its errors.
     """
 
-    def __init__(
-        self,
-        module: str,
-        arguments: Sequence[str],
-        folder: Path,
-        environment: Mapping[str, str],
-        outputs: tuple[int, int],
-    ) -> None:
+    def __init__(self, command: Command, outputs: tuple[int, int]) -> None:
         self._process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", module, *arguments],
-            cwd=folder,
-            env=dict(environment),
+            [sys.executable, "-m", command.module, *command.arguments],
+            cwd=command.folder,
+            env=dict(command.environment),
             stdin=subprocess.PIPE,
             stdout=outputs[0],
             stderr=outputs[1],

@@ -19,51 +19,46 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fer_exp.process.job import OWN_PREFIXES
+from fer_exp.process.job import Command
 
 _PR_SET_CHILD_SUBREAPER = 36  # of linux/prctl.h
+_GONE = "the process that jobs are forked from has ended."
 
 
 class CannotForkError(Exception):
     """No process can be forked for a job; the message is for people and says why."""
 
 
-def fork(
-    module: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], outputs: tuple[int, int]
-) -> "Forked":
-    """Forks a process from the server of this process.
+def fork(command: Command, outputs: tuple[int, int]) -> "Forked":
+    """Forks a process from the server of this process, which the first call makes.
 
     Args:
-        module: What `python -m` would run.
-        arguments: Its arguments.
-        folder: Working directory.
-        environment: All its variables. What imports read of them must be the same for all processes.
+        command: What runs. The variables that imports read must be the same in all calls.
         outputs: Descriptors of its standard output and of its errors.
 
     Raises:
         CannotForkError: If that is not possible: not on this system, not with these variables, or not now.
         FileNotFoundError: If there is no such folder.
     """
-    return _shared(folder, environment).fork(module, arguments, folder, environment, outputs)
+    return _shared(command).fork(command, outputs)
 
 
 class ForkServer:
     """The server as its starter sees it. It ends when the starter ends.
 
     Args:
-        folder: Working directory, where `python -m` looks for modules first.
-        environment: All variables of the server.
+        command: The first that it is to fork: its folder and its environment are those of the server.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, command: Command) -> None:
         self._control, theirs = socket.socketpair()
         self._lock = threading.Lock()
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603
                 [sys.executable, "-m", "fer_exp.process.server", str(theirs.fileno())],
-                cwd=folder,
-                env=dict(environment),
+                cwd=command.folder,
+                env=dict(command.environment),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for the starter
@@ -74,28 +69,15 @@ class ForkServer:
         """Number of the server's process."""
         return self._process.pid
 
-    def fork(
-        self,
-        module: str,
-        arguments: Sequence[str],
-        folder: Path,
-        environment: Mapping[str, str],
-        outputs: tuple[int, int],
-    ) -> "Forked":
+    def fork(self, command: Command, outputs: tuple[int, int]) -> "Forked":
         """Forks a process; see the function `fork`."""
-        os.stat(folder)
-        request = {
-            "module": module,
-            "arguments": list(arguments),
-            "folder": str(folder.absolute()),
-            "environment": dict(environment),
-        }
+        os.stat(command.folder)
         channel, theirs = socket.socketpair()
         stdin, hold = os.pipe()
         try:
             with theirs:
                 self._hand_over([stdin, *outputs, theirs.fileno()])
-            return Forked(channel, hold, request)
+            return Forked(channel, hold, command)
         except BaseException:
             channel.close()
             os.close(hold)
@@ -108,7 +90,7 @@ class ForkServer:
             with self._lock:
                 socket.send_fds(self._control, [b"+"], list(handles))
         except OSError as error:
-            raise CannotForkError("the process that jobs are forked from has ended.") from error
+            raise CannotForkError(_GONE) from error
 
 
 class Forked:
@@ -117,7 +99,7 @@ class Forked:
     Args:
         channel: To the server, for this job alone.
         hold: Writing end of its standard input.
-        request: What the server is to run.
+        command: What runs.
 
     Attributes:
         pid: Its number.
@@ -126,17 +108,17 @@ class Forked:
         CannotForkError: If the server refuses, or is gone.
     """
 
-    def __init__(self, channel: socket.socket, hold: int, request: Mapping[str, Any]) -> None:
+    def __init__(self, channel: socket.socket, hold: int, command: Command) -> None:
         self._channel, self._hold, self._said = channel, hold, b""
         self._code: int | None = None
         self._orphaned = False  # the server is gone: the job is a child of this process
         try:
-            self._say(request)
+            self._say({**vars(command), "folder": str(command.folder.absolute())})
             answer = self._answer()
         except OSError:
             answer = None
         if answer is None:
-            raise CannotForkError("the process that jobs are forked from has ended.")
+            raise CannotForkError(_GONE)
         if "refused" in answer:
             raise CannotForkError(f"the system refused to fork ({answer['refused']}).")
         self.pid = int(answer["pid"])
@@ -202,19 +184,17 @@ _the_one: list[tuple[dict[str, str], ForkServer]] = []
 _making = threading.Lock()
 
 
-def _shared(folder: Path, environment: Mapping[str, str]) -> ForkServer:
-    """Returns the server of this process, which the first call makes."""
+def _shared(command: Command) -> ForkServer:
     if sys.platform != "linux":
         raise CannotForkError(
             "forking a process that holds TensorFlow is safe on Linux alone. hydra.launcher.start_method=spawn says so "
             "from the beginning."
         )
-    read_by_imports = {key: value for key, value in environment.items() if not key.startswith(OWN_PREFIXES)}
     with _making:
         if not _the_one:
-            _the_one.append((read_by_imports, ForkServer(folder, environment)))
+            _the_one.append((command.read_by_imports, ForkServer(command)))
         ((its_own, server),) = _the_one
-    if its_own != read_by_imports:
-        changed = sorted(key for key, _ in set(its_own.items()) ^ set(read_by_imports.items()))
-        raise CannotForkError(f"the jobs before it had other values of {', '.join(dict.fromkeys(changed))}.")
+    if its_own != command.read_by_imports:
+        changed = {name for name, _ in its_own.items() ^ command.read_by_imports.items()}
+        raise CannotForkError(f"the jobs before it had other values of {', '.join(sorted(changed))}.")
     return server

@@ -63,6 +63,28 @@ class Outcome:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Command:
+    """`python -m <module> <arguments>`, in a folder and an environment.
+
+    Attributes:
+        module: What is run.
+        arguments: Its arguments.
+        folder: Working directory, where `python -m` looks for modules first.
+        environment: All its variables.
+    """
+
+    module: str
+    arguments: Sequence[str]
+    folder: Path
+    environment: Mapping[str, str]
+
+    @property
+    def read_by_imports(self) -> dict[str, str]:
+        """The variables that imports may read: what was imported with others is not what this command needs."""
+        return {name: value for name, value in self.environment.items() if not name.startswith(OWN_PREFIXES)}
+
+
 class Started(Protocol):
     """A process that runs a job, however it came to be."""
 

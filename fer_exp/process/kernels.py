@@ -44,6 +44,7 @@ def other() -> str:
     return next(name for name in _NAMES.values() if name != chosen())
 
 
-def how_to_choose(name: str) -> str:
-    """Returns what is put before a command so that these kernels compute."""
-    return f"{SWITCH}={next(value for value, known in _NAMES.items() if known == name)}"
+def objection_to_other() -> str:
+    """Returns why this process does not go on with what the other kernels compute, and which command does."""
+    switch = next(value for value, name in _NAMES.items() if name == other())
+    return f"{other()}'s kernels compute it: {SWITCH}={switch} before the command goes on with it"

@@ -17,14 +17,13 @@ from typing import Literal
 
 from fer_exp.process import forkserver
 from fer_exp.process.cold import Cold
-from fer_exp.process.job import RESULT_ENV, Job, Outcome, Started
+from fer_exp.process.job import RESULT_ENV, Command, Job, Outcome, Started
 
 StartMethod = Literal["forkserver", "spawn"]
 
 _GRACE_SECONDS = 60.0  # a step, the end of the run in the tracker
 _POLL_SECONDS = 0.05
 _TERMINAL = (1, 2)  # this process' own output and errors
-_MODULE = "fer_exp"
 
 
 def run(job: Job, stop: threading.Event | None = None, start_method: StartMethod = "spawn") -> Outcome:
@@ -44,8 +43,9 @@ def run(job: Job, stop: threading.Event | None = None, start_method: StartMethod
     with tempfile.TemporaryDirectory(prefix="fer_exp-") as own, job.log.open("ab") if job.log else nullcontext() as log:
         result = Path(own) / "result.json"
         environment = {**os.environ, **job.environment, RESULT_ENV: str(result)}
+        command = Command("fer_exp", list(job.arguments), job.folder, environment)
         outputs = (log.fileno(), log.fileno()) if log else _TERMINAL
-        process = _start(job, environment, outputs, start_method)
+        process = _start(job.number, command, outputs, start_method)
         try:
             while process.poll() is None and not (stop and stop.is_set()):
                 time.sleep(_POLL_SECONDS)
@@ -56,35 +56,27 @@ def run(job: Job, stop: threading.Event | None = None, start_method: StartMethod
     return Outcome(job.number, job.name, code, value, _error(code, said, job.log), time.monotonic() - began)
 
 
-def _start(job: Job, environment: Mapping[str, str], outputs: tuple[int, int], start_method: StartMethod) -> Started:
+def _start(number: int, command: Command, outputs: tuple[int, int], start_method: StartMethod) -> Started:
     if start_method == "forkserver":
         try:
-            return forkserver.fork(_MODULE, job.arguments, job.folder, environment, outputs)
+            return forkserver.fork(command, outputs)
         except forkserver.CannotForkError as error:
-            print(f"job {job.number} starts in a new interpreter: {error}", flush=True)
-    return Cold(_MODULE, job.arguments, job.folder, environment, outputs)
+            print(f"job {number} starts in a new interpreter: {error}", flush=True)
+    return Cold(command, outputs)
 
 
 def _end(process: Started) -> int:
     """Ends the process if it has not ended, and returns its exit code."""
+    deadline = time.monotonic() + _GRACE_SECONDS
     try:
-        code = process.poll()
-        if code is None:
-            process.send_signal(signal.SIGTERM)
-            code = _wait(process, _GRACE_SECONDS)
-        if code is None:
-            process.send_signal(signal.SIGKILL)
-            code = _wait(process, math.inf)
+        process.send_signal(signal.SIGTERM)
+        while (code := process.poll()) is None:
+            if time.monotonic() > deadline:
+                process.send_signal(signal.SIGKILL)
+            time.sleep(_POLL_SECONDS)
+        return code
     finally:
         process.close()
-    return -signal.SIGKILL if code is None else code
-
-
-def _wait(process: Started, seconds: float) -> int | None:
-    deadline = time.monotonic() + seconds
-    while (code := process.poll()) is None and time.monotonic() < deadline:
-        time.sleep(_POLL_SECONDS)
-    return code
 
 
 def _error(code: int, said: Mapping[str, str], log: Path | None) -> str:

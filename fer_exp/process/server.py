@@ -22,7 +22,6 @@ IMPORTED = (
     "fer_exp.experiment",
     "fer_exp.tracking.mlflow",
     "matplotlib.backends.backend_agg",
-    "matplotlib.pyplot",
     "sklearn.metrics",
 )
 _LOOK_SECONDS = 0.02  # how often ended jobs are looked for while there are some

@@ -5,7 +5,6 @@ a second or two, in each new folder anew.
 """
 
 import logging
-import os
 import shutil
 import sqlite3
 import uuid
@@ -30,7 +29,8 @@ def used(file: Path | None, cache: Path) -> Iterator[None]:
         yield
         return
     if template.is_file():
-        _copied(template, file)
+        with _put(file) as part:
+            shutil.copyfile(template, part)
         yield
         return
     yield
@@ -40,28 +40,21 @@ def used(file: Path | None, cache: Path) -> Iterator[None]:
         _log.warning("An empty MLflow database cannot be kept for the next time: %s (%s).", template, error)
 
 
-def _copied(source: Path, target: Path) -> None:
-    part = _part_of(target)
-    try:
-        shutil.copyfile(source, part)
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def _keep(file: Path, template: Path) -> None:
     """Keeps what MLflow has just made, without the experiment it begins with: that one says where its files lie."""
     template.parent.mkdir(parents=True, exist_ok=True)
-    part = _part_of(template)
+    with _put(template) as part, closing(sqlite3.connect(file)) as made, closing(sqlite3.connect(part)) as copy:
+        made.backup(copy)
+        copy.execute("DELETE FROM experiments")
+        copy.commit()
+
+
+@contextmanager
+def _put(target: Path) -> Iterator[Path]:
+    """Gives a path to write to, whose file is the target once it is whole."""
+    part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
     try:
-        with closing(sqlite3.connect(file)) as made, closing(sqlite3.connect(part)) as copy:
-            made.backup(copy)
-            copy.execute("DELETE FROM experiments")
-            copy.commit()
-        os.replace(part, template)
+        yield part
+        part.replace(target)
     finally:
         part.unlink(missing_ok=True)
-
-
-def _part_of(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")

@@ -15,6 +15,7 @@ from conftest import environment_for
 from fer_exp import process
 from fer_exp.process import Job, forkserver
 from fer_exp.process.forkserver import CannotForkError, ForkServer
+from fer_exp.process.job import Command
 
 PROBE = """
 import json, os, sys
@@ -136,7 +137,7 @@ def test_on_other_systems_it_is_said_what_happens(
 
 
 def test_the_server_ends_with_its_starter(sleeper: Path) -> None:
-    made = ForkServer(sleeper, dict(os.environ))
+    made = ForkServer(Command("fer_exp", [], sleeper, dict(os.environ)))
     made.__dict__["_control"].close()
     assert psutil.Process(made.pid).wait(60) == 0
 
@@ -150,7 +151,7 @@ def test_a_folder_that_is_not_there_is_the_error_that_a_new_interpreter_gives(tm
 def test_a_server_that_cannot_import_is_no_server(sleeper: Path) -> None:
     (sleeper / "stand_in" / "fer_exp" / "experiment.py").write_text("raise ImportError('broken')")
     with pytest.raises(CannotForkError, match="the process that jobs are forked from has ended"):
-        forkserver.fork("fer_exp", [], sleeper, dict(os.environ), (1, 2))
+        forkserver.fork(Command("fer_exp", [], sleeper, dict(os.environ)), (1, 2))
 
 
 def test_the_server_survives_a_starter_that_drops_a_job_without_listening(tmp_path: Path) -> None:
