@@ -20,7 +20,7 @@ from fer_exp.explain import without_password
 from fer_exp.export import Exportable
 from fer_exp.fit import assembly, fine_tuning, inference, training
 from fer_exp.lite import publication
-from fer_exp.reporting import console, report, tables
+from fer_exp.reporting import console, figure_writer, report, tables
 from fer_exp.reporting.run_page import page
 from fer_exp.reporting.run_page.contents import About
 from fer_exp.reproduction import comparison
@@ -75,13 +75,16 @@ def conclude(ended: Ended, tracker: Tracker, tracked: Run, source: Source | None
     Raises:
         UserError: If the model cannot be exported as asked.
     """
-    with console.waiting(ended.screen, "evaluating on the test split, and drawing what it says"):
-        heat = _calibrate(ended, tracked)
-        (ended.folder / "model").mkdir(exist_ok=True)
-        ended.trained.model.save(ended.folder / "model" / "model.keras")
-        evaluation, examined = _evaluate(ended, heat, tracked)
-    with console.waiting(ended.screen, "recording the model"):
-        tracked.log_model(ended.trained.model, ended.splits.image_shape)  # first: some models cannot be exported
+    trained, screen = ended.trained, ended.screen
+    with figure_writer.beside():  # all are there before an export measures latencies, and the page shows them
+        report.write_history(ended.folder, trained.history, trained.stage_starts, trained.best_epoch)
+        with console.waiting(screen, "evaluating on the test split, and drawing what it says"):
+            heat = _calibrate(ended, tracked)
+            (ended.folder / "model").mkdir(exist_ok=True)
+            trained.model.save(ended.folder / "model" / "model.keras")
+            evaluation, examined = _evaluate(ended, heat, tracked)
+        with console.waiting(screen, "recording the model"):
+            tracked.log_model(trained.model, ended.splits.image_shape)  # first: some models cannot be exported
     _export(ended, evaluation, tracked)
     if source is not None:
         found = comparison.compare(source, evaluation, ended.tags, tracked.numbers, ended.experiment.model_dump())

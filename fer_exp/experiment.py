@@ -27,7 +27,7 @@ from fer_exp.fit import assembly, pipeline, resume, teacher, training, workers
 from fer_exp.hparams import trial
 from fer_exp.hparams.trial import TrialPruned
 from fer_exp.process import kernels
-from fer_exp.reporting import console, data_table, report
+from fer_exp.reporting import console, data_table, figure_writer, report
 from fer_exp.reproduction.request import Source
 from fer_exp.tracking import Run, Tracker
 
@@ -57,6 +57,7 @@ def run(
     """
     began, values = time.monotonic(), experiment.model_dump()
     screen = screen or console.opened(values)
+    figure_writer.start()
     with console.waiting(screen, f"reading the data set {experiment.option('dataset')}"):
         splits = load(experiment)
     development = splits.development  # whatever trains is handed this: the test split is out of its reach
@@ -213,9 +214,9 @@ def _train(
     key: str,
 ) -> training.Trained:
     images, labels = pipeline.augmented_sample(splits.train, parts.augment, len(splits.class_names), experiment.seed)
-    report.write_samples(folder, images, labels, splits.class_names)
     log_epoch = trial.watched(tracked.log_metrics, experiment.checkpoint.monitor, experiment.epochs)
-    trained = training.train(experiment, splits, strategy, parts, folder, key, screen, log_epoch)
-    report.write_history(folder, trained.history, trained.stage_starts, trained.best_epoch)
+    with figure_writer.beside():
+        report.write_samples(folder, images, labels, splits.class_names)
+        trained = training.train(experiment, splits, strategy, parts, folder, key, screen, log_epoch)
     tracked.log_metrics({"best_epoch": trained.best_epoch, f"best_{experiment.checkpoint.monitor}": trained.best_value})
     return trained

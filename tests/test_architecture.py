@@ -73,6 +73,8 @@ FLOORS = [
         "lite.benchmark",
         "lite.export_figure",
         "config",
+        "reporting.figure_writer",
+        "network.muon",
         "data.pixel_csv",
         "data.image_cache",
         "lite.quantization_aware",

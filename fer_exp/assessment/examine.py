@@ -19,7 +19,7 @@ from fer_exp.assessment.grad_cam import Explainer, NoMapError
 from fer_exp.data import duplicates
 from fer_exp.dataset import Split
 from fer_exp.metrics import Evaluation
-from fer_exp.reporting import figure_style, report
+from fer_exp.reporting import figure_writer, report
 
 if TYPE_CHECKING:
     import keras
@@ -90,7 +90,7 @@ def _ranking(subject: Subject, folder: Path) -> Examined:
     evaluation, name = subject.evaluation, subject.name
     found = ranking.rank(evaluation)
     picture = curves.ranking_curves(evaluation, found, f"ROC and precision-recall, {name} split")
-    figure_style.save(picture, folder / report.FIGURES / "roc_and_precision_recall.png")
+    figure_writer.save(picture, folder / report.FIGURES / "roc_and_precision_recall.png")
     _write(ranking.table(found, evaluation), folder, "ranking.csv")
     if np.isnan(found.macro_auc):
         return Examined({}, [])
@@ -103,7 +103,7 @@ def _ranking(subject: Subject, folder: Path) -> Examined:
 def _confidence(subject: Subject, folder: Path) -> Examined:
     name, found = subject.name, confidence.measure(subject.evaluation)
     picture = curves.reliability(subject.evaluation, found, f"Reliability, {name} split", subject.before)
-    figure_style.save(picture, folder / report.FIGURES / "reliability.png")
+    figure_writer.save(picture, folder / report.FIGURES / "reliability.png")
     _write(confidence.table(subject.evaluation), folder, "reliability.csv")
     scalars, earlier = confidence.scalars(found, name), ""
     if subject.before is not None:
@@ -151,7 +151,7 @@ def _draw_maps(subject: Subject, most: int, folder: Path, seed: int) -> None:
         return subject.fit(subject.split.images[rows])
 
     sheet = grad_cam_sheet.draw(explainer, subject.evaluation, read, most, seed)
-    figure_style.save(sheet, folder / report.FIGURES / "grad_cam.png")
+    figure_writer.save(sheet, folder / report.FIGURES / "grad_cam.png")
 
 
 def _robustness(subject: Subject, options: config.Evaluation, folder: Path, seed: int) -> Examined:
@@ -163,7 +163,7 @@ def _robustness(subject: Subject, options: config.Evaluation, folder: Path, seed
         options.robustness_images,
         seed,
     )
-    figure_style.save(
+    figure_writer.save(
         curves.robustness(found, "Accuracy when pictures get worse"), folder / report.FIGURES / "robustness.png"
     )
     _write(found, folder, "robustness.csv")

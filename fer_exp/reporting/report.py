@@ -11,7 +11,7 @@ import pandas as pd
 
 from fer_exp import metrics
 from fer_exp.dataset import Split
-from fer_exp.reporting import figure, figure_style, image_sheets, tables
+from fer_exp.reporting import figure, figure_writer, image_sheets, tables
 
 FIGURES, TABLES = "figures", "tables"
 
@@ -26,7 +26,7 @@ def write_samples(folder: Path, images: np.ndarray, labels: np.ndarray, class_na
         class_names: Name of each class, in label order.
     """
     sheet = image_sheets.samples(images, labels, class_names, title="Training images after augmentation")
-    figure_style.save(sheet, _in(folder, FIGURES) / "training_samples.png")
+    figure_writer.save(sheet, _in(folder, FIGURES) / "training_samples.png")
 
 
 def write_pruning(folder: Path, table: pd.DataFrame) -> None:
@@ -59,7 +59,7 @@ def write_history(folder: Path, history: pd.DataFrame, stage_starts: list[int], 
         best_epoch: Epoch whose weights were kept.
     """
     curves = figure.training_curves(history, stage_starts, best_epoch)
-    figure_style.save(curves, _in(folder, FIGURES) / "training_curves.png")
+    figure_writer.save(curves, _in(folder, FIGURES) / "training_curves.png")
     history.to_csv(_in(folder, TABLES) / "history.csv", index=False)
 
 
@@ -75,8 +75,8 @@ def write_evaluation(folder: Path, evaluation: metrics.Evaluation, test: Split, 
     figures, lists = _in(folder, FIGURES), _in(folder, TABLES)
     for name, normalize in (("counts", False), ("normalized", True)):
         matrix = figure.confusion_matrix(evaluation, normalize, f"Confusion matrix, {split} split ({name})")
-        figure_style.save(matrix, figures / f"confusion_matrix_{name}.png")
-    figure_style.save(image_sheets.confidently_wrong(evaluation, test.images), figures / "confidently_wrong.png")
+        figure_writer.save(matrix, figures / f"confusion_matrix_{name}.png")
+    figure_writer.save(image_sheets.confidently_wrong(evaluation, test.images), figures / "confidently_wrong.png")
     tables.confusion_table(evaluation).to_csv(lists / "confusion_matrix.csv")
     tables.confused_pairs(evaluation, most=20).to_csv(lists / "most_confused_pairs.csv", index=False)
     (lists / "most_confused_pairs.txt").write_text(
