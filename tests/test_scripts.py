@@ -11,7 +11,9 @@ import cleaning
 import compression_studies
 import find_faces
 import numpy as np
+import pandas as pd
 import pytest
+import time_to_accuracy
 from claims import class_table
 from conftest import ROOT
 from contracts import compose, node
@@ -209,3 +211,33 @@ def test_a_large_folder_is_made_and_measured_in_a_process_of_its_own(tmp_path: P
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("| loading, left on disk | 140 | ")
+
+
+def test_the_minutes_to_an_accuracy_are_those_of_the_first_epoch_that_has_it() -> None:
+    quick, slow = (
+        pd.Series([55.0, 61.0, 60.5, 66.0], [1.0, 2.0, 3.0, 4.0]),
+        pd.Series([50.0, 60.0, 63.0], [2.0, 4.0, 6.0]),
+    )
+    found = time_to_accuracy.table([quick, slow]).set_index("PublicTest")
+    minutes = found.columns[0]
+    assert found.loc["60 %"].tolist() == ["3.0 (2.0-4.0)", "2 of 2"]
+    assert found.loc["64 %"].tolist() == ["4.0 (4.0-4.0)", "1 of 2"]
+    assert found.loc["67 %"].tolist() == ["-", "0 of 2"]
+    assert found.index[-1].startswith("at the end: 64.5 ± ")
+    assert found[minutes].iloc[-1] == "5.0"
+
+
+def test_the_minutes_to_an_accuracy_are_measured_on_a_split_that_chooses_nothing(tmp_path: Path) -> None:
+    done = script("time_to_accuracy.py", "--list", "--seeds", "2", "--add", "epochs=2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert second == first.replace("seed=0", "seed=1")
+    words = [word for word in first.split()[3:] if not word.startswith("dataset.path=")]
+    composed = compose(*words)
+    assert composed["dataset"]["val"] == "PublicTest"
+    assert composed["checkpoint"]["keep"] == "last"
+    assert composed["early_stopping"] is None
+    text = (ROOT / "docs" / "benchmarks.md").read_text()
+    for place in ("time_to_accuracy", "time_to_accuracy, AVX2"):
+        assert f"<!-- {place} -->\n" in text
+        assert f"<!-- end of {place} -->" in text
