@@ -126,12 +126,20 @@ class _Accuracy(_OfLabels, keras.metrics.CategoricalAccuracy):
 
 
 class _F1Score(_OfLabels, keras.metrics.F1Score):
-    pass
+    """Has its variables from the beginning: made in the first step, they would have it traced twice."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__(average="macro", name="macro_f1")
+        self._build((None, classes), (None, classes))
 
 
-def measured() -> list[keras.metrics.Metric]:
-    """Returns the metrics of every training: accuracy and macro-F1 of the labels, whether or not there is a teacher."""
-    return [_Accuracy(name="accuracy"), _F1Score(average="macro", name="macro_f1")]
+def measured(classes: int) -> list[keras.metrics.Metric]:
+    """Returns the metrics of every training: accuracy and macro-F1 of the labels, whether or not there is a teacher.
+
+    Args:
+        classes: Number of logits.
+    """
+    return [_Accuracy(name="accuracy"), _F1Score(classes)]
 
 
 def compile_for_training(model: keras.Model, optimizer: keras.optimizers.Optimizer, loss: keras.losses.Loss) -> None:
@@ -139,8 +147,8 @@ def compile_for_training(model: keras.Model, optimizer: keras.optimizers.Optimiz
 
     Args:
         model: From `student`; call this under its strategy.
-        optimizer: Its variables are made here: made in the first step, they would have it traced twice.
+        optimizer: Its variables are made here, for the same reason as those of the F1 score.
         loss: Of what the model takes in training.
     """
-    model.compile(optimizer=optimizer, loss=loss, metrics=measured())
+    model.compile(optimizer=optimizer, loss=loss, metrics=measured(model.output_shape[-1]))
     model.optimizer.build(model.trainable_variables)

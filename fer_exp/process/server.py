@@ -21,7 +21,12 @@ from typing import Any
 IMPORTED = (
     "fer_exp.experiment",
     "fer_exp.tracking.mlflow",
+    "alembic.command",
+    "git",
     "matplotlib.backends.backend_agg",
+    "mlflow.keras",
+    "mlflow.pyfunc",
+    "mlflow.store.tracking.sqlalchemy_store",
     "sklearn.metrics",
 )
 _LOOK_SECONDS = 0.02  # how often ended jobs are looked for while there are some
@@ -61,6 +66,8 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     for name in IMPORTED:
         importlib.import_module(name)
+    # MLflow reads once, when the first model is saved, what is installed: half a second of each job.
+    importlib.import_module("mlflow.utils.requirements_utils").warn_dependency_requirement_mismatches(["mlflow"])
     gc.collect()
     gc.freeze()  # what is never looked at is never copied
     work = _serve(control)

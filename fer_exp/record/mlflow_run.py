@@ -148,7 +148,7 @@ class MlflowRun:
             pip_requirements=[f"keras=={keras.__version__}", f"tensorflow=={tf.__version__}"],
         )
         path = str(target.relative_to(self._folder))
-        self._put({"kind": "model", "path": path, "metrics": sorted(self.numbers)})
+        self._put({"kind": "model", "path": path, "metrics": sorted(self.numbers), "time": get_current_time_millis()})
 
     def log_logs(self) -> None:
         """Records the log files of the run, or the end of long ones."""

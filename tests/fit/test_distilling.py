@@ -73,7 +73,7 @@ def test_the_loss_and_metrics_of_validation_are_those_of_the_labels_alone() -> N
     hard = keras.losses.CategoricalCrossentropy(from_logits=True)
     assert float(DistillationLoss(hard, 4.0, 0.7)(ONE_HOT, LOGITS)) == pytest.approx(float(hard(ONE_HOT, LOGITS)))
     for labels in (ONE_HOT, BOTH):
-        accuracy, f1 = measured()
+        accuracy, f1 = measured(LOGITS.shape[1])
         accuracy.update_state(labels, LOGITS)
         f1.update_state(labels, LOGITS)
         assert float(accuracy.result()) == 0.5

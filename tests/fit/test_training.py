@@ -176,7 +176,7 @@ def test_a_head_learns_the_same_from_features_that_are_computed_once(
         np.testing.assert_allclose(a, b, rtol=1e-2, atol=1e-4)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "muon"])
 def test_averaged_weights_are_what_is_validated_and_kept(tmp_path: Path, optimizer: str) -> None:
     found = run(
         tmp_path, "epochs=3", "lr=1e-2", "checkpoint.keep=last", "model.batch_norm=true", f"optimizer={optimizer}",
@@ -202,6 +202,14 @@ def test_batches_are_made_once_and_once_more_for_an_average(
     monkeypatch.setattr(feed, "training_batches", lambda *args, **how: made.append(args) or really(*args, **how))
     run(tmp_path, "epochs=1", f"optimizer.ema_momentum={averages}")
     assert len(made) == times
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "muon"])
+def test_a_step_is_traced_once(optimizer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    traced, really = [], keras.Model.train_step
+    monkeypatch.setattr(keras.Model, "train_step", lambda model, data: traced.append(1) or really(model, data))
+    run(tmp_path, "epochs=2", f"optimizer={optimizer}", "optimizer.ema_momentum=0.5", f"batch_size={len(SPLITS.train)}")
+    assert len(traced) == 1
 
 
 def test_deterministic_runs_are_equal_bit_for_bit(last: Run, tmp_path: Path) -> None:

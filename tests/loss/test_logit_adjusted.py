@@ -73,7 +73,7 @@ def test_fit_trains_on_adjusted_logits_and_validates_plain_ones() -> None:
     objective = build(class_weights="auto")
     model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(3, use_bias=False)])
     model.set_weights([np.zeros((16, 3), np.float32)])
-    model.compile(keras.optimizers.SGD(0.0), objective.loss, metrics=distilling.measured())
+    model.compile(keras.optimizers.SGD(0.0), objective.loss, metrics=distilling.measured(model.output_shape[-1]))
     batches = training_batches(
         split, 10, seed=0, num_classes=3, epochs=1, augment=lambda images, one_hot, seed, progress: (images, one_hot),
         class_weights=objective.class_weights, logit_offsets=objective.logit_offsets,
