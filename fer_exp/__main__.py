@@ -4,6 +4,7 @@
 really starts, so that help, a printed configuration and a mistake answer within two seconds.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -70,6 +71,7 @@ def main() -> None:
             return
         with _sweep(jobs), reproduction.of(source):
             job()
+        gc.freeze()  # the interpreter would look at all objects once more before it ends
         if source is not None:
             sys.exit(source.exit_code)
     except UserError as error:

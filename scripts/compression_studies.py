@@ -7,6 +7,8 @@ one run.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from studies import QUICK_WITH_ADAMW
+
 WEIGHTS = "WEIGHTS"  # stands for the file of ImageNet weights
 RUN = "RUN"  # stands for the id of the run of the step that is needed
 
@@ -97,7 +99,7 @@ _CNN = Step(
         *("augmentation=light", "epochs=12", *_LAST, "export=none"),
     )
 )
-_RESNET = Step(("experiment=fer2013_quick", "test_time_augmentation=none", "export=none"))
+_RESNET = Step((*QUICK_WITH_ADAMW, "test_time_augmentation=none", "export=none"))
 _MOBILENET = Step(
     (
         *("model=mobilenet_v2", "model.alpha=0.35", f"model.weights={WEIGHTS}", "batch_size=128", "epochs=6", *_LAST),

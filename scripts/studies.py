@@ -72,6 +72,10 @@ class Study:
 _SHORT = ("batch_size=128", "early_stopping=null", "checkpoint.keep=last")
 CNN = ("model=cnn", "model.widths=[16,32,64,64]", "model.head_units=256", "epochs=6", *_SHORT)
 MOBILENET = ("model=mobilenet_v2", "model.alpha=0.35", f"model.weights={WEIGHTS}", "epochs=4", *_SHORT)
+QUICK = ("experiment=fer2013_quick", "epochs=3")
+_ADAMW = ("optimizer=adamw", "optimizer.weight_decay=0.05", "optimizer.ema_momentum=0.995", "lr=4.0e-3")
+_HARDER = ("augmentation.occlusion_probability=0.25", "augmentation.zoom=0.2", "model.dropout=0.3")
+QUICK_WITH_ADAMW = ("experiment=fer2013_quick", *_ADAMW, *_HARDER, "schedule.warmup_epochs=2")  # as it once was
 STUDIES = {
     "schedule": Study(
         CNN,
@@ -100,5 +104,6 @@ STUDIES = {
         document="imbalance.md",
     ),
     "batch_norm": Study(CNN, {"with": (), "without": ("model.batch_norm=false",)}),
+    "quick": Study(QUICK, {"as it is": (), "AdamW": _ADAMW, "more augmentation and dropout": _HARDER}),
     "input_size": Study(MOBILENET, {"96 pixels": (), "48 pixels": ("model.input_size=48",)}),
 }
