@@ -72,8 +72,8 @@ class Study:
 _SHORT = ("batch_size=128", "early_stopping=null", "checkpoint.keep=last")
 CNN = ("model=cnn", "model.widths=[16,32,64,64]", "model.head_units=256", "epochs=6", *_SHORT)
 MOBILENET = ("model=mobilenet_v2", "model.alpha=0.35", f"model.weights={WEIGHTS}", "epochs=4", *_SHORT)
-QUICK = ("experiment=fer2013_quick", "epochs=3")
-_ADAMW = ("optimizer=adamw", "optimizer.weight_decay=0.05", "optimizer.ema_momentum=0.995", "lr=4.0e-3")
+QUICK = ("experiment=fer2013_quick", "epochs=2")
+_ADAMW = ("optimizer=adamw", "~optimizer.adam_lr_ratio", "optimizer.weight_decay=0.05", "lr=4.0e-3")
 _HARDER = ("augmentation.occlusion_probability=0.25", "augmentation.zoom=0.2", "model.dropout=0.3")
 QUICK_WITH_ADAMW = ("experiment=fer2013_quick", *_ADAMW, *_HARDER, "schedule.warmup_epochs=2")  # as it once was
 STUDIES = {

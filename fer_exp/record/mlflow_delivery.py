@@ -125,11 +125,10 @@ class Delivery:
             return
         if logged.model_id not in outputs:
             self._client.log_outputs(self._run_id, [LoggedModelOutput(logged.model_id, step=0)])
-        when = record.get("time", run.info.start_time)  # earlier versions left it out
         entries = [
-            Metric(key, value, when, 0, model_id=logged.model_id, run_id=self._run_id)
-            for key, value in run.data.metrics.items()
-            if key in record["metrics"]
+            Metric(entry.key, entry.value, entry.timestamp, entry.step, model_id=logged.model_id, run_id=self._run_id)
+            for entry in run.data.to_proto().metrics
+            if entry.key in record["metrics"]
         ]
         for start in range(0, len(entries), _METRICS):
             self._client.log_batch(self._run_id, metrics=entries[start : start + _METRICS])
