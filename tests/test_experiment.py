@@ -299,6 +299,7 @@ def test_an_interrupted_run_is_killed_and_says_so(tmp_path: Path, number: signal
     assert "Traceback" not in rest
 
 
+@pytest.mark.whole
 def test_debug_overfit_reaches_every_training_image(command_line: CommandLine, tmp_path: Path) -> None:
     done = command_line("debug=overfit", "tracking.system_metrics=false")
     assert done.returncode == 0, done.stderr

@@ -52,6 +52,7 @@ def test_the_student_has_at_most_three_hundred_thousand_parameters() -> None:
     assert config.build(values["model"], (48, 48, 1), 7).count_params() <= 300_000
 
 
+@pytest.mark.whole
 def test_finished_runs_are_not_repeated_and_become_a_table(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     tracker = config.build(node("tracking", "mlflow", uri=uri, experiment="compression", system_metrics=False))
@@ -106,6 +107,7 @@ def test_networks_are_measured_as_int8_files_side_by_side(tmp_path: Path) -> Non
     assert all(cost.latency_ms > 0 and 0 < cost.size_mb < 0.1 for cost in costs.values())
 
 
+@pytest.mark.whole
 def test_a_chain_is_told_stage_by_stage_and_file_by_file(tmp_path: Path) -> None:
     def table(source: float, pruned: float, int8: float) -> pd.DataFrame:
         rows: list[dict[str, object]] = [

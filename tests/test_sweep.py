@@ -16,6 +16,7 @@ from fer_exp import commandline, owner, sweep
 from fer_exp.errors import ConfigError
 
 
+@pytest.mark.whole
 def test_a_two_by_two_sweep_is_one_parent_with_four_children(command_line: CommandLine, tmp_path: Path) -> None:
     done = command_line(
         "-m", "model.head_units=8,16", "seed=0,1", "model.widths=[4,4]", "dataset.train_size=70", "dataset.val_size=70",

@@ -7,7 +7,6 @@ Arrow have threads of their own from their import on, and put them right around 
 
 import contextlib
 import gc
-import importlib
 import json
 import os
 import runpy
@@ -17,18 +16,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-# By name: what a job is lies on the roof, far above this floor.
-IMPORTED = (
-    "fer_exp.experiment",
-    "fer_exp.tracking.mlflow",
-    "alembic.command",
-    "git",
-    "matplotlib.backends.backend_agg",
-    "mlflow.keras",
-    "mlflow.pyfunc",
-    "mlflow.store.tracking.sqlalchemy_store",
-    "sklearn.metrics",
-)
+from fer_exp.process import imported
+
 _LOOK_SECONDS = 0.02  # how often ended jobs are looked for while there are some
 
 
@@ -64,10 +53,7 @@ class Work:
 def main() -> None:
     """Imports, serves, and in each forked process begins its work."""
     control = socket.socket(fileno=int(sys.argv[1]))
-    for name in IMPORTED:
-        importlib.import_module(name)
-    # MLflow reads once, when the first model is saved, what is installed: half a second of each job.
-    importlib.import_module("mlflow.utils.requirements_utils").warn_dependency_requirement_mismatches(["mlflow"])
+    imported.load()
     gc.collect()
     gc.freeze()  # what is never looked at is never copied
     work = _serve(control)
