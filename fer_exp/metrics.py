@@ -17,10 +17,10 @@ interval; F1, macro F1 and balanced accuracy are not, and have the percentile in
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 # Softmax in float32 is exact to 1e-6; logits, sigmoids and half-precision sums are further off than this.
 _ROW_SUM_TOLERANCE = 1e-3
@@ -189,7 +189,7 @@ def wilson(hits: np.ndarray, counts: np.ndarray) -> np.ndarray:
     Source:
         Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", 1927.
     """
-    z = stats.norm.ppf(0.975)
+    z = NormalDist().inv_cdf(0.975)
     share, inverse = _ratio(hits, counts), _ratio(np.ones(np.shape(counts)), counts)
     center = (share + z**2 * inverse / 2) / (1 + z**2 * inverse)
     half = z * np.sqrt(share * (1 - share) * inverse + (z * inverse) ** 2 / 4) / (1 + z**2 * inverse)
