@@ -35,10 +35,10 @@ def start() -> ProcessPoolExecutor | None:
         Where figures are handed over; None if the system refuses, which is said: they are written in this process then.
     """
     how = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    pool = ProcessPoolExecutor(1, how, _leave_signals_to_the_starter)
     try:
+        pool = ProcessPoolExecutor(1, how, _leave_signals_to_the_starter)
         pool.submit(os.getpid)
-    except OSError as error:
+    except (OSError, ImportError, NotImplementedError) as error:  # no memory; no semaphores, in some containers
         log.warning("Figures are written one after the other with everything else: no process for them (%s).", error)
         return None
     return pool

@@ -85,17 +85,21 @@ def test_a_writer_that_is_killed_leaves_no_figure_out(
         assert "The process that writes figures has ended" in caplog.text
 
 
-def test_a_system_without_room_for_a_process_is_told_of(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("where", "error"),
+    [("submit", OSError(12, "Cannot allocate memory")), ("__init__", NotImplementedError("no semaphores"))],
+)
+def test_a_system_that_cannot_start_a_process_is_told_of(
+    where: str, error: Exception, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
-        raise OSError(12, "Cannot allocate memory")
+        raise error
 
-    monkeypatch.setattr(ProcessPoolExecutor, "submit", refuse)
+    monkeypatch.setattr(ProcessPoolExecutor, where, refuse)
     with figure_writer.beside():
         figure_writer.save(drawn(), tmp_path / "a.png")
     assert (tmp_path / "a.png").is_file()
-    assert "no process for them ([Errno 12] Cannot allocate memory)" in caplog.text
+    assert f"no process for them ({error})" in caplog.text
 
 
 def test_the_writer_ends_with_a_starter_that_is_killed() -> None:
