@@ -121,6 +121,10 @@ def trainings() -> dict[str, tuple[dict[str, Any], int]]:
         "optimizer": {**compose("optimizer=adam")["optimizer"], "ema_momentum": 0.8},
         "schedule": {**plain["schedule"], "peak": 0.01},
     }
+    muon = {
+        "optimizer": {**compose("optimizer=muon")["optimizer"], "ema_momentum": 0.8},
+        "schedule": {**plain["schedule"], "peak": 0.05},
+    }
     synchronized = normalised | {"strategy": {**plain["strategy"], "synchronized_batch_norm": True}}
     small = compose("model=mobilenet_v1", "model.weights=null", "model.input_size=32", "model.dropout=0.0")["model"]
     staged = {"model": {**small, "head_units": 8}, "finetune": compose("finetune=staged")["finetune"], "epochs": 3}
@@ -136,6 +140,8 @@ def trainings() -> dict[str, tuple[dict[str, Any], int]]:
         "synchronized_one": (plain | normalised | one_device, 20),
         "staged": (plain | staged, 20),
         "staged_one": (plain | staged | one_device, 20),
+        "muon": (plain | muon, 20),
+        "muon_one": (plain | muon | one_device, 20),
         "normalised": (plain | normalised, 17),
         "diverging": (plain | {"schedule": {**plain["schedule"], "peak": 1e30}}, 20),
     }
@@ -169,6 +175,17 @@ def test_two_replicas_train_as_one_device_does(results: dict[str, Any], case: st
         assert one == pytest.approx(other, rel=1e-5, abs=1e-6)
     first, second, *_ = single["history"]["train/loss"]
     assert abs(first - second) > 0.01  # else equal weights would prove little
+
+
+@pytest.mark.whole
+def test_two_replicas_step_as_one_device_with_muon(results: dict[str, Any]) -> None:
+    """Making a gradient orthogonal enlarges what rounding has left of it."""
+    mirrored, single = results["muon"], results["muon_one"]
+    assert mirrored["history"]["train/loss"] == pytest.approx(single["history"]["train/loss"], rel=1e-4)
+    for one, other in zip(mirrored["weights"], single["weights"], strict=True):
+        assert one == pytest.approx(other, rel=1e-3, abs=1e-3)
+    first, second, *_ = single["history"]["train/loss"]
+    assert abs(first - second) > 0.01
 
 
 def normalised(images: np.ndarray) -> np.ndarray:
