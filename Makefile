@@ -26,7 +26,7 @@ run: $(STAMP) ## the main job on the built-in data set: train, evaluate, export,
 	$(PY) -m fer_exp
 
 test: $(STAMP) ## the test suite, without what needs servers, clusters and compilers
-	$(PY) -m pytest -n 3 --dist loadfile -m "not whole"
+	$(PY) -m pytest -n 2 --dist loadfile -m "not whole"
 
 test-all: $(STAMP) ## the whole test suite
 	$(PY) -m pytest -n 2 --dist loadfile
