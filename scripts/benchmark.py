@@ -97,9 +97,13 @@ def refusal(name: str, cpu: Cpu) -> str | None:
 def content(name: str, found: pd.DataFrame, effort: Effort) -> str:
     """Returns what the document says of a section: on what kind of processor, the table, how and where it was made."""
     cpu = effort.cpu
-    kind = {"AVX-512": "With AVX-512:", "AVX2": "With AVX2 only:"}[cpu.kind]
     of_batch = f" --batch {effort.batch}" if effort.batch else ""
-    command = f"python scripts/benchmark.py {name}{' --as-avx2' if cpu.as_avx2 else ''}{of_batch}"
+    return measured(found, f"python scripts/benchmark.py {name}{' --as-avx2' if cpu.as_avx2 else ''}{of_batch}", cpu)
+
+
+def measured(found: pd.DataFrame, command: str, cpu: Cpu) -> str:
+    """Returns a table between the kind of processor and the command that made it, on what machine and when."""
+    kind = {"AVX-512": "With AVX-512:", "AVX2": "With AVX2 only:"}[cpu.kind]
     return f"{kind}\n\n{markdown(found)}\n\n`{command}` on {machine(cpu)}, {date.today():%Y-%m-%d}"
 
 

@@ -56,13 +56,17 @@ def run_missing(study: Study, data: Sequence[str], seeds: int, uri: str, only_li
     """Prints the command of each run of a study that is not finished, and runs it unless `only_list` is set."""
     for seed in range(seeds):  # all variants of a seed before the next one: an early end leaves pairs
         for variant in study.variants:
-            overrides = study.overrides(variant, data, seed)
-            if " ".join(overrides) in finished(uri):
-                continue
-            command = [sys.executable, "-m", "fer_exp", *overrides]
-            console.print(shlex.join(["python", *command[1:]]), highlight=False, soft_wrap=True)
-            if not only_list:
-                subprocess.run([*command, f"tracking.uri={uri}"], check=True)
+            run_unless_finished(study.overrides(variant, data, seed), uri, EXPERIMENT, only_list, console)
+
+
+def run_unless_finished(overrides: Sequence[str], uri: str, name: str, only_list: bool, console: Console) -> None:
+    """Prints the command of a run that an experiment has not finished, and runs it unless `only_list` is set."""
+    if " ".join(overrides) in finished(uri, name):
+        return
+    command = [sys.executable, "-m", "fer_exp", *overrides]
+    console.print(shlex.join(["python", *command[1:]]), highlight=False, markup=False, soft_wrap=True)
+    if not only_list:
+        subprocess.run([*command, f"tracking.uri={uri}"], check=True)
 
 
 def finished(uri: str, name: str = EXPERIMENT) -> dict[str, Run]:

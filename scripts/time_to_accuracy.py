@@ -10,21 +10,18 @@ kept, and nothing is chosen by it. The tenth that would otherwise be validated o
 Leave the machine alone meanwhile.
 """
 
-import shlex
-import subprocess
-import sys
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 
 import mlflow
 import numpy as np
 import pandas as pd
-from benchmark import machine
+from benchmark import machine, measured
 from benchmarks.cpu import of_machine
-from claims import finished, interval
-from document import markdown, replace_section
+from claims import finished, interval, run_unless_finished
+from document import replace_section
 from mlflow.entities import Metric, Run
+from rich.console import Console
 from studies import measuring, with_seeds
 
 from fer_exp.tracking import tracking_uri
@@ -40,22 +37,18 @@ def main() -> None:
     parser.add_argument("--add", nargs="+", default=[], metavar="override", help="of experiment=fer2013_quick")
     parser.add_argument("--document", type=Path, default=DOCUMENT, help="where the table goes")
     options = with_seeds(parser)
-    uri, cpu = tracking_uri(options.uri), of_machine()
+    uri, cpu, console = tracking_uri(options.uri), of_machine(), Console()
+    if not (cpu.kind or options.list):
+        parser.error(f"{options.document} has tables of AVX-512 and of AVX2. Received: {machine(cpu)}.")
     commands = [overrides(options.data, options.add, seed) for seed in range(options.seeds)]
     for words in commands:
-        if " ".join(words) in finished(uri, EXPERIMENT):
-            continue
-        print(shlex.join(["python", "-m", "fer_exp", *words]), flush=True)
-        if not options.list:
-            subprocess.run([sys.executable, "-m", "fer_exp", *words, f"tracking.uri={uri}"], check=True)
+        run_unless_finished(words, uri, EXPERIMENT, options.list, console)
     if not options.list:
         done, client = finished(uri, EXPERIMENT), mlflow.MlflowClient(uri)
-        curves = [curve(run, client.get_metric_history(run.info.run_id, "val/accuracy"))
-                  for run in (done[" ".join(words)] for words in commands)]  # fmt: skip
-        added = f" --add {' '.join(options.add)}" if options.add else ""
-        told = f"`python scripts/time_to_accuracy.py{added}` on {machine(cpu)}, {date.today():%Y-%m-%d}"
-        kind = {"AVX-512": "With AVX-512:", "AVX2": "With AVX2 only:"}[cpu.kind]
-        content = f"{kind}\n\n{markdown(table(curves))}\n\n{told}; {options.seeds} seeds"
+        runs = [done[" ".join(words)] for words in commands]
+        curves = [curve(run, client.get_metric_history(run.info.run_id, "val/accuracy")) for run in runs]
+        command = f"python scripts/time_to_accuracy.py{' --add ' if options.add else ''}{' '.join(options.add)}"
+        content = f"{measured(table(curves), command, cpu)}; {options.seeds} seeds"
         replace_section(options.document, cpu.place(EXPERIMENT), content)
 
 
