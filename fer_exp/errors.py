@@ -6,11 +6,20 @@ with `exit_code`. Anything else that escapes is a defect of ours and keeps its t
 
 from collections.abc import Sequence
 
+from fer_exp.process import credentials
+
 
 class UserError(Exception):
-    """Something outside the code is wrong: the message names the argument, the rule, what was received, the fix."""
+    """Something outside the code is wrong: the message names the argument, the rule, what was received, the fix.
+
+    What a library says of an address may hold its password: the message does not.
+    """
 
     exit_code = 2
+
+    def __str__(self) -> str:
+        """Returns the message."""
+        return credentials.hidden(super().__str__())
 
 
 class ConfigError(UserError):
@@ -21,7 +30,7 @@ class ConfigError(UserError):
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
-        self.problems = tuple(problems)
+        self.problems = tuple(map(credentials.hidden, problems))
         super().__init__("\n".join(self.problems))
 
 
@@ -39,6 +48,10 @@ class ModelError(UserError):
 
 class TrackingError(UserError):
     """The tracking server cannot be reached or refuses the run."""
+
+
+class RefusedRecordsError(TrackingError):
+    """The tracking server does not take some of what a run has recorded; all else was delivered."""
 
 
 class ExportError(UserError):

@@ -13,6 +13,8 @@ from typing import Literal
 import psutil
 from filelock import FileLock, Timeout
 
+from fer_exp.errors import StorageError
+
 LOCK = ".lock"
 HOST, PID, STARTED = "owner.host", "owner.pid", "owner.started"
 _CLOCK_SECONDS = 2.0  # the kernel's clock of process starts may be set right while a process lives
@@ -44,6 +46,27 @@ def state(tags: Mapping[str, str]) -> Literal["alive", "gone", "elsewhere", "unk
         return "alive" if same and process.status() != psutil.STATUS_ZOMBIE else "gone"
     except psutil.NoSuchProcess:
         return "gone"
+
+
+def locks(cache_dir: str | Path) -> Path:
+    """Returns the folder of locks that belong to no run, made if needed: only this user can take or hold one there.
+
+    A lock of a known name in the shared temporary folder could be held by anybody.
+
+    Args:
+        cache_dir: As configured; `~` expands.
+
+    Raises:
+        StorageError: If it cannot be made.
+    """
+    folder = Path(cache_dir).expanduser() / "locks"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StorageError(
+            f"`cache_dir` must be a folder that can be written. Received: {cache_dir} ({error.strerror or error})."
+        ) from error
+    return folder
 
 
 def lock(folder: Path) -> FileLock | None:

@@ -1,9 +1,14 @@
 """A run's process is known to be alive or gone."""
 
+import stat
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from fer_exp import owner
+from fer_exp.errors import StorageError
 
 
 def test_this_process_is_alive() -> None:
@@ -27,3 +32,16 @@ def test_another_process_with_the_same_number_is_not_the_owner() -> None:
 def test_nothing_is_known_of_other_hosts_and_of_runs_without_an_owner() -> None:
     assert owner.state({**owner.mark(), owner.HOST: "elsewhere"}) == "elsewhere"
     assert owner.state({"host": "here"}) == "unknown"
+
+
+def test_locks_of_no_run_lie_where_nobody_else_may_write(tmp_path: Path) -> None:
+    folder = owner.locks(tmp_path / "cache")
+    assert folder == tmp_path / "cache" / "locks"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert owner.locks(tmp_path / "cache") == folder
+
+
+def test_a_cache_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="`cache_dir` must be a folder that can be written. Received: .*file"):
+        owner.locks(tmp_path / "file")

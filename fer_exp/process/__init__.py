@@ -9,7 +9,14 @@ TensorFlow does not, and what breaks in it breaks nothing else. Nothing here kno
     forkserver    a job as a fork of a server that has imported what jobs import
     server        that server
     kernels       whose kernels compute on a CPU
+    keras_state   what Keras computes with, and which variables decide numbers
+    temporary     folders for a while, and what killed processes have left of them
     quiet         TensorFlow imported without the lines that nobody asked for
+    telemetry     nothing is reported to makers of libraries
+    credentials   passwords in addresses, put aside and shown nowhere
+    folders       whether files can be put where a command is going to put them
+    reader        a command whose output nobody reads any more
+    user          who runs this process, where the system does not know
 """
 
 from fer_exp.process.job import RESULT_ENV, Job, Outcome, cores, end_with_starter, failed, is_job, say

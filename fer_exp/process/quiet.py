@@ -1,8 +1,8 @@
 """TensorFlow and LiteRT without the lines that they print to everybody.
 
-Called when `fer_exp` is imported, and where LiteRT opens a file. TensorFlow's native libraries say what they did not
-find and what they were built with while they are loaded, before they read any setting of theirs. So the stream itself
-is held back for that long, whoever imports TensorFlow, and what is no such line is printed then.
+Called when `fer_exp` is imported, where LiteRT opens a file, and where one is converted. TensorFlow's native libraries
+say what they did not find and what they were built with while they are loaded, before they read any setting of theirs.
+So the stream itself is held back for that long, whoever imports TensorFlow, and what is no such line is printed then.
 """
 
 import importlib.util
@@ -20,7 +20,9 @@ from typing import BinaryIO
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"  # 0 everything, 1 no information, 2 no warnings, 3 no errors, which are raised anyway
 _EVERYTHING = "0"
-_IDLE = re.compile(rb"WARNING: All log messages before absl::InitializeLog|I\d{4} [\d:.]+ +\d+ |INFO: ")
+_IDLE = re.compile(
+    rb"WARNING: All log messages before absl::InitializeLog|I\d{4} [\d:.]+ +\d+ |INFO: |fully_quantize: "
+)
 _one_at_a_time = threading.RLock()
 
 

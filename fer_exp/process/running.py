@@ -7,7 +7,6 @@ import json
 import math
 import os
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal
 
-from fer_exp.process import forkserver
+from fer_exp.process import forkserver, temporary
 from fer_exp.process.cold import Cold
 from fer_exp.process.job import RESULT_ENV, Command, Job, Outcome, Started
 
@@ -40,8 +39,8 @@ def run(job: Job, stop: threading.Event | None = None, start_method: StartMethod
         BaseException: What interrupts the waiting; the job is ended first.
     """
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="fer_exp-") as own, job.log.open("ab") if job.log else nullcontext() as log:
-        result = Path(own) / "result.json"
+    with temporary.folder("job") as own, job.log.open("ab") if job.log else nullcontext() as log:
+        result = own / "result.json"
         environment = {**os.environ, **job.environment, RESULT_ENV: str(result)}
         command = Command("fer_exp", list(job.arguments), job.folder, environment)
         outputs = (log.fileno(), log.fileno()) if log else _TERMINAL
