@@ -22,15 +22,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fer_exp import chain_report, commandline, compression, config, fingerprint, process, store, sweep
+from fer_exp import chain_report, commandline, compression, config, fingerprint, process, registry, store, sweep
 from fer_exp.compression import Chain
 from fer_exp.errors import ConfigError, SweepError, TrackingError, UserError
-from fer_exp.process import Job
+from fer_exp.process import Job, credentials
+from fer_exp.process.reader import ends_with_reader
+from fer_exp.reporting import terminal
 from fer_exp.signature import run_id as checked_id
 from fer_exp.sweep import Sweep
 from fer_exp.tracking import Record, Tracker, finished_run
 
 
+@ends_with_reader()
 def main() -> None:
     """Runs the command line; exits with 0, with the code of a stage that failed, or 2 for a user's error."""
     parser = argparse.ArgumentParser(
@@ -38,10 +41,10 @@ def main() -> None:
     )
     parser.add_argument("id", metavar="RUN", help="the run that is compressed")
     parser.add_argument("overrides", nargs="*", metavar="key=value | stage:key=value", help="as of python -m fer_exp")
-    options = parser.parse_args()
+    options = parser.parse_args(credentials.arguments())
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        run(options.id, options.overrides, Console() if sys.stdout.isatty() else Console(width=160))
+        run(options.id, options.overrides, terminal.opened(160))
     except UserError as error:
         store.refuse(error)
     except KeyboardInterrupt:
@@ -65,7 +68,7 @@ def run(source_id: str, overrides: Sequence[str], screen: Console) -> str:
     """
     names = [word.partition("=")[2] for word in overrides if word.startswith("compression=")]
     rest = [word for word in overrides if not word.startswith("compression=")]
-    tracker = store.existing([word for word in rest if word.startswith("tracking.")])
+    tracker = store.existing([word for word in rest if word.startswith("tracking.")], [("RUN", source_id)])
     source = _source(tracker, source_id)
     chain = compression.plan(tracker, source, names[-1] if names else compression.DEFAULT, rest)
     tracker = config.build(chain.first.tracking)  # of the experiment that the source belongs to
@@ -76,7 +79,7 @@ def run(source_id: str, overrides: Sequence[str], screen: Console) -> str:
         "overrides": " ".join(overrides) or "none",
         "fingerprint": chain.fingerprint,
     }
-    with sweep.alone(chain.fingerprint, tracker.uri):
+    with sweep.alone(chain.fingerprint, tracker.uri, chain.first.cache_dir):
         earlier = tracker.sweep(chain.fingerprint) if chain.first.resume == "auto" else None
         if earlier is not None:
             sweep.require_nobody_at_work(tracker, earlier)
@@ -90,6 +93,8 @@ def run(source_id: str, overrides: Sequence[str], screen: Console) -> str:
                 runs[stage.name] = _ended(opened, chain, number, previous)
                 tracked.set_tags(chain_report.stage_tags(runs))
     _show(tracker, {**tags, **chain_report.stage_tags(runs)}, screen)
+    if chain.registered_model is not None:  # also of a stage that had finished before anybody asked for it
+        screen.print(Text(registry.register(tracker, chain.registered_model, list(runs.values())[-1])), soft_wrap=True)
     screen.print(
         Text(f"recorded on run {opened.run_id} in {tracker.uri}\nIs a difference more than chance? "
              f"python -m fer_exp.compare {opened.run_id}"),

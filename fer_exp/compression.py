@@ -20,7 +20,8 @@ from fer_exp.tracking import Record, Tracker
 FOLDER = config.CONF / "compression"
 DEFAULT = "prune_distil_quantize"
 # What a stage does not take over: where things go, and what made the source what it is.
-_OWN = ("name", "resume", "cache_dir", "pruning", "distillation", "tracking.uri")
+_OWN = ("name", "resume", "cache_dir", "pruning", "distillation", "tracking.uri", "registered_model")
+_OF_THE_LAST = "registered_model"  # only what comes out at the end of a chain is for others to use
 
 
 class Stage(BaseModel):
@@ -55,12 +56,14 @@ class Chain:
         preset: Its name.
         source: The run that is compressed.
         first: Checked configuration of the first stage.
+        registered_model: Name under which the model of the last stage is registered; None: it is not.
         fingerprint: What two commands share if they ask for the same chain.
     """
 
     preset: str
     source: Record
     first: config.Experiment
+    registered_model: str | None
     fingerprint: str
     stages: tuple[Stage, ...]
 
@@ -106,14 +109,17 @@ def plan(tracker: Tracker, source: Record, name: str, overrides: Sequence[str]) 
         tracker: Where the source is.
         source: The run that is compressed.
         name: Of the preset.
-        overrides: Of the user: `key=value` for all stages, `<stage>:key=value` for one.
+        overrides: Of the user: `key=value` for all stages, `<stage>:key=value` for one. `registered_model=` is for the
+            last one, and is not taken over from the source.
 
     Raises:
         ConfigError: With all that is wrong in all stages.
     """
     preset = read(name)
     base = recorded_config.as_overrides(recorded_config.read(tracker, source), _OWN)
-    for_all, for_one = _addressed(overrides, [stage.name for stage in preset.stages])
+    last = preset.stages[-1].name
+    addressed = [f"{last}:{word}" if word.lstrip("+").startswith(f"{_OF_THE_LAST}=") else word for word in overrides]
+    for_all, for_one = _addressed(addressed, [stage.name for stage in preset.stages])
     stages = tuple(
         Stage(
             name=stage.name,
@@ -126,7 +132,7 @@ def plan(tracker: Tracker, source: Record, name: str, overrides: Sequence[str]) 
     )  # fmt: skip
     refused: dict[str, list[str]] = {}
     checked: list[config.Experiment] = []
-    chain = Chain(name, source, config.Experiment.model_construct(), "", stages)
+    chain = Chain(name, source, config.Experiment.model_construct(), None, "", stages)
     for number, stage in enumerate(stages):
         try:
             jobs = commandline.check(chain.arguments(number, source.run_id))
@@ -139,7 +145,7 @@ def plan(tracker: Tracker, source: Record, name: str, overrides: Sequence[str]) 
     if checked[0].resume not in ("auto", "never"):
         raise ConfigError([f"`resume` of a chain must be auto or never. Received: resume={checked[0].resume}."])
     identity = fingerprint.of({"compression": [fingerprint.of(experiment.model_dump()) for experiment in checked]})
-    return Chain(name, source, checked[0], identity, stages)
+    return Chain(name, source, checked[0], checked[-1].registered_model, identity, stages)
 
 
 def _addressees(for_all: Sequence[str], refused: Mapping[str, Sequence[str]], stages: Sequence[str]) -> Iterator[str]:

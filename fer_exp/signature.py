@@ -8,7 +8,9 @@ import ast
 import importlib
 import importlib.util
 import inspect
+import os
 import re
+import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,14 +20,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
-PositiveInt = Annotated[int, Field(gt=0)]
-NonNegativeInt = Annotated[int, Field(ge=0)]
+_MOST = 2**31  # what TensorFlow, and any machine, can count to
+PositiveInt = Annotated[int, Field(gt=0, lt=_MOST)]
+NonNegativeInt = Annotated[int, Field(ge=0, lt=_MOST)]
+Threads = Annotated[int, Field(gt=0, le=4096)]
+"""Threads or processes at once; more than any machine has cores would be more than a system starts."""
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 OpenFraction = Annotated[float, Field(ge=0, lt=1)]
 InputPath = Annotated[str, AfterValidator(lambda path: _existing(path))]
-"""A file or folder that must exist; a leading `~` is the home folder."""
+"""A file or folder that must exist, no device or pipe; a leading `~` is the home folder."""
+OutputPath = Annotated[str, AfterValidator(lambda path: _expandable(path))]
+"""A file or folder that is made if it is not there; a leading `~` is the home folder."""
 RunId = Annotated[str, AfterValidator(lambda text: run_id(text))]
 ModelName = Annotated[str, AfterValidator(lambda text: model_name(text))]
 ImageSize = Annotated[int, Field(ge=32, le=1024)]
@@ -34,14 +41,22 @@ Metric = Literal["train/loss", "train/accuracy", "val/loss", "val/accuracy", "va
 """What an epoch measures, by the names used in MLflow."""
 
 
+LONG_ID, SHORT_ID = 32, 8  # hex digits of a run's id, and how many of them name a run where it is the only such
+
+
+def is_run_id(text: str) -> bool:
+    """Tells whether a text can be the id of a run, or its beginning."""
+    return SHORT_ID <= len(text) <= LONG_ID and not set(text) - set("0123456789abcdef")
+
+
 def run_id(text: str) -> str:
-    """Returns the id of a run as it is.
+    """Returns the id of a run, or its beginning, as it is.
 
     Raises:
         ValueError: If it is none; the message names what it must be.
     """
-    if len(text) != 32 or set(text) - set("0123456789abcdef"):
-        raise ValueError("the id of a run (32 hex digits)")
+    if not is_run_id(text):
+        raise ValueError(f"the id of a run ({LONG_ID} hex digits, or the first {SHORT_ID})")
     return text
 
 
@@ -51,14 +66,23 @@ def model_name(text: str) -> str:
     Raises:
         ValueError: If it cannot be one; the message names what it must be.
     """
-    if not re.fullmatch(r"[\w.-][\w. -]{0,199}", text) or re.fullmatch(r"[0-9a-f]{32}|.*\.tflite", text):
+    if not re.fullmatch(r"[\w.-][\w. -]{0,199}", text) or is_run_id(text) or text.endswith(".tflite"):
         raise ValueError("a name of letters, digits, spaces and ._-, not the id of a run or a .tflite file")
     return text
 
 
+def _expandable(path: str) -> str:
+    if path.startswith("~") and os.path.expanduser(path) == path:
+        raise ValueError("a path without ~, because nobody knows whose home folder that is (HOME is not set)")
+    return path
+
+
 def _existing(path: str) -> str:
-    if not Path(path).expanduser().exists():
+    place = Path(_expandable(path)).expanduser()
+    if not place.exists():
         raise ValueError("an existing path")
+    if not (place.is_file() or place.is_dir()):
+        raise ValueError("a file or a folder, not a device or a pipe")
     return path
 
 
@@ -85,6 +109,7 @@ class Signature:
         runtime: Names of the arguments the framework passes (everything before the bare `*`).
         options: Names of the keyword-only arguments, which are the keys of the option's yaml.
         input_paths: Those of the options that are files or folders to be read.
+        run_ids: Those that are ids of runs, or lists of them.
         docs: The docstring's sentence about each argument.
         schema: A strict pydantic model of the options.
     """
@@ -93,6 +118,7 @@ class Signature:
     runtime: tuple[str, ...]
     options: tuple[str, ...]
     input_paths: tuple[str, ...]
+    run_ids: tuple[str, ...]
     docs: Mapping[str, str]
     schema: type[BaseModel]
 
@@ -147,14 +173,27 @@ def read(target: str) -> Signature:
         target=target,
         runtime=tuple(argument.arg for argument in [*node.args.posonlyargs, *node.args.args]),
         options=tuple(fields),
-        input_paths=tuple(name for name, (annotation, _) in fields.items() if _is_input_path(annotation)),
+        input_paths=tuple(name for name, (annotation, _) in fields.items() if _is(annotation, InputPath)),
+        run_ids=tuple(name for name, (annotation, _) in fields.items() if _is(annotation, RunId)),
         docs=argument_docs(ast.get_docstring(node) or ""),
         schema=schema,
     )
 
 
-def _is_input_path(annotation: Any) -> bool:
-    return annotation == InputPath or InputPath in typing.get_args(annotation)
+def _is(annotation: Any, kind: Any) -> bool:
+    return annotation == kind or kind in typing.get_args(annotation)
+
+
+def takes_text(annotation: Any) -> bool:
+    """Tells whether an option takes nothing but texts, or null; then a number that is typed for it is a text."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        return takes_text(arguments[0])
+    if origin is Literal:
+        return all(isinstance(value, str) for value in arguments)
+    if origin in (typing.Union, types.UnionType):
+        return all(takes_text(one) for one in arguments if one is not type(None))
+    return annotation is str
 
 
 def argument_docs(docstring: str) -> dict[str, str]:

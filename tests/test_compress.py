@@ -102,7 +102,7 @@ def test_a_stage_whose_run_has_not_arrived_is_not_gone_on_from(jobs: Jobs, tmp_p
 
 
 def test_nothing_is_recorded_if_the_source_cannot_be_compressed(jobs: Jobs, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"`RUN` must be the id of a run \(32 hex digits\). Received: abc."):
+    with pytest.raises(ConfigError, match=r"`RUN` must be the id of a run \(32 hex digits, or the first 8\)."):
         chain("abc")
     with pytest.raises(ConfigError, match=f"`RUN` must be a run in .* Received: {'0' * 32}, which is not there"):
         chain("0" * 32)

@@ -87,6 +87,24 @@ def test_the_same_command_has_the_same_fingerprint_wherever_things_go(
     assert first == same != other
 
 
+@pytest.mark.parametrize(
+    ("words", "registered"),
+    [
+        ([], [None, None]),
+        (["registered_model=small"], [None, "small"]),
+        (["prune:registered_model=half"], ["half", None]),
+        (["prune:registered_model=half", "registered_model=small"], ["half", "small"]),
+    ],
+)
+def test_only_the_last_stage_is_registered_and_only_if_that_is_asked_for(
+    words: list[str], registered: list[str | None], tracker: Tracker, tmp_path: Path, two: str
+) -> None:
+    chain = compression.plan(tracker, source(tracker, tmp_path, "registered_model=fer"), two, words)
+    stages = [checked(chain.arguments(number, PREVIOUS)).registered_model for number in range(2)]
+    assert stages == registered
+    assert chain.registered_model == registered[-1]
+
+
 def test_all_mistakes_in_all_stages_come_at_once(tracker: Tracker, tmp_path: Path, two: str) -> None:
     with pytest.raises(ConfigError) as caught:
         compression.plan(tracker, source(tracker, tmp_path), two, ["prune:epochs=0", "again:pruning.ratio=2"])

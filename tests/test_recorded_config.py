@@ -1,13 +1,16 @@
 """A recorded configuration becomes a command line that leads to it again."""
 
 import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from contracts import compose
 
-from fer_exp import commandline, config, recorded_config
+from fer_exp import commandline, config, fingerprint, recorded_config
 from fer_exp.data import source_choice
+from fer_exp.errors import ConfigError
 
 WITHOUT = ("name", "resume", "cache_dir", "pruning", "tracking.uri")
 
@@ -49,10 +52,38 @@ def test_what_a_configuration_did_not_know_is_as_composed() -> None:
     assert (again["lr"], again["folds"], again["loss"]["label_smoothing"]) == (0.02, 5, 0.0)
 
 
+def test_keys_of_a_mapping_are_texts_so_that_runs_can_be_told_apart() -> None:
+    values = commandline.composed(["dataset=image_folder", "dataset.path=/a", "dataset.class_names={0: sad, x: happy}"])
+    assert values["dataset"]["class_names"] == {"0": "sad", "x": "happy"}
+    assert fingerprint.of(values) != fingerprint.of({**values, "dataset": {**values["dataset"], "class_names": None}})
+
+
+def test_data_sets_recorded_before_they_had_an_option_have_its_default_and_their_own_values() -> None:
+    values = compose("dataset=image_folder", "dataset.path=/a", "dataset.val=0.1")
+    del values["dataset"]["codes"]  # there was none, and 0.1 was the default of val
+    again = compose(*recorded_config.as_overrides(values, WITHOUT))
+    assert (again["dataset"]["val"], again["dataset"]["codes"]) == (0.1, None)
+    values = compose("dataset=fer2013", "dataset.path=/a.csv")
+    del values["dataset"]["classes"]
+    assert compose(*recorded_config.as_overrides(values, WITHOUT))["dataset"]["classes"] == 7
+
+
 def test_a_key_that_is_not_known_any_more_is_kept_so_that_it_is_refused() -> None:
     values = compose()
     values["model"] |= {"depth": None}
     assert "model.depth=null" in recorded_config.as_overrides(values, WITHOUT)
+
+
+@pytest.mark.parametrize(
+    "class_names",
+    ["{0: neutral, 1: happy}", "{a b: x, a\\:b: 'is, {c}', 0_x: null}", "['高兴=happy','a=null']", "[a,b]"],
+)
+def test_names_of_class_folders_lead_to_themselves(class_names: str) -> None:
+    overrides = ["dataset=image_folder", "dataset.path=/a", f"dataset.class_names={class_names}"]
+    values = commandline.composed(overrides)
+    again = commandline.composed(recorded_config.as_overrides(values, WITHOUT))
+    assert again["dataset"] == values["dataset"]
+    config.check({**compose(*overrides[:2]), "dataset": {**values["dataset"], "path": str(config.CONF)}})
 
 
 COMBINED = "dataset.sources."
@@ -94,3 +125,82 @@ def test_a_data_set_put_beside_the_named_ones_is_put_there_by_hydra_itself() -> 
     values = compose("dataset=combine", *DATA["combine"])
     overrides = recorded_config.as_overrides(values, WITHOUT)
     assert compose(*overrides)["dataset"] == values["dataset"]  # strict, as a run is composed
+
+
+def refused(folder: Path, text: str) -> str:
+    (folder / "resolved.yaml").write_text(text)
+    try:
+        recorded_config.as_overrides(recorded_config.yaml_mapping(folder / "resolved.yaml", "It"), WITHOUT)
+    except ConfigError as error:
+        return str(error)
+    pytest.fail("it was not refused")
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["hydra", "+hydra.callbacks", "++hydra.job.name", "hydra/launcher", "+dataset@x", "~model", "lr=1 +hydra.mode"],
+)
+def test_a_recorded_key_that_no_experiment_has_never_becomes_an_override(tmp_path: Path, key: str) -> None:
+    node = {"x": {"_target_": "psutil.Popen", "args": ["sh", "-c", "id"]}}
+    message = refused(tmp_path, yaml.safe_dump(compose() | {key: node}))
+    assert message.startswith(f"`{key}` is not an option of the configuration. Received: ")
+
+
+@pytest.mark.parametrize(
+    ("group", "target"),
+    [
+        ("dataset", "psutil.Popen"),
+        ("dataset", "fer_exp.launcher.processes.build"),
+        ("model", "fer_exp.model.cnn._block"),
+        ("model", "fer_exp.model.../../../tmp/evil.build"),
+        ("model", "fer_exp.model.cnn +hydra.callbacks=x.build"),
+    ],
+)
+def test_a_recorded_builder_is_one_of_its_group(tmp_path: Path, group: str, target: str) -> None:
+    values = compose()
+    values[group] = {"_target_": target}
+    assert f"`{group}._target_` must be fer_exp.{group}.<option>.build" in refused(tmp_path, yaml.safe_dump(values))
+
+
+@pytest.mark.parametrize("target", ["fer_exp.hydra/launcher.ray.build", "os.system", "fer_exp.model.cnn"])
+def test_a_builder_inside_a_node_is_one_of_its_group_too(tmp_path: Path, target: str) -> None:
+    values = compose("dataset=combine")
+    values["dataset"]["sources"]["mine"] = {"_target_": target, "path": "/x"}
+    assert "`dataset.sources.mine._target_` must be" in refused(tmp_path, yaml.safe_dump(values))
+
+
+@pytest.mark.parametrize("key", ["a=1", "x: {y", "_target_ +hydra", "sp ace", ""])
+def test_a_recorded_name_of_an_option_is_a_name(tmp_path: Path, key: str) -> None:
+    values = compose()
+    values["model"][key] = 1
+    assert "names of letters, digits, _ and -" in refused(tmp_path, yaml.safe_dump(values))
+
+
+@pytest.mark.parametrize(
+    "text", ["${oc.env:HOME}", "a \\${b} ${c}", "\\\\${oc.env:HOME}\\", "it's ${x}'", "$ {x}", "${"]
+)
+def test_a_recorded_text_is_a_text_whatever_stands_in_it(text: str) -> None:
+    (found,) = recorded_config._different({"name": text}, {}, ())
+    assert commandline.composed([found])["name"] == text
+
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    "text", [BOMB, "a: " + "[" * 5000, "a: " + "[" * 60 + "]" * 60, "{a: " * 5000, "x: [" + "1, " * 50_001 + "]"]
+)
+def test_a_yaml_that_is_deep_or_grows_is_refused_at_once(tmp_path: Path, text: str) -> None:
+    assert "It must have at most 50,000 values, at most 50 deep" in refused(tmp_path, text)
+
+
+@pytest.mark.parametrize("text", ["&a [*a]", "a: &a {b: *a}", "? [1]\n: 2", "a: 2001-99-99", "- 1", "a: *b", "\x00"])
+def test_what_is_no_plain_mapping_is_one_sentence(tmp_path: Path, text: str) -> None:
+    assert refused(tmp_path, text).startswith("It must ")
+
+
+def test_the_aliases_of_a_preset_are_followed(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("a: &a [1, 2]\nb: *a\n")
+    assert recorded_config.yaml_mapping(tmp_path / "a.yaml", "It") == {"a": [1, 2], "b": [1, 2]}

@@ -103,6 +103,18 @@ def open_stream(path: Path, suffix: str = ".csv", limit_bytes: int = LIMIT_BYTES
         yield stream
 
 
+def begins_at_once(path: Path) -> bool:
+    """Tells whether the first bytes of the wanted file can be had without reading all of the archive: not of a tar.
+
+    Raises:
+        DataError: If the file cannot be read, or is damaged.
+    """
+    with _explained(path), path.open("rb") as file:
+        is_packed = file.read(4).startswith(_GZIP)
+        file.seek(0)
+        return not (_Gunzip(file) if is_packed else file).read(512)[_TAR_MAGIC_AT:].startswith(_TAR)
+
+
 class _Gunzip:
     """Does what `gzip.GzipFile` does, in large pieces and with ISA-L: three times as fast.
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import keras
 
 from fer_exp.errors import WeightsError
+from fer_exp.network import weights_file
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,12 @@ def _load_file(backbone: keras.Model, path: Path) -> str:
         raise WeightsError(
             f"`model.weights` must be auto, imagenet, null or an existing file. Received: model.weights={path}."
         )
+    try:
+        weights_file.check(path)
+    except (ValueError, OSError, KeyError, RuntimeError, zipfile.BadZipFile) as error:  # RuntimeError: h5py's
+        raise WeightsError(
+            f"`model.weights` must be a file of weights: {error}. Received: model.weights={path}."
+        ) from error
     try:
         with warnings.catch_warnings():
             # One for each layer of a file from an older Keras, which loads, or of one that does not fit, which raises.

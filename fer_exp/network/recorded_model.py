@@ -12,6 +12,8 @@ from pathlib import Path
 import keras
 import pandas as pd
 
+from fer_exp.network import weights_file
+
 MODEL, PREDICTIONS = "model/model.keras", "tables/predictions.csv"
 _MOST_BYTES = 2**31  # of a model's file
 # What Keras, its layers and the readers of archives raise where a file is damaged or not what it should be.
@@ -90,6 +92,12 @@ def _class_names(table: Path) -> tuple[str, ...]:
 
 
 def _loaded(file: Path) -> keras.Model:
+    try:
+        weights_file.check(file)
+    except _DAMAGED as error:
+        raise ValueError(
+            f"must have a model whose file can be unpacked safely: {' '.join(str(error).split())}."
+        ) from error
     try:
         model: keras.Model = keras.models.load_model(file, compile=False, safe_mode=True)
     except _DAMAGED as error:

@@ -18,7 +18,10 @@ from fer_exp.reproduction.request import Source, flat
 from fer_exp.significance import ALPHA, mcnemar
 
 # Tags of both runs that say what computed the numbers.
-ENVIRONMENT = ("git_commit", "version", "platform", "libraries", "precision", "kernels", "device", "threads", "weights")
+ENVIRONMENT = (
+    *("git_commit", "version", "platform", "libraries", "precision", "kernels", "keras", "environment", "device"),
+    *("threads", "weights"),
+)
 NOT_RECORDED = "not recorded"
 _COMPARED = ("test", "best_")  # how the names of metrics begin
 # Metrics that are in the table, but not on the terminal: ends of intervals, and single classes of other views.

@@ -4,7 +4,6 @@ Called by `__main__`. Everything that can be wrong with the request is found her
 for the data, which `experiment` reads. It must not know how a run trains.
 """
 
-import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from fer_exp.data import input_files
 from fer_exp.errors import ConfigError, DataError
 from fer_exp.fingerprint import VOLATILE
 from fer_exp.metrics import Evaluation
+from fer_exp.process import temporary
 from fer_exp.reporting.tables import read_predictions
 from fer_exp.reproduction import WORD
 from fer_exp.signature import run_id as checked_id
@@ -65,6 +65,7 @@ class Source:
             raise DataError(
                 f"The data must be those of run {self.record.called}, with SHA-256 {known[:16]}... Received: {source}, "
                 f"which has {sha256[:16]}... Name the same data with {_named(self.paths)}."
+                f"{_read_otherwise(self.record)}"
             )
 
     @property
@@ -84,7 +85,7 @@ def read(arguments: Sequence[str]) -> Source:
         TrackingError: If there is no store of runs.
     """
     run_id, places = _divided(arguments)
-    tracker = store.existing([word for word in places if word.startswith("tracking.")])
+    tracker = store.existing([word for word in places if word.startswith("tracking.")], [(WORD, run_id)])
     record = _record(tracker, run_id)
     values = recorded_config.read(tracker, record)
     data = _data(values)
@@ -149,7 +150,8 @@ def _divided(arguments: Sequence[str]) -> tuple[str, list[str]]:
         return checked_id(word), others
     except ValueError as error:
         received = " ".join(f"{WORD}={word}" for word in named)
-        raise ConfigError([f"`{WORD}` must be the id of one run (32 hex digits). Received: {received}."]) from error
+        rule = "must be the id of one run (32 hex digits, or the first 8)"
+        raise ConfigError([f"`{WORD}` {rule}. Received: {received}."]) from error
 
 
 def _check_places(places: Sequence[str], record: Record, data: Collection[str]) -> None:
@@ -201,8 +203,8 @@ def _record(tracker: Tracker, run_id: str) -> Record:
 
 
 def _predictions(tracker: Tracker, record: Record) -> Evaluation:
-    with tempfile.TemporaryDirectory(prefix="fer_exp-reproduce-") as folder:
-        file = tracker.download(record.run_id, _PREDICTIONS, Path(folder))
+    with temporary.folder("reproduce") as folder:
+        file = tracker.download(record.run_id, _PREDICTIONS, folder)
         if file is None:
             raise ConfigError([f"`{WORD}` must be a run with {_PREDICTIONS}. Received: {record.called}, without."])
         try:
@@ -210,6 +212,16 @@ def _predictions(tracker: Tracker, record: Record) -> Evaluation:
         except ValueError as error:
             reason = " ".join(str(error).split())
             raise ConfigError([f"{_PREDICTIONS} of run {record.called} cannot be read: {reason}."]) from error
+
+
+def _read_otherwise(record: Record) -> str:
+    """Returns what to do if the data are the same files, of which another version has read more or fewer."""
+    commit = record.tags.get("git_commit", "none").removesuffix("-dirty")
+    if commit == "none":
+        return ""
+    return (
+        f" If they are the same files, they were read otherwise by commit {commit}: check that out to run it as it was."
+    )
 
 
 def _advice(record: Record, data: Collection[str], problems: Sequence[str]) -> list[str]:

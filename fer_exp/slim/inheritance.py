@@ -7,7 +7,6 @@ channels are chosen.
 
 import functools
 import logging
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from fer_exp import config
 from fer_exp.dataset import Development
 from fer_exp.errors import ConfigError
 from fer_exp.network import cost, recorded_model
+from fer_exp.process import temporary
 from fer_exp.pruning import Pruning
 from fer_exp.slim import slimming, taylor_scores
 from fer_exp.slim.channel_groups import analyse
@@ -89,8 +89,8 @@ def of(pruning: Pruning, tracker: Tracker, experiment: config.Experiment, splits
     """
     record = finished_run(tracker, pruning.run, "pruning.run")
     _require_same_model(record, experiment.model)
-    with tempfile.TemporaryDirectory(prefix="fer_exp-source-") as folder:
-        source = _load(tracker, record, splits, Path(folder))
+    with temporary.folder("source") as folder:
+        source = _load(tracker, record, splits, folder)
     _warn_of_other_data(record, experiment, splits)
     origin = f"run {record.run_id}"
     tags: dict[str, Any] = {"started_from": record.run_id}

@@ -33,7 +33,7 @@ def test_equal_to_the_last_bit_is_identical() -> None:
     found = compared(evaluation(5), evaluation(5))
     assert found.agrees
     assert (
-        found.sentence == "identical: 14 metrics, and every probability of 40 test images, are equal to the last bit."
+        found.sentence == "identical: 12 metrics, and every probability of 40 test images, are equal to the last bit."
     )
     assert found.table()["same"].all()
 

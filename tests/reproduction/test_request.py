@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import processes
 import pytest
 import yaml
+from conftest import environment_for
 from contracts import compose
 from finished_runs import tracker_in
 
@@ -75,7 +77,8 @@ def test_other_data_are_refused(tracker: Tracker, tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"The data must be those of run {source.record.run_id} (a run), with SHA-256 {'d' * 16}... Received: x.csv, "
         f"which has {'e' * 16}... Name the same data with dataset.path=<path> dataset.votes=<path> "
-        "dataset.exclude=<path> dataset.relabel=<path>."
+        "dataset.exclude=<path> dataset.relabel=<path>. If they are the same files, they were read otherwise by commit "
+        "abc: check that out to run it as it was."
     )
 
 
@@ -166,9 +169,12 @@ def test_corrections_that_are_gone_are_taken_from_the_run_which_is_said(tracker:
     [
         (["-m", "reproduce=ID"], "`reproduce` repeats one run: leave out -m. Received: -m reproduce=ID"),
         (["reproduce=ID", "lr=0.1", "--cfg"], "may be given. Received: lr=0.1 --cfg."),
-        (["reproduce=12"], "`reproduce` must be the id of one run (32 hex digits). Received: reproduce=12."),
-        (["reproduce=ID", "reproduce=ID"], "`reproduce` must be the id of one run (32 hex digits). Received: repro"),
-        (["reproduce"], "`reproduce` must be the id of one run (32 hex digits). Received: reproduce=."),
+        (
+            ["reproduce=12"],
+            "`reproduce` must be the id of one run (32 hex digits, or the first 8). Received: reproduce=1",
+        ),
+        (["reproduce=ID", "reproduce=ID"], "`reproduce` must be the id of one run (32 hex digits, or"),
+        (["reproduce"], "`reproduce` must be the id of one run (32 hex digits, or the first 8). Received: reproduce=."),
         ([f"reproduce={'0' * 32}"], f"Received: {'0' * 32}, which is not there."),
     ],
 )
@@ -210,4 +216,26 @@ def test_predictions_that_cannot_be_read_are_named(tracker: Tracker, tmp_path: P
     tracker.add_folder(run_id, tmp_path / "t" / "tables", "tables")
     assert refused(tmp_path, f"reproduce={run_id}").startswith(
         f"tables/predictions.csv of run {run_id} (a run) cannot be read: there must be columns row, label"
+    )
+
+
+@pytest.mark.parametrize("command", ["reproduce", "compress"])
+def test_a_tampered_configuration_runs_no_code(tracker: Tracker, tmp_path: Path, command: str) -> None:
+    attack = {"x": {"_target_": "psutil.Popen", "args": ["sh", "-c", f"id > {tmp_path / 'PWNED'}"]}}
+    run_id = recorded(tracker, tmp_path, **{"+hydra.callbacks": attack, "hydra": {"callbacks": attack}})
+    uri = f"tracking.uri=sqlite:///{tmp_path / 'mlflow.db'}"
+    module, word = {"reproduce": ("fer_exp", f"reproduce={run_id}"), "compress": ("fer_exp.compress", run_id)}[command]
+    done = processes.run(module, [word, uri], tmp_path, environment_for())
+    assert done.returncode == 2, done.stdout
+    assert "`+hydra.callbacks` is not an option of the configuration. Received: +hydra.callbacks={'x': {" in done.stderr
+    assert "`hydra` is not an option of the configuration." in done.stderr
+    assert not (tmp_path / "PWNED").exists()
+
+
+def test_a_recorded_text_is_not_looked_up(tracker: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", str(tmp_path))
+    values = compose("dataset=fer2013", f"dataset.path={tmp_path}")["dataset"] | {"path": "${oc.env:SECRET}"}
+    run_id = recorded(tracker, tmp_path, dataset=values)
+    assert refused(tmp_path, f"reproduce={run_id}").startswith(
+        "`dataset.path` must be an existing path. Received: dataset.path='${oc.env:SECRET}'."
     )
