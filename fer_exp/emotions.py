@@ -28,6 +28,7 @@ _ALIASES = {
     "suprised": "surprise",
     "surprize": "surprise",
     "neutrality": "neutral",
+    "natural": "neutral",  # a class of several copies on Kaggle
     "contemptuous": "contempt",
 }
 _ALIKE = 0.75  # of 1: `hapy` is happy (0.89), `suprize` surprise (0.80), `bored` none of them

@@ -34,7 +34,8 @@ def test_another_class_keeps_its_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spelled", "name"), [("suprise", "surprise"), ("Neutrality", "neutral"), ("hapiness", "happy")]
+    ("spelled", "name"),
+    [("suprise", "surprise"), ("Neutrality", "neutral"), ("hapiness", "happy"), ("natural", "neutral")],
 )
 def test_usual_misspellings_are_known(spelled: str, name: str) -> None:
     assert canonical(spelled) == name

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_exp.data import csv_cells
 from fer_exp.emotions import canonical
 from fer_exp.errors import DataError
 
@@ -278,4 +279,5 @@ def _rows(path: str | None, option: str, columns: Sequence[str]) -> list[dict[st
             f"`dataset.{option}` must be a CSV with the column{'s' if len(columns) > 1 else ''} {', '.join(columns)}. "
             f"Received: {file} with {', '.join(table.columns)}."
         )
-    return [dict(zip(table.columns, row, strict=True)) for row in table.fillna("").itertuples(index=False)]
+    rows = [[csv_cells.read(cell) for cell in row] for row in table.fillna("").itertuples(index=False)]
+    return [dict(zip(table.columns, row, strict=True)) for row in rows]

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_exp.data import image_rows
+from fer_exp.data import csv_cells, image_rows
 from fer_exp.data.image_rows import Images
 
 _log = logging.getLogger(__name__)
@@ -63,7 +63,9 @@ def keep_list(cache_dir: str, kind: str, rows: Sequence[tuple[str, str]]) -> str
         entry.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-                csv.writer(file, lineterminator="\n").writerows([("name", "reason"), *rows])
+                csv.writer(file, lineterminator="\n").writerows(
+                    [("name", "reason"), *([csv_cells.written(cell) for cell in row] for row in rows)]
+                )
             os.replace(temporary, entry)
         finally:
             temporary.unlink(missing_ok=True)
@@ -102,12 +104,14 @@ def _read(entry: Path, key: str) -> dict[str, np.ndarray] | None:
         with zipfile.ZipFile(entry) as archive:
             if archive.comment != key.encode():
                 raise ValueError("it belongs to another key")
+            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+                raise ValueError("it is packed, which no entry is")
             # `read` compares the checksum of the whole member before a byte of it is interpreted.
             members = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}
         return {name: np.lib.format.read_array(io.BytesIO(data), allow_pickle=False) for name, data in members.items()}
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile) as error:
         _log.warning("The cache entry %s is unusable and will be rebuilt: %s", entry, error)
         return None
 

@@ -1,14 +1,16 @@
 """The decoded images of many files: read once, then taken from the cache, however many there are.
 
 Called by the readers of data sets that are folders of images. The key of an entry is made of the list of files with
-their sizes and times of change, and of the options: a file that changes without either is not noticed. `image_store`
-keeps the images and decides whether memory or the disk holds them. It knows neither classes nor splits.
+their sizes and times of change, of the formats that are read, and of the options: a file that changes without any of
+these is not noticed. `image_store` keeps the images and decides whether memory or the disk holds them. It knows neither
+classes nor splits.
 """
 
 import csv
 import functools
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,18 +19,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from fer_exp.data import data_cache, image_store
+from fer_exp.data import csv_cells, data_cache, image_formats, image_store
 from fer_exp.data.faces import NO_FACE, FaceCrop
 from fer_exp.data.folders.listing import ImageFile
 from fer_exp.data.image_files import UNWANTED, decode_all
 from fer_exp.data.image_rows import Images
 from fer_exp.data.image_store import Stored
+from fer_exp.reporting import terminal
 
 # Raise this number with every change of how an image is decoded: it is part of the cache key.
-_VERSION = "3"
+_VERSION = "4"
 REJECTED = "rejected_images.csv"
 """In the folder of an entry: what is left out of it, and why."""
 _REPORTED_IMAGES = 5
@@ -80,7 +82,7 @@ def decoded(
         DataError: If a file cannot be decoded and `on_bad_image` is `error`.
         StorageError: If the images can neither be kept in the cache nor be held in memory.
     """
-    options = [_VERSION, str(root), str(image_size), str(channels), on_bad_image]
+    options = [_VERSION, str(root), str(image_size), str(channels), on_bad_image, image_formats.readable()]
     options += [] if boxes is None else [data_cache.sha256_of_arrays([boxes])]
     crop = None
     if face is not None:
@@ -130,7 +132,9 @@ def _write_rejected(target: Path, root: Path, files: Sequence[ImageFile], left_o
             for row, reason in sorted(left_out.items())
         ]
         with target.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            csv.writer(file).writerows([("name", "reason"), *rows])
+            csv.writer(file).writerows(
+                [("name", "reason"), *([csv_cells.written(cell) for cell in row] for row in rows)]
+            )
     return target
 
 
@@ -141,8 +145,13 @@ def _progress(total: int) -> Iterator[Callable[[int], Callable[[], None]]]:
     Yields:
         Begins to count behind so many images; returns what is told of each image.
     """
-    console = Console(stderr=True)
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    console = terminal.opened(file=sys.stderr)
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}", markup=False),
+        TimeRemainingColumn(),
+    )
     bar = Progress("decoding images", *columns, console=console, transient=True, disable=not console.is_terminal)
     task = bar.add_task("", total=total, rate="")
     started, count, before, shown = 0.0, 0, 0, 0.0

@@ -3,25 +3,36 @@
 Called by `image_cache` and by whatever opens pictures. It knows neither classes nor splits.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, UnidentifiedImageError
 
+from fer_exp.data import image_formats
 from fer_exp.errors import DataError
 
-_FORMATS = ("PNG", "JPEG", "BMP", "WEBP")  # nothing else is opened, whatever the name of the file says
+warnings.filterwarnings("ignore", module="PIL")  # of malformed notes in pictures; what matters is raised
 UNWANTED = "there is nothing in it that is wanted"
-UNDECODABLE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    Image.DecompressionBombError,
-)  # all that Pillow raises
+_ORIENTATION = 0x0112  # the one thing that is wanted of EXIF
+_UPRIGHT = 1
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_TOLD = (OSError, SyntaxError, ValueError)  # whose messages are sentences; others need the name of the error
+
+
+class UndecodableError(Exception):
+    """A picture cannot be decoded; the message says why."""
 
 
 def decode_all(
@@ -65,7 +76,7 @@ def decode_all(
             if wanted is None:
                 return UNWANTED
             pixels[row] = fitted(wanted, (image_size, image_size, channels))
-        except UNDECODABLE as error:
+        except UndecodableError as error:
             return error
         return None
 
@@ -85,27 +96,68 @@ def decode_all(
 
 
 def upright(path: Path | str, channels: int) -> Image.Image:
-    """Decodes an image file in its own size, turned as its EXIF says.
+    """Decodes an image file in its own size, turned as its EXIF says, on white where it is transparent.
+
+    Of a file with several pictures (an animation, a TIFF of many pages) it is the first.
 
     Args:
         path: The file.
         channels: 1 for grey, 3 for RGB.
 
     Raises:
-        UNDECODABLE: If it is no image of the formats that are opened, is damaged, has more than 8 bits a channel, or
+        UndecodableError: If it is no picture of a format that is read, is damaged, has more than 8 bits a channel, or
             more pixels than Pillow's limit.
     """
     try:
-        opened = Image.open(path, formats=_FORMATS)
+        return _upright(path, channels)
+    except UndecodableError:
+        raise
+    except Exception as error:  # a decoder raises whatever damaged bytes lead it to: struct.error, IndexError ...
+        raise UndecodableError(_reason(path, error)) from error
+
+
+def _upright(path: Path | str, channels: int) -> Image.Image:
+    try:
+        opened = Image.open(path, formats=image_formats.formats(path))
     except Image.DecompressionBombError as error:
-        raise ValueError(_too_large("its")) from error
+        raise UndecodableError(_too_large("its")) from error
     with opened as image:
         # Pillow itself refuses only twice this number, and merely warns below that.
         if Image.MAX_IMAGE_PIXELS is not None and image.width * image.height > Image.MAX_IMAGE_PIXELS:
-            raise ValueError(_too_large(f"{image.width}x{image.height}"))
+            raise UndecodableError(_too_large(f"{image.width}x{image.height}"))
         if image.mode.startswith(("I", "F")):
-            raise ValueError(f"it has more than 8 bits a channel (mode {image.mode})")
-        return ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
+            raise UndecodableError(f"it has more than 8 bits a channel (mode {image.mode})")
+        image.load()  # EXIF may stand behind the pixels
+        turn = _TURNS.get(_orientation(image))
+        plain = _opaque(image).convert("L" if channels == 1 else "RGB")
+        return plain if turn is None else plain.transpose(turn)
+
+
+def _orientation(image: Image.Image) -> int:
+    """Returns how the camera was held, as EXIF counts it; 1, upright, if nothing readable says so.
+
+    Notes of cameras are malformed in every way, which is no damage of the picture.
+    """
+    try:
+        held = image.getexif().get(_ORIENTATION)
+    except Exception:  # as of a decoder: whatever malformed bytes lead it to
+        return _UPRIGHT
+    return held if isinstance(held, int) else _UPRIGHT
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """Returns a picture on white: the colour under what is transparent is whatever a program left there."""
+    if not image.has_transparency_data:
+        return image
+    above = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", above.size, "white"), above)
+
+
+def _reason(path: Path | str, error: Exception) -> str:
+    said = " ".join(str(error).split())
+    if isinstance(error, UnidentifiedImageError) and (package := image_formats.needs(path)):
+        return f"cannot identify image file: to read such pictures, install {package}"
+    return said if said and isinstance(error, _TOLD) else f"{type(error).__name__}: {said}".rstrip(": ")
 
 
 def _too_large(pixels: str) -> str:
@@ -118,7 +170,9 @@ def _boxed(image: Image.Image, box: np.ndarray) -> Image.Image:
     left, top = max(x, 0), max(y, 0)
     right, bottom = min(x + width, image.width), min(y + height, image.height)
     if right <= left or bottom <= top:
-        raise ValueError(f"the box {width}x{height} at ({x}, {y}) lies outside its {image.width}x{image.height} pixels")
+        raise UndecodableError(
+            f"the box {width}x{height} at ({x}, {y}) lies outside its {image.width}x{image.height} pixels"
+        )
     return image.crop((left, top, right, bottom))
 
 

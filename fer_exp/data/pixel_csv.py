@@ -21,7 +21,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fer_exp.data import archive, data_cache
-from fer_exp.emotions import EMOTIONS
+from fer_exp.emotions import EIGHT, EMOTIONS
 from fer_exp.errors import DataError
 
 IMAGE_SIZE = 48
@@ -33,9 +33,10 @@ _VERSION = "2"
 _PIXELS = IMAGE_SIZE * IMAGE_SIZE
 _CHUNK_BYTES = 1 << 20  # about 120 rows: the arrays of a chunk stay in the second-level cache
 _MAX_LINE_BYTES = 1 << 18
-_LABELS = {str(code).encode(): code for code in range(len(EMOTIONS))}
+_LABELS = {str(code).encode(): code for code in range(len(EIGHT))}
 _USAGE_CODES = {usage.encode(): code for code, usage in enumerate(USAGES)}
 _REPORTED_LINES = 5
+_EMPTY = "{} is empty: expected a csv with the columns emotion, pixels and Usage."
 _log = logging.getLogger(__name__)
 
 
@@ -45,7 +46,7 @@ class PixelTable:
 
     Attributes:
         images: uint8 (n, 48, 48, 1), 0-255.
-        labels: uint8 (n,), a position in `EMOTIONS`.
+        labels: uint8 (n,), a position in `EIGHT`.
         usages: uint8 (n,), a position in `USAGES`, or `NO_USAGE` if the file has no such column.
         rows: int64 (n,), position of each row in the file, from 0, skipped rows counted: what a second file
             with one line for each row is joined by.
@@ -67,6 +68,7 @@ class _Columns:
     emotion: int | None
     pixels: int
     usage: int | None
+    classes: int
 
 
 @dataclass(frozen=True)
@@ -82,13 +84,16 @@ class _BadRowError(Exception):
     """A row breaks a rule; the message says which and what was found."""
 
 
-def load(path: Path, on_bad_row: Literal["error", "skip"], cache_dir: str) -> tuple[PixelTable, dict[str, Any]]:
+def load(
+    path: Path, on_bad_row: Literal["error", "skip"], cache_dir: str, classes: int = len(EMOTIONS)
+) -> tuple[PixelTable, dict[str, Any]]:
     """Reads a file, or its cached arrays.
 
     Args:
         path: A csv; plain or packed as .gz, .zip or .tar.gz.
         on_bad_row: Whether a malformed row is an error, or left out and counted.
         cache_dir: Folder of the parsed arrays, keyed by the SHA-256 of the file's bytes; `~` expands.
+        classes: How many codes there are: 7 in FER2013, 8 with contempt.
 
     Returns:
         The rows, and what is worth recording about how they were read.
@@ -99,13 +104,14 @@ def load(path: Path, on_bad_row: Literal["error", "skip"], cache_dir: str) -> tu
 
     def build() -> dict[str, np.ndarray]:
         with archive.open_stream(path) as stream:
-            return vars(parse(stream, path, on_bad_row))
+            return vars(parse(stream, path, on_bad_row, classes=classes))
 
     try:
         file_sha256 = data_cache.sha256_of_file(path)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
-    key = data_cache.make_key("pixel_csv", [_VERSION, file_sha256, on_bad_row])
+    more = [] if classes == len(EMOTIONS) else [str(classes)]
+    key = data_cache.make_key("pixel_csv", [_VERSION, file_sha256, on_bad_row, *more])
     arrays, problem = data_cache.load_or_build(cache_dir, key, build)
     table = PixelTable(**arrays)
     notes: dict[str, Any] = {} if problem is None else {"cache": problem}
@@ -119,8 +125,31 @@ def load(path: Path, on_bad_row: Literal["error", "skip"], cache_dir: str) -> tu
     return table, notes
 
 
+def glance(path: Path, classes: int = len(EMOTIONS)) -> None:
+    """Looks at the first line only, unless all of an archive must be read for that.
+
+    Args:
+        path: As of `load`.
+        classes: As of `load`.
+
+    Raises:
+        DataError: If the file cannot be read, is empty, or names other columns; as `load` would say after it.
+    """
+    if not archive.begins_at_once(path):
+        return
+    with archive.open_stream(path) as stream, closing(_line_blocks(stream, path)) as blocks:
+        lines = next(blocks, None)
+    if lines is None:
+        raise DataError(_EMPTY.format(path))
+    _read_header(lines[0], path, labelled=True, classes=classes)
+
+
 def parse(
-    stream: archive.Readable, path: Path, on_bad_row: Literal["error", "skip"], labelled: bool = True
+    stream: archive.Readable,
+    path: Path,
+    on_bad_row: Literal["error", "skip"],
+    labelled: bool = True,
+    classes: int = len(EMOTIONS),
 ) -> PixelTable:
     """Parses the bytes of a csv; arguments and errors as for `load`, `path` only for the messages.
 
@@ -147,7 +176,7 @@ def parse(
     with closing(_line_blocks(stream, path)) as blocks, ThreadPoolExecutor(workers) as pool:
         for lines in blocks:
             if columns is None:
-                columns, lines, line = _read_header(lines[0], path, labelled), lines[1:], 2
+                columns, lines, line = _read_header(lines[0], path, labelled, classes), lines[1:], 2
             found, problems = _read_rows(lines, line, position, columns)
             pending.append((problems, pool.submit(_read_faces, found)))  # NumPy lets other threads run meanwhile
             if len(pending) > 2 * workers:
@@ -157,7 +186,7 @@ def parse(
         while pending:
             take_oldest()
     if columns is None:
-        raise DataError(f"{path} is empty: expected a csv with the columns emotion, pixels and Usage.")
+        raise DataError(_EMPTY.format(path))
     if not rows:
         first = f"all {len(bad)} are malformed, the first is line {bad[0][0]}: {bad[0][1]}" if bad else "only a header"
         raise DataError(f"{path} holds no usable rows: {first}.")
@@ -190,7 +219,7 @@ def _line_blocks(stream: archive.Readable, path: Path) -> Generator[list[bytes],
         yield [rest]
 
 
-def _read_header(line: bytes, path: Path, labelled: bool) -> _Columns:
+def _read_header(line: bytes, path: Path, labelled: bool, classes: int) -> _Columns:
     try:
         text = line.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -199,7 +228,7 @@ def _read_header(line: bytes, path: Path, labelled: bool) -> _Columns:
         raise DataError(f"{path} is not a text file: expected a csv, plain or packed as .gz, .zip or .tar.gz.")
     names = [name.strip().strip('"').strip().lower() for name in text.split(",")]
     if not labelled and "pixels" in names:
-        return _Columns(len(names), None, names.index("pixels"), None)
+        return _Columns(len(names), None, names.index("pixels"), None, classes)
     missing = [name for name in ("emotion", "pixels") if name not in names]
     if missing:
         raise DataError(
@@ -207,7 +236,7 @@ def _read_header(line: bytes, path: Path, labelled: bool) -> _Columns:
             f"emotion, pixels and (optional) Usage. Received: {text.strip()[:80]!r}."
         )
     usage = names.index("usage") if "usage" in names else None
-    return _Columns(len(names), names.index("emotion"), names.index("pixels"), usage)
+    return _Columns(len(names), names.index("emotion"), names.index("pixels"), usage, classes)
 
 
 def _read_rows(
@@ -252,8 +281,11 @@ def _read_fields(line: bytes, columns: _Columns) -> tuple[int, int, bytes]:
     if columns.emotion is None:
         return 0, NO_USAGE, pixels
     code = fields[columns.emotion].strip()
-    if code not in _LABELS:
-        raise _BadRowError(f"emotion must be a whole number from 0 to {len(EMOTIONS) - 1}, found {_shown(code)}")
+    if _LABELS.get(code, columns.classes) >= columns.classes:
+        more = " (contempt in ckextended.csv, which dataset=fer2013 dataset.classes=8 reads)" if code in _LABELS else ""
+        raise _BadRowError(
+            f"emotion must be a whole number from 0 to {columns.classes - 1}, found {_shown(code)}{more}"
+        )
     if columns.usage is None:
         return _LABELS[code], NO_USAGE, pixels
     usage = fields[columns.usage].strip()

@@ -2,6 +2,10 @@
 
 Called by `experiment` through `config.build`. A data set must not know models, augmentation or tracking. To add one,
 write `fer_exp/dataset/<name>.py` with a `build` function and `conf/dataset/<name>.yaml` that points at it.
+
+An option may have `glance(**options)` beside it, which refuses within a moment what `build` would refuse of its files:
+a csv with other columns, a folder without images. It is called before anything heavy is imported. An option that makes
+its images may have `fewer(images, options)`: it returns the options with which it makes so many of each split at most.
 """
 
 import dataclasses

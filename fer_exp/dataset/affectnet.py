@@ -15,15 +15,21 @@ import numpy as np
 
 from fer_exp.data import data_cache
 from fer_exp.data.corrections import Corrections
-from fer_exp.data.folders import listing
+from fer_exp.data.folders import listing, passed_over
 from fer_exp.data.fractions import SplitFraction
 from fer_exp.data.image_folders import affectnet_csv, affectnet_npy
-from fer_exp.data.image_folders.affectnet import CODES, Annotations
+from fer_exp.data.image_folders.affectnet import Annotations
 from fer_exp.data.image_folders.division import Listed, Reading, divided
+from fer_exp.data.label_codes import AFFECTNET as CODES
 from fer_exp.dataset import Splits
 from fer_exp.emotions import EIGHT
 from fer_exp.errors import DataError
 from fer_exp.signature import InputPath, NonNegativeInt, PositiveInt
+
+
+def glance(*, path: str, **others: Any) -> None:
+    """Refuses a folder that is laid out otherwise; see the contract."""
+    _form(listing.root_of(path))
 
 
 def build(
@@ -75,6 +81,13 @@ def build(
     found = listing.located(annotations.folder, root, paths, on_bad_image)
     missing = [path for path, present in zip(paths, found.present.tolist(), strict=True) if not present]
     notes |= {} if not missing else {"missing_images": len(missing)}
+    dropped = {
+        f"images of {name} ({'dataset.classes=7' if name in EIGHT else 'no expression'})": count
+        for name, count in notes["dropped"].items()
+    }
+    dropped |= {"images that are not there": len(missing), "malformed annotations": len(annotations.rejected)}
+    dropped |= {"images without annotation": notes.get("images_without_annotation", 0)}
+    passed_over.told(root, counts=dropped)
     rejected = [*annotations.rejected, *((path, "is not there") for path in missing)]
     if rejected and (file := data_cache.keep_list(cache_dir, "rejected_rows", rejected)) is not None:
         notes["rejected_rows"] = file
@@ -84,8 +97,9 @@ def build(
     labels = label_of[annotations.codes[rows]]
     unused = np.delete(annotations.paths, rows)
     left_out = [os.path.join(annotations.folder, path.decode()) for path in unused.tolist()]
-    listed = Listed(root, found.files, labels, EIGHT[:classes], boxes=boxes, notes=notes, left_out=left_out)
     official_val = annotations.official_val[rows]
+    parts = np.where(official_val, "val", "train")
+    listed = Listed(root, found.files, labels, EIGHT[:classes], None, boxes, notes, left_out, parts)
     masks = {"train": ~official_val} | {
         name: official_val for name, spec in (("val", val), ("test", test)) if spec == "val"
     }
@@ -95,16 +109,26 @@ def build(
 
 def _annotations(root: Path, on_bad_image: Literal["error", "skip"], cache_dir: str) -> Annotations:
     """Reads whichever form lies there."""
+    above, images = _form(root)
+    if images is not None:
+        return affectnet_csv.read(above, images, root, on_bad_image, cache_dir)
+    return affectnet_npy.read(above, root, on_bad_image, cache_dir)
+
+
+def _form(root: Path) -> tuple[Path, Path | None]:
+    """Returns the folder that holds the annotations, and that of the images where these are tables."""
     table, images = listing.find(root, affectnet_csv.TABLES[1]), listing.find(root, affectnet_csv.IMAGES)
     if table is not None and images is not None:
-        return affectnet_csv.read(table.parent, images, root, on_bad_image, cache_dir)
+        return table.parent, images
     sets = [listing.find(root, name) for name in affectnet_npy.SETS]
     if sets[0] is not None and sets[1] is not None and sets[0].parent == sets[1].parent:
-        return affectnet_npy.read(sets[0].parent, root, on_bad_image, cache_dir)
+        return sets[0].parent, None
     held = ", ".join(entry.name for entry in listing.entries(root, root)) or "nothing"
     raise DataError(
         f"`dataset.path` must be the folder of AffectNet that holds {', '.join(affectnet_csv.TABLES)} and "
-        f"{affectnet_csv.IMAGES}, or {' and '.join(affectnet_npy.SETS)}. Received: {root}, which holds {held}."
+        f"{affectnet_csv.IMAGES}, or {' and '.join(affectnet_npy.SETS)}. Received: {root}, which holds {held}. Class "
+        "folders that are named by its numbers, such as train/0 to train/7, are read with dataset=image_folder "
+        "dataset.codes=affectnet."
     )
 
 

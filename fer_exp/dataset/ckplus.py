@@ -9,6 +9,7 @@ https://doi.org/10.1109/CVPRW.2010.5543262.
 
 import math
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,16 +19,16 @@ import numpy as np
 
 from fer_exp.data.corrections import Corrections
 from fer_exp.data.faces import FaceCrop
-from fer_exp.data.folders import listing
+from fer_exp.data.folders import listing, passed_over
 from fer_exp.data.folders.listing import ImageFile
 from fer_exp.data.fractions import SplitFraction
 from fer_exp.data.image_folders.division import Listed, Reading, divided
+from fer_exp.data.label_codes import CKPLUS as _CODES
 from fer_exp.dataset import Splits
 from fer_exp.emotions import EIGHT, EMOTIONS, canonical
 from fer_exp.errors import DataError
 from fer_exp.signature import InputPath, NonNegativeFloat, NonNegativeInt, PositiveInt
 
-_CODES = ("neutral", "angry", "contempt", "disgust", "fear", "happy", "sad", "surprise")
 _IMAGES, _LABELS, _COPY = "cohn-kanade-images", "Emotion", "CK+48"
 _FRAME = re.compile(r"(S\d+)_(\d+)_\d+\.\w+")
 _LABEL_BYTES = 64  # a label file holds one number
@@ -40,6 +41,11 @@ class _Sequence:
     person: str
     emotion: str
     frames: Sequence[ImageFile]
+
+
+def glance(*, path: str, neutral: bool, **others: Any) -> None:
+    """Refuses a folder that is laid out otherwise; see the contract."""
+    _layout(listing.root_of(path), neutral)
 
 
 def build(
@@ -87,6 +93,12 @@ def build(
     Raises:
         DataError: If the folder is laid out otherwise, a label or a file name is malformed, or an image is damaged.
     """
+    if (file := Path(path).expanduser()).is_file():
+        raise DataError(
+            f"`dataset.path` must be the folder of CK+. Received: {file} (a file). CK+ as a csv in the form of "
+            f"FER2013's (ckextended.csv) is read with dataset=fer2013 dataset.path={shlex.quote(str(file))} "
+            "dataset.classes=8; it names no persons, so that near copies of test images are trained on."
+        )
     root = listing.root_of(path)
     sequences, notes = _sequences(root, neutral)
     taken: list[tuple[ImageFile, str, str]] = []
@@ -102,6 +114,10 @@ def build(
         taken = kept
     if short:
         notes["short_sequences"] = short
+    others = notes.pop("others")
+    without = {"sequences without a label": notes.get("unlabelled_sequences", 0)}
+    without |= {"images of contempt (dataset.contempt=drop)": notes.get("dropped", {}).get("contempt", 0)}
+    notes |= passed_over.told(root, others, counts=without)
     names = _class_names(neutral or any(sequence.emotion == "neutral" for sequence in sequences), contempt)
     labels = np.array([names.index(emotion) for _, emotion, _ in taken], np.int64)
     persons = np.array([person for *_, person in taken])
@@ -122,9 +138,15 @@ def _class_names(neutral: bool, contempt: str) -> tuple[str, ...]:
 
 def _sequences(root: Path, neutral: bool) -> tuple[list[_Sequence], dict[str, Any]]:
     """Returns the labelled sequences of either layout."""
+    layout = _layout(root, neutral)
+    return _copied(layout, root) if isinstance(layout, dict) else _released(*layout, root)
+
+
+def _layout(root: Path, neutral: bool) -> tuple[Path, Path] | dict[str, Path]:
+    """Returns the folders of images and labels of the release, or those of each class of a copy."""
     images, labels = listing.find(root, _IMAGES), listing.find(root, _LABELS)
     if images is not None and labels is not None:
-        return _released(images, labels, root)
+        return images, labels
     copy = root if root.name == _COPY else listing.find(root, _COPY) or root
     classes: dict[str, Path] = {}
     for entry in listing.folders(copy, root):
@@ -136,19 +158,20 @@ def _sequences(root: Path, neutral: bool) -> tuple[list[_Sequence], dict[str, An
         held = ", ".join(entry.name for entry in listing.entries(root, root)) or "nothing"
         raise DataError(
             f"`dataset.path` must be the folder of CK+ that holds {_IMAGES} and {_LABELS}, or {_COPY} with a folder "
-            f"for each expression. Received: {root}, which holds {held}.{lacking}"
+            f"for each expression. Received: {root}, which holds {held}.{lacking} Folders that are named by its "
+            "numbers are read with dataset=image_folder dataset.codes=ckplus, which does not keep persons apart."
         )
     if neutral:
         raise DataError(
             f"`dataset.neutral`=true takes the first frame of each sequence, but {copy} is {_COPY}, which holds the "
             "last three only. Use dataset.neutral=false, or the release with all frames."
         )
-    return _copied(classes, root)
+    return classes
 
 
 def _released(images: Path, labels: Path, root: Path) -> tuple[list[_Sequence], dict[str, Any]]:
     """Reads `Emotion/S005/001/*_emotion.txt` and the frames beside, `cohn-kanade-images/S005/001/*.png`."""
-    found = []
+    found, others = [], list[str]()
     for person in listing.folders(labels, root):
         for sequence in listing.folders(Path(person.path), root):
             files = [e for e in listing.entries(Path(sequence.path), root) if e.name.endswith(".txt")]
@@ -156,18 +179,20 @@ def _released(images: Path, labels: Path, root: Path) -> tuple[list[_Sequence], 
                 raise DataError(f"{sequence.path} must hold one label. It holds {files[0].name} and {files[1].name}.")
             if files:
                 emotion = _emotion(Path(files[0].path))
-                found.append(_Sequence(person.name, emotion, _frames(images / person.name / sequence.name, root)))
+                frames, more = _frames(images / person.name / sequence.name, root)
+                found.append(_Sequence(person.name, emotion, frames))
+                others += more
     if not found:
         raise DataError(f"{labels} holds no labels. Expected S005/001/S005_001_00000011_emotion.txt and others in it.")
     sequences = sum(len(listing.folders(Path(person.path), root)) for person in listing.folders(images, root))
-    return found, {"layout": "released", "unlabelled_sequences": sequences - len(found)}
+    return found, {"layout": "released", "unlabelled_sequences": sequences - len(found), "others": others}
 
 
-def _frames(folder: Path, root: Path) -> list[ImageFile]:
-    frames = listing.images(folder, root)[0] if folder.is_dir() else []
+def _frames(folder: Path, root: Path) -> tuple[list[ImageFile], list[str]]:
+    frames, others = listing.images(folder, root) if folder.is_dir() else ([], [])
     if len(frames) < 2:
         raise DataError(f"{folder} has a label, but {len(frames)} frames. Unpack the images whole.")
-    return frames
+    return frames, others
 
 
 def _emotion(file: Path) -> str:
@@ -187,8 +212,11 @@ def _emotion(file: Path) -> str:
 def _copied(classes: dict[str, Path], root: Path) -> tuple[list[_Sequence], dict[str, Any]]:
     """Reads `CK+48/<class>/S010_004_00000017.png`: the name says the person and the sequence."""
     found: dict[tuple[str, str, str], list[ImageFile]] = {}
+    others: list[str] = []
     for emotion, folder in classes.items():
-        for file in listing.images(folder, root)[0]:
+        files, more = listing.images(folder, root)
+        others += more
+        for file in files:
             name = _FRAME.fullmatch(Path(file.path).name)
             if name is None:
                 raise DataError(
@@ -199,4 +227,4 @@ def _copied(classes: dict[str, Path], root: Path) -> tuple[list[_Sequence], dict
     sequences = [_Sequence(person, emotion, frames) for (person, _, emotion), frames in sorted(found.items())]
     if not sequences:
         raise DataError(f"{root}: the folders {', '.join(classes)} hold no images.")
-    return sequences, {"layout": _COPY}
+    return sequences, {"layout": _COPY, "others": others}

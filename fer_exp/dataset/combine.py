@@ -7,7 +7,8 @@ for what; what the data sets are is none of this module's business.
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
@@ -18,13 +19,21 @@ from fer_exp.data import data_cache, image_store, source_choice
 from fer_exp.data.corrections import Corrections
 from fer_exp.data.image_files import fitted
 from fer_exp.data.image_rows import Images
-from fer_exp.data.source_choice import Roles
+from fer_exp.data.source_choice import Choice, Roles
 from fer_exp.dataset import Split, Splits, assemble, concatenate
 from fer_exp.emotions import EIGHT, canonical
 from fer_exp.errors import DataError
 from fer_exp.signature import InputPath, PositiveInt
 
 _TITLES = ("train", "val", "test")
+
+
+def glance(*, sources: dict[str, dict[str, Any]], train: Choice, test: Choice, **others: Any) -> None:
+    """Refuses what a source that is used would refuse; see the contract."""
+    nodes = source_choice.given({"sources": sources})["sources"]
+    for name in source_choice.roles(tuple(nodes), train, test).all:
+        with _called_as_here(name, nodes[name]):
+            config.glance(nodes[name])
 
 
 def build(
@@ -94,13 +103,20 @@ def build(
 
 
 def _built(name: str, node: Mapping[str, Any], changes: Mapping[str, Any]) -> Splits:
-    """Builds a source, whose messages call its options as they are called here."""
-    try:
+    """Builds a source."""
+    with _called_as_here(name, node):
         built: Splits = config.build(node, **changes)
+    return built
+
+
+@contextmanager
+def _called_as_here(name: str, node: Mapping[str, Any]) -> Iterator[None]:
+    """Lets messages of a source call its options as they are called here."""
+    try:
+        yield
     except DataError as error:
         own = rf"(?<![\w/.])dataset\.(?=(?:{'|'.join(map(re.escape, node))})\b)"
         raise DataError(re.sub(own, f"dataset.sources.{name}.", str(error))) from error
-    return built
 
 
 def _wanted(name: str, roles: Roles, test_images: Literal["split", "all"]) -> list[str]:

@@ -1,4 +1,4 @@
-"""FER2013, read from any published variant of its csv, or from Kaggle's folder copy.
+"""FER2013, read from any published variant of its csv, or from a copy in folders; and csv files of the same form.
 
 Called through `config.build`. How a copy is read is the business of `pixel_csv` and `fer2013_source.folder`, how it is
 divided that of `fer2013_source.division`.
@@ -14,9 +14,18 @@ from fer_exp.data.corrections import Corrections
 from fer_exp.data.fer2013_source import Faces, division, folder, left_out, of_table
 from fer_exp.data.fractions import SplitSpec
 from fer_exp.dataset import Split, Splits, assemble
-from fer_exp.emotions import EMOTIONS
+from fer_exp.emotions import EIGHT
 from fer_exp.errors import DataError
 from fer_exp.signature import InputPath, NonNegativeInt
+
+
+def glance(*, path: str, classes: Literal[7, 8], **others: Any) -> None:
+    """Refuses a csv with other columns, or a folder without images; see the contract."""
+    source = Path(path).expanduser().absolute()
+    if source.is_dir():
+        folder.glance(source)
+    else:
+        pixel_csv.glance(source, classes)
 
 
 def build(
@@ -24,6 +33,7 @@ def build(
     path: InputPath,
     val: SplitSpec,
     test: SplitSpec,
+    classes: Literal[7, 8],
     on_bad_row: Literal["error", "skip"],
     split_seed: NonNegativeInt,
     exclude: InputPath | None,
@@ -34,13 +44,14 @@ def build(
 
     Args:
         path: File `fer2013.csv`, `icml_face_data.csv` or Kaggle's `train.csv`; plain, .gz, .zip or
-            .tar.gz; or the folder of Kaggle's folder copy, which holds `train` and `test`. `~` expands. The csv is
-            `fer2013.tar.gz` of the Kaggle challenge
+            .tar.gz; or the folder that holds `train` and `test` (Kaggle's folder copy), or `Training`, `PublicTest`
+            and `PrivateTest`. `~` expands. The csv is `fer2013.tar.gz` of the Kaggle challenge
             `challenges-in-representation-learning-facial-expression-recognition-challenge`;
             dataset=synthetic works without a download.
         val: Validation split: a Usage (`PublicTest`; of a folder by its file names), a folder (`val`) whose file names
             do not tell, or a stratified fraction of the training images, above 0 and below 1.
         test: Test split: the same choices (`PrivateTest`).
+        classes: Either 7, or 8 with contempt as code 7, as `ckextended.csv` has it (CK+ in the form of FER2013's csv).
         on_bad_row: Either `error` (the first malformed row, or image that cannot be decoded, stops the run) or `skip`
             (such rows are left out and counted).
         split_seed: Seed of the stratified fractions, at least 0.
@@ -52,24 +63,27 @@ def build(
         DataError: If the file is missing or malformed, or does not hold the splits that are asked for.
     """
     source = Path(path).expanduser().absolute()
-    faces, notes = _read(source, on_bad_row, cache_dir)
-    rows = division.choose_rows(faces.labels, faces.parts, val, test, split_seed, source, EMOTIONS)
+    names = EIGHT[:classes]
+    faces, notes = _read(source, names, on_bad_row, cache_dir)
+    rows = division.choose_rows(faces.labels, faces.parts, val, test, split_seed, source, names)
     whole = Split(faces.images, faces.labels, names=faces.names)
     splits = {name: whole.take(chosen) for name, chosen in rows.items()}
-    notes |= division.notes_on(faces.parts, rows, splits, EMOTIONS)
+    notes |= division.notes_on(faces.parts, rows, splits, names)
     notes |= folder.warn_of_merged(faces.parts, rows["test"], source)
     corrections = Corrections(exclude, relabel)
-    return assemble(splits, EMOTIONS, str(source), notes, corrections, left_out(faces, rows.values()))
+    return assemble(splits, names, str(source), notes, corrections, left_out(faces, rows.values()))
 
 
-def _read(source: Path, on_bad_row: Literal["error", "skip"], cache_dir: str) -> tuple[Faces, dict[str, Any]]:
+def _read(
+    source: Path, names: tuple[str, ...], on_bad_row: Literal["error", "skip"], cache_dir: str
+) -> tuple[Faces, dict[str, Any]]:
     if source.is_dir():
-        return folder.load(source, on_bad_row, cache_dir)
+        return folder.load(source, names, on_bad_row, cache_dir)
     if not source.exists():
         raise DataError(
             f"`dataset.path` must be an existing file or folder. Received: {source}. FER2013 is `fer2013.tar.gz` of "
             "the Kaggle challenge https://www.kaggle.com/c/challenges-in-representation-learning-facial-expression-recognition-"
             "challenge/data (sign in and accept its rules); dataset=synthetic works without a download."
         )
-    table, notes = pixel_csv.load(source, on_bad_row, cache_dir)
+    table, notes = pixel_csv.load(source, on_bad_row, cache_dir, len(names))
     return of_table(table), notes

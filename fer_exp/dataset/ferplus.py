@@ -52,6 +52,14 @@ class _Labelled:
         return self.outcomes == KEPT
 
 
+def glance(*, path: str, votes: str, **others: Any) -> None:
+    """Refuses files with other columns; see the contract."""
+    source = Path(path).expanduser().absolute()
+    _check_csv(source)
+    pixel_csv.glance(source)
+    ballots.glance(Path(votes).expanduser().absolute())
+
+
 def build(
     *,
     path: InputPath,
@@ -131,11 +139,7 @@ def _read(
     source: Path, votes_file: Path, classes: int, on_bad_row: Literal["error", "skip"], cache_dir: str
 ) -> tuple[Faces, _Labelled, _Labelled, dict[str, Any]]:
     """Returns the faces, their labels by majority and by shares, and what is worth recording."""
-    if source.is_dir():
-        raise DataError(
-            f"`dataset.path` must be a csv of FER2013: votes are joined by the order of its rows. Received a folder: "
-            f"{source}."
-        )
+    _check_csv(source)
     votes = ballots.read(votes_file)
     table, notes = pixel_csv.load(source, on_bad_row, cache_dir)
     joined = ballots.joined(votes, table, votes_file, source)
@@ -147,6 +151,14 @@ def _read(
     targets = np.where(soft.kept[:, None], soft.targets, hard.targets)
     labels = np.where(soft.kept, soft.labels, hard.labels)
     return faces, hard, _Labelled(labels, targets, soft.outcomes), notes
+
+
+def _check_csv(source: Path) -> None:
+    if source.is_dir():
+        raise DataError(
+            f"`dataset.path` must be a csv of FER2013: votes are joined by the order of its rows. Received a folder: "
+            f"{source}."
+        )
 
 
 def _in_classes(verdict: Verdict, classes: int) -> _Labelled:

@@ -14,23 +14,30 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fer_exp.data import data_cache
+from fer_exp.data import data_cache, label_codes
 from fer_exp.data.corrections import Corrections
-from fer_exp.data.folders import listing
+from fer_exp.data.folders import listing, passed_over
 from fer_exp.data.folders.listing import ImageFile
 from fer_exp.data.fractions import SplitFraction
 from fer_exp.data.image_folders.division import Listed, Reading, divided
+from fer_exp.data.label_codes import RAFDB as _CODES
 from fer_exp.dataset import Splits
 from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
 from fer_exp.signature import InputPath, NonNegativeInt, PositiveInt
 
-_CODES = {1: "surprise", 2: "fear", 3: "disgust", 4: "happy", 5: "sad", 6: "angry", 7: "neutral"}
 _LINE = re.compile(r"((?:train|test)_\d+)\.jpg\s+([1-7])\s*")
 _Found = tuple[list[ImageFile], np.ndarray, np.ndarray, dict[str, Any], list[str]]
 """Files, codes, which are for training, notes, and paths of those that are left out because they are not there."""
 _LIST = "list_patition_label.txt"
 _LIST_BYTES = 16 * 2**20  # forty times the real one
+
+
+def glance(*, path: str, **others: Any) -> None:
+    """Refuses a folder that is laid out otherwise; see the contract."""
+    root = listing.root_of(path)
+    if _list_of(root) is None:
+        _parts_of(root)
 
 
 def build(
@@ -73,16 +80,18 @@ def build(
 
 def _released(root: Path, on_bad_image: Literal["error", "skip"], cache_dir: str) -> _Found | None:
     """Reads the release; None if it is not there."""
-    labels = listing.find(root, "EmoLabel")
-    if labels is None or not (labels / _LIST).is_file():
+    listed = _list_of(root)
+    if listed is None:
         return None
-    labelled, malformed = _labelled(labels / _LIST, on_bad_image)
+    labels = listed.parent
+    labelled, malformed = _labelled(listed, on_bad_image)
     paths = [f"Image/aligned/{name}_aligned.jpg" for name in labelled]
     found = listing.located(labels.parent, root, paths, on_bad_image)
     missing = [path for path, present in zip(paths, found.present.tolist(), strict=True) if not present]
     notes: dict[str, Any] = {} if not malformed else {"malformed_lines": len(malformed)}
     notes |= {} if not missing else {"missing_images": len(missing)}
     rejected = [*malformed, *((path, "is not there") for path in missing)]
+    passed_over.told(root, counts={"malformed lines": len(malformed), "images that are not there": len(missing)})
     if rejected and (file := data_cache.keep_list(cache_dir, "rejected_rows", rejected)) is not None:
         notes["rejected_rows"] = file
     codes = np.array(list(labelled.values()), np.int64)[found.present]
@@ -93,14 +102,9 @@ def _released(root: Path, on_bad_image: Literal["error", "skip"], cache_dir: str
 
 def _copied(root: Path) -> _Found:
     """Reads `train/5/*.jpg` and `test/5/*.jpg`."""
-    train, test = listing.find(root, "train"), listing.find(root, "test")
-    if train is None or test is None or train.parent != test.parent:
-        held = ", ".join(entry.name for entry in listing.entries(root, root)) or "nothing"
-        raise DataError(
-            f"`dataset.path` must be the folder `basic` of RAF-DB, with EmoLabel/{_LIST} and Image/aligned, or a copy "
-            f"with the folders train and test, and in these 1 to 7. Received: {root}, which holds {held}."
-        )
+    train, test = _parts_of(root)
     files: list[ImageFile] = []
+    others: list[str] = []
     codes: list[int] = []
     counts = []
     for part in (train, test):
@@ -108,13 +112,34 @@ def _copied(root: Path) -> _Found:
             if folder.name not in map(str, _CODES):
                 raise DataError(
                     f"{folder.path}: the folders of a copy of RAF-DB must be named 1 to 7. Folders named by "
-                    "expressions are read with dataset=image_folder."
+                    "expressions, or by the numbers of another data set, are read with dataset=image_folder"
+                    f"{label_codes.advice([folder.name for folder in listing.folders(part, root)])}."
                 )
-            images, _ = listing.images(Path(folder.path), root)
+            images, more = listing.images(Path(folder.path), root)
             files += images
+            others += more
             codes += [int(folder.name)] * len(images)
         counts.append(len(files))
-    return files, np.array(codes, np.int64), np.arange(len(files)) < counts[0], {"layout": "folders"}, []
+    notes = {"layout": "folders", **passed_over.told(root, others)}
+    return files, np.array(codes, np.int64), np.arange(len(files)) < counts[0], notes, []
+
+
+def _list_of(root: Path) -> Path | None:
+    labels = listing.find(root, "EmoLabel")
+    return labels / _LIST if labels is not None and (labels / _LIST).is_file() else None
+
+
+def _parts_of(root: Path) -> tuple[Path, Path]:
+    """Returns the folders `train` and `test` of a copy."""
+    train, test = listing.find(root, "train"), listing.find(root, "test")
+    if train is None or test is None or train.parent != test.parent:
+        held = ", ".join(entry.name for entry in listing.entries(root, root)) or "nothing"
+        raise DataError(
+            f"`dataset.path` must be the folder `basic` of RAF-DB, with EmoLabel/{_LIST} and Image/aligned, or a copy "
+            f"with the folders train and test, and in these 1 to 7. Received: {root}, which holds {held}. Folders 1 "
+            "to 7 in other splits, or in none, are read with dataset=image_folder dataset.codes=rafdb."
+        )
+    return train, test
 
 
 def _labelled(file: Path, on_bad_line: Literal["error", "skip"]) -> tuple[dict[str, int], list[tuple[str, str]]]:

@@ -8,16 +8,19 @@ Source: the expressions follow the action units of Ekman, Friesen and Hager, "Fa
 
 import functools
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
+import psutil
 from pydantic import Field
 
 from fer_exp.data import data_cache, drawing
 from fer_exp.dataset import Split, Splits, assemble
 from fer_exp.emotions import EMOTIONS
+from fer_exp.errors import DataError
 from fer_exp.signature import Fraction, NonNegativeInt, PositiveInt
 
 _PIXELS_PER_CHUNK = 2**17  # 1 MiB per float32 array: bounds memory and stays in the processor's cache
@@ -82,6 +85,23 @@ _SCENE: dict[str, tuple[float, float]] = dict(
 )  # fmt: skip
 
 
+def glance(*, train_size: int, val_size: int, test_size: int, image_size: int, **others: Any) -> None:
+    """Refuses more images than the memory can hold; see the contract."""
+    needed = (train_size + val_size + test_size) * image_size**2
+    held = psutil.virtual_memory().total + psutil.swap_memory().total
+    if needed > held:
+        raise DataError(
+            f"`dataset.train_size`, `val_size` and `test_size` must be images that the memory can hold. Received: "
+            f"{train_size:,} + {val_size:,} + {test_size:,}, which take {needed / 2**30:,.0f} GiB; there are "
+            f"{held / 2**30:,.0f} GiB."
+        )
+
+
+def fewer(images: int, options: Mapping[str, Any]) -> dict[str, int]:
+    """Returns the sizes at which no split has more images than wanted; see the contract."""
+    return {key: min(options[key], images) for key in ("train_size", "val_size", "test_size")}
+
+
 def build(
     *,
     train_size: PositiveInt,
@@ -110,7 +130,7 @@ def build(
     """
     sizes = {"train": train_size, "val": val_size, "test": test_size}
     splits: dict[str, Split] = {}
-    notes: dict[str, str] = {}
+    notes = {"drawn": "by a program, not photographed"}  # which whoever uses the model is told
     for number, (name, size) in enumerate(sizes.items()):
         drawn = functools.partial(_draw_split, size, image_size, difficulty, (seed, number))
         key = data_cache.make_key("synthetic", [repr(drawn.args), _how_it_is_drawn()])

@@ -1,6 +1,7 @@
 """The cache on disk: hits, damage, folders that cannot be written."""
 
 import logging
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -138,3 +139,14 @@ def test_a_list_of_what_was_left_out_is_kept_whole_and_one_that_cannot_be_kept_c
     with caplog.at_level(logging.WARNING):
         assert data_cache.keep_list(str(tmp_path / "file"), "rejected", rows) is None
     assert "cannot be listed" in caplog.text
+
+
+def test_a_packed_entry_is_rebuilt(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    entry = stored(tmp_path)
+    with zipfile.ZipFile(entry, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.comment = KEY.encode()
+        archive.writestr("images.npy", bytes(2**20))
+    with caplog.at_level(logging.WARNING):
+        arrays, _ = data_cache.load_or_build(str(tmp_path), KEY, lambda: ARRAYS)
+    assert_same(arrays)
+    assert "it is packed" in caplog.text

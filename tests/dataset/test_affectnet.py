@@ -125,6 +125,32 @@ def test_the_official_validation_set_can_select_or_be_left(csv_root: Path) -> No
         build(csv_root, val="val", test="val")
 
 
+def test_what_is_left_out_is_said(csv_root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("WARNING"):
+        build(csv_root, val=0.2, test=0.3)
+    assert "left out are 12 images of none (no expression), 12 images of uncertain (no expression)" in caplog.text
+    assert "in none of train, val and test are: val (16 images)." in caplog.text
+    npy = arrays(tmp_path / "npy")
+    Image.new("L", (8, 8)).save(npy / "train_set" / "images" / "more.png")
+    caplog.clear()
+    with caplog.at_level("WARNING"):
+        build(npy, classes=7)
+    assert "left out are 12 images of contempt (dataset.classes=7), 1 images without annotation." in caplog.text
+
+
+def test_images_of_the_release_may_be_of_another_format(npy_root: Path) -> None:
+    expected = build(npy_root).sha256
+    for path in (npy_root / "train_set" / "images").iterdir():
+        path.rename(path.with_suffix(".png"))
+    assert build(npy_root).sha256 == expected
+
+
+def test_class_folders_named_by_its_numbers_are_refused_with_how_to_read_them(tmp_path: Path) -> None:
+    (tmp_path / "A" / "train" / "0").mkdir(parents=True)
+    with pytest.raises(DataError, match=r"dataset=image_folder dataset\.codes=affectnet"):
+        build(tmp_path / "A")
+
+
 def test_the_tables_may_lie_beside_the_images(csv_root: Path) -> None:
     expected = build(csv_root).sha256
     for file in [*(csv_root / "Manually_Annotated_file_lists").iterdir(), *(csv_root / "Manually_Annotated").iterdir()]:

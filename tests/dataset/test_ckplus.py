@@ -221,13 +221,34 @@ def test_folders_of_the_copy_without_images_are_an_error(tmp_path: Path) -> None
         build(tmp_path / "CK+48")
 
 
+def test_what_is_no_picture_and_what_has_no_label_is_said(
+    tree: Path, copy: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tree / "cohn-kanade-images" / "S005" / "001" / "S005_001.heic").touch()
+    (copy / "fear" / "list.txt").touch()
+    with caplog.at_level("WARNING"):
+        notes = [build(tree).notes, build(copy).notes]
+    assert [note["ignored_files"] for note in notes] == [1, 1]
+    assert "left out are 20 sequences without a label, 1 .heic (install pillow-heif to read them)." in caplog.text
+    assert "left out are 1 .txt (no pictures)." in caplog.text
+
+
+def test_a_csv_is_refused_with_the_command_that_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "ckextended.csv"
+    path.write_text("emotion,pixels,Usage\n")
+    with pytest.raises(DataError, match=rf"dataset=fer2013 dataset\.path={path} dataset\.classes=8"):
+        build(path)
+
+
 def test_another_layout_is_an_error_that_says_what_is_there_and_what_lacks(tmp_path: Path) -> None:
     root = released(tmp_path / "CK+", PERSONS[:2])
     (root / "Emotion").rename(root / "labels")
     with pytest.raises(DataError, match=r"which holds cohn-kanade-images, labels\. It lacks Emotion\."):
         build(root)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"`dataset\.path` must be the folder of CK\+ .*which holds nothing\.$"):
+    with pytest.raises(
+        DataError, match=r"`dataset\.path` must be the folder of CK\+ .*which holds nothing\. .*codes=ckplus"
+    ):
         build(tmp_path / "empty")
 
 

@@ -47,6 +47,7 @@ def build(path: Path | str, **options: Any) -> Splits:
     defaults = {
         "val": "PublicTest",
         "test": "PrivateTest",
+        "classes": 7,
         "on_bad_row": "error",
         "split_seed": 0,
         "exclude": None,
@@ -109,10 +110,39 @@ def test_a_partial_copy_takes_a_stratified_tenth_of_training_as_validation(tmp_p
     assert splits.notes == {}
 
 
-def test_rows_of_a_usage_that_is_not_asked_for_stay_unused_and_are_counted(tmp_path: Path) -> None:
-    splits = build(write(tmp_path), val=0.1, test="PrivateTest")
+def test_rows_of_a_usage_that_is_not_asked_for_stay_unused_and_are_counted_and_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        splits = build(write(tmp_path), val=0.1, test="PrivateTest")
+    assert "In none of train, val and test are: PublicTest (7 images). They are used with dataset.val=PublicTest." in (
+        caplog.text
+    )
     assert splits.notes == {"unused_rows": {"PublicTest": 7}}
     assert not set(rows_of(splits)["train"]) & set(range(70, 84))
+
+
+def test_fractions_that_pass_over_the_official_parts_say_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        splits = build(write(tmp_path), val=0.1, test=0.1)
+    assert splits.notes == {"unused_rows": {"PublicTest": 7, "PrivateTest": 7}}
+    assert "They are used with dataset.val=PublicTest dataset.test=PrivateTest." in caplog.text
+
+
+def test_contempt_is_code_7_where_a_file_has_eight_classes(tmp_path: Path) -> None:
+    rows = [(label, usage) for usage in ("Training", "PublicTest", "PrivateTest") for label in range(8)]
+    path = write(tmp_path, rows)
+    with pytest.raises(DataError, match=r"from 0 to 6, found '7' \(contempt in ckextended\.csv.*dataset\.classes=8"):
+        build(path)
+    splits = build(path, classes=8)
+    assert splits.class_names == (*EMOTIONS, "contempt")
+    assert splits.test.labels.tolist() == [*range(8)]
+    assert build(path, classes=8).sha256 == splits.sha256
+    with pytest.raises(DataError, match=r"from 0 to 6, found '7'"):
+        build(path)  # what was kept for eight classes is not taken for seven
+    write(tmp_path, [(8, "Training"), *rows])
+    with pytest.raises(DataError, match=r"from 0 to 7, found '8'\."):
+        build(path, classes=8)
 
 
 def test_a_file_without_usage_is_divided_by_two_fractions_of_all_its_rows(tmp_path: Path) -> None:
@@ -151,7 +181,7 @@ def test_the_second_start_does_not_parse(tmp_path: Path, monkeypatch: pytest.Mon
     path = write(tmp_path)
     first = build(path)
 
-    def unreachable(*_: object) -> None:
+    def unreachable(*_: object, **__: object) -> None:
         raise AssertionError("parsed again")
 
     monkeypatch.setattr(pixel_csv, "parse", unreachable)

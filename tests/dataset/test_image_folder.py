@@ -14,7 +14,7 @@ from PIL import Image
 from fer_exp.data import image_cache, image_store
 from fer_exp.data.image_rows import ImageRows
 from fer_exp.dataset import Splits, image_folder
-from fer_exp.emotions import EMOTIONS
+from fer_exp.emotions import EIGHT, EMOTIONS
 from fer_exp.errors import DataError
 
 KAGGLE = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")  # alphabetical, as folders are listed
@@ -37,6 +37,7 @@ def fill(root: Path, classes: tuple[str, ...], count: int, start: int = 0) -> Pa
 def build(root: Path, **options: Any) -> Splits:
     defaults = {"val": 0.1, "test": "test", "image_size": 8, "channels": 1, "class_names": None}
     more = {
+        "codes": None,
         "faces": "none",
         "face_margin": 0.1,
         "face_alignment": "eyes",
@@ -139,12 +140,21 @@ def test_the_folder_copy_of_fer2013_is_divided_by_how_the_file_names_begin(root:
     assert [len(splits.train), len(splits.val), len(splits.test)] == [7, 7, 7]
 
 
-@pytest.mark.parametrize("suffix", ["png", "PNG", "jpg", "jpeg", "bmp", "webp"])
+@pytest.mark.parametrize(
+    "suffix",
+    [
+        *("png", "PNG", "jpg", "jpeg", "bmp", "webp", "jfif", "JPE", "tif", "tiff", "gif", "pgm", "ppm", "pbm", "avif"),
+        *("tga", "jp2", "pcx", "qoi"),
+    ],
+)
 def test_every_format_is_decoded(suffix: str, root: Path) -> None:
+    value = 255 if suffix == "pbm" else (128, 128, 128) if suffix == "qoi" else 128
     for number in range(4):
-        save(root / "a" / f"{number}.{suffix}", 128)
+        save(root / "a" / f"{number}.{suffix}", value)
     splits = build(root, val=0.25, test=0.25)
-    assert np.abs(splits.train.images.astype(int) - 128).max() <= 1
+    assert [len(split) for split in (splits.train, splits.val, splits.test)] == [2, 1, 1]
+    assert np.abs(splits.train.images.astype(int) - (255 if suffix == "pbm" else 128)).max() <= 1
+    assert splits.notes == {}
 
 
 def test_grey_and_colour_are_converted_to_what_is_asked_for(root: Path) -> None:
@@ -188,7 +198,11 @@ def test_other_files_and_folders_are_counted_and_hidden_ones_passed_over(root: P
     (root / ".git").mkdir()
     (root / "__MACOSX" / "a").mkdir(parents=True)
     splits = build(root, val=0.25)
-    assert splits.notes == {"ignored_folders": ["extra"], "ignored_files": 2}
+    assert splits.notes == {
+        "ignored_folders": ["extra"],
+        "ignored_files": 2,
+        "ignored_kinds": "1 .txt (no pictures)",
+    }
 
 
 def test_the_digest_is_equal_for_equal_content_only(root: Path, tmp_path: Path) -> None:
@@ -258,15 +272,15 @@ def deep(path: Path) -> None:
     Image.fromarray(np.full((8, 8), 30_000, np.uint16)).save(path, "PNG")
 
 
-def gif(path: Path) -> None:
-    Image.new("L", (8, 8)).save(path, "GIF")
+def drawn(path: Path) -> None:
+    Image.new("L", (8, 8)).save(path, "EPS")
 
 
 BAD_IMAGES = {
     text_file: "cannot identify image file",
     truncated: "truncated|broken|Truncated",
     deep: "more than 8 bits a channel",
-    gif: "cannot identify image file",
+    drawn: "cannot identify image file",
 }
 
 
@@ -339,7 +353,7 @@ def test_two_folders_of_one_split_are_an_error(root: Path) -> None:
 def test_a_split_folder_that_is_not_there_is_an_error_that_names_those_that_are(root: Path) -> None:
     fill(root / "train", ("a",), 4)
     fill(root / "valid", ("a",), 4)
-    with pytest.raises(DataError, match=r"`dataset\.test`=test: .*Split folders with images: train, val\."):
+    with pytest.raises(DataError, match=r"`dataset\.test`=test: .*Split folders with images: train, valid\."):
         build(root)
     with pytest.raises(DataError, match=r"`dataset\.val`=PublicTest: .*dataset\.val=0\.1"):
         build(root, val="PublicTest", test=0.25)
@@ -535,3 +549,278 @@ def test_parts_of_fer2013_in_class_folders_alone_are_merged_too(root: Path) -> N
                 save(root / name / f"{usage}_{number}.jpg")
     notes = build(root, val=0.2, test=0.2).notes
     assert notes == {"merged_usages": {"train": {"PrivateTest": 4, "PublicTest": 4, "Training": 4}}}
+
+
+def sizes(splits: Splits) -> list[int]:
+    return [len(split) for split in (splits.train, splits.val, splits.test)]
+
+
+def test_pictures_in_folders_of_a_class_folder_are_of_that_class(root: Path) -> None:
+    fill(root / "happy", ("S01", "S02/deep"), 4)
+    fill(root, ("sad",), 4, start=100)
+    save(root / "sad" / "more" / "0.png", 150)
+    splits = build(root, val=0.25, test=0.25)
+    assert splits.class_names == ("happy", "sad")
+    assert sum(sizes(splits)) == 13
+    names = np.concatenate([s.names for s in (splits.train, splits.val, splits.test) if s.names is not None])
+    assert {"happy/S01/0.png", "happy/S02/deep/3.png", "sad/more/0.png"} <= set(names.tolist())
+    assert splits.notes == {}
+
+
+def test_a_class_without_folders_in_it_keeps_the_order_and_so_the_digest_it_had(root: Path) -> None:
+    options: dict[str, Any] = {"val": 0.25, "test": 0.25}
+    save(fill(root, ("a", "b"), 4) / "a" / "0 sub" / "0.png", 200)
+    splits = build(root, **options)
+    (root / "a" / "0 sub" / "0.png").rename(root / "a" / "z.png")
+    (root / "a" / "0 sub").rmdir()
+    assert build(root, **options).sha256 == splits.sha256  # a class's own pictures come first, by name
+
+
+@pytest.mark.parametrize("target", [".", "happy", "happy/deep"])
+def test_a_link_that_would_read_a_folder_twice_is_an_error(target: str, root: Path) -> None:
+    fill(root, ("happy/deep", "sad"), 4)
+    (root / "happy" / "deep" / "loop").symlink_to(root / target)
+    with pytest.raises(DataError, match="would be read twice"):
+        build(root, val=0.25, test=0.25)
+
+
+def test_what_is_left_out_is_said_in_one_line_by_kind_with_the_reason(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(root / "train", ("happy", "sad"), 4)
+    fill(root / "test", ("happy", "sad"), 1)
+    fill(root / "misc", ("happy",), 1)
+    for name in ("happy/a.HEIC", "happy/b.heic", "sad/c.nef", "sad/Thumbs.db", "sad/sub/notes.txt"):
+        (root / "train" / name).parent.mkdir(exist_ok=True)
+        (root / "train" / name).touch()
+    save(root / "loose.jpg")
+    save(root / "test" / "loose.jpg")
+    with caplog.at_level(logging.WARNING):
+        notes = build(root, val=0.25).notes
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line == (
+        f"{root}: left out are 1 .nef (convert them to PNG or JPEG), 2 .heic (install pillow-heif to read them), 1 "
+        f".txt (no pictures), 2 pictures outside of the class folders, such as {root / 'loose.jpg'}, the folders misc "
+        "(not known as train, val or test)."
+    )
+    assert notes["ignored_files"] == 5
+    assert notes["pictures_outside"] == 2
+    assert notes["ignored_folders"] == ["misc"]
+
+
+def test_a_folder_of_pictures_that_cannot_be_read_says_what_to_install(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (root / "happy").mkdir(parents=True)
+    (root / "happy" / "IMG_1.heic").touch()
+    with caplog.at_level(logging.WARNING), pytest.raises(DataError, match="has no class folders with images"):
+        build(root)
+    assert "1 .heic (install pillow-heif to read them)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "test"),
+    [
+        ("Training", "PublicTest", "PrivateTest"),
+        ("train_set", "dev", "test_set"),
+        ("train", "eval", "test"),
+        ("Train Data", "validation-set", "Testing"),
+        ("TRAINING_IMAGES", "valid_data", "TestData"),
+        ("train_split", "evaluation", "test_split"),
+    ],
+)
+def test_split_folders_are_known_by_the_words_that_people_use(train: str, val: str, test: str, root: Path) -> None:
+    for folder, count, start in ((train, 4, 0), (val, 2, 100), (test, 1, 200)):
+        fill(root / folder, ("happy", "sad"), count, start)
+    for options in ({"val": None}, {"val": val, "test": test}, {"val": "val"}):
+        splits = build(root, **options)
+        assert sizes(splits) == [8, 4, 2]
+        assert splits.val.images.min() >= 100 > splits.train.images.max()
+        assert splits.test.images.min() >= 200
+        assert splits.notes == {}
+
+
+def test_without_a_word_about_it_the_folder_of_validation_images_is_used_or_else_a_tenth(root: Path) -> None:
+    fill(root / "train", ("a", "b"), 20)
+    fill(root / "test", ("a", "b"), 2)
+    assert sizes(build(root, val=None)) == [36, 4, 4]
+    fill(root / "valid", ("a", "b"), 3)
+    assert sizes(build(root, val=None)) == [40, 6, 4]
+    assert sizes(build(root, val=None, test="valid")) == [36, 4, 6]  # it cannot be both
+
+
+@pytest.mark.parametrize("folder", ["test", "Testing", "PrivateTest", "test_set"])
+def test_fractions_that_would_pass_over_a_test_folder_are_refused_with_both_commands(folder: str, root: Path) -> None:
+    fill(root / "train", ("a", "b"), 20)
+    fill(root / folder, ("a", "b"), 3)
+    with pytest.raises(DataError) as caught:
+        build(root, val=0.15, test=0.15)
+    assert str(caught.value) == (
+        f"`dataset.test`=0.15 would pass over the folder {folder} of {root}, a test split of 6 images. Test on it: "
+        f"dataset.path={root} dataset.val=0.15 dataset.test=test. Or draw from the folder train alone: "
+        f"dataset.path={root / 'train'} dataset.val=0.15 dataset.test=0.15"
+    )
+    assert sizes(build(root, val=0.15, test="test")) == [34, 6, 6]
+    assert sizes(build(root / "train", val=0.15, test=0.15)) == [28, 6, 6]
+
+
+def test_parts_of_fer2013_that_no_split_uses_are_named_by_how_the_files_are(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("happy", "sad"):
+        for number in range(10):
+            save(root / "train" / name / f"Training_{number}.png")
+        save(root / "test" / name / "PublicTest_2.png")
+        save(root / "test" / name / "PrivateTest_3.png")
+    with pytest.raises(DataError, match=r"would pass over .* dataset\.val=PublicTest dataset\.test=PrivateTest\.$"):
+        build(root, val="PublicTest", test=0.2)
+    assert sizes(build(root, val="PublicTest", test="PrivateTest")) == [20, 2, 2]
+    with caplog.at_level(logging.WARNING):
+        build(root, val=0.2, test="PrivateTest")
+    assert (
+        "in none of train, val and test are: PublicTest (2 images). A part is used by its name, such as " in caplog.text
+    )
+    assert "dataset.val=PublicTest" in caplog.text
+
+
+def test_the_second_command_draws_what_was_drawn_when_the_folder_was_passed_over(root: Path) -> None:
+    fill(root / "train", ("a", "b"), 20)
+    drawn = build(root, val=0.15, test=0.15).sha256
+    fill(root / "test", ("a", "b"), 3)
+    assert build(root / "train", val=0.15, test=0.15).sha256 == drawn
+
+
+def test_a_fraction_that_passes_over_the_folder_of_validation_images_says_so(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(root / "train", ("a", "b"), 20)
+    fill(root / "valid", ("a", "b"), 3)
+    fill(root / "test", ("a", "b"), 2)
+    with caplog.at_level(logging.WARNING):
+        assert sizes(build(root, val=0.15)) == [34, 6, 4]
+    assert "in none of train, val and test are: valid (6 images)." in caplog.text
+    assert "dataset.val=valid" in caplog.text
+
+
+@pytest.mark.parametrize("top", ["phase1", "fold 2", "images"])
+def test_folders_of_classes_under_an_unknown_name_are_refused_and_not_taken_for_a_class(top: str, root: Path) -> None:
+    fill(root / top, ("happy", "sad"), 4)
+    with pytest.raises(
+        DataError, match=rf"{top} must be the folder of a class, or of a split.*dataset\.path={root / top}"
+    ):
+        build(root)
+    fill(root, ("happy",), 4)
+    with pytest.raises(DataError, match=rf"{top} must be the folder of a class"):
+        build(root)
+
+
+def test_numbered_classes_under_an_unknown_name_and_a_folder_around_other_classes_are_refused_too(root: Path) -> None:
+    fill(root / "part1", ("0", "1"), 2)
+    fill(root / "part2", ("0", "1"), 2)
+    with pytest.raises(DataError, match=r"part1 must be the folder of a class, or of a split"):
+        build(root)
+    other = root.parent / "other"
+    fill(other / "pets", ("cat", "dog"), 4)
+    fill(root.parent / "packed" / "archive" / "pets", ("cat", "dog"), 4)
+    with pytest.raises(DataError, match=r"It holds one, archive, with pets in it"):
+        build(root.parent / "packed")
+    with pytest.raises(DataError, match=rf"It holds one, pets, with cat, dog in it\..*dataset\.path={other / 'pets'}"):
+        build(other)
+
+
+AFFECTNET = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", "contempt")
+
+
+def test_codes_name_class_folders_that_are_numbers(root: Path) -> None:
+    for folder, count in (("train", 5), ("val", 1), ("test", 1)):
+        fill(root / folder, tuple(map(str, range(8))), count)
+    splits = build(root, val="val", codes="affectnet")
+    assert splits.class_names == EIGHT
+    by_label = dict(zip(splits.test.labels.tolist(), splits.test.images[:, 0, 0, 0].tolist(), strict=True))
+    assert {EIGHT[label]: grey // 10 for label, grey in by_label.items()} == {n: c for c, n in enumerate(AFFECTNET)}
+
+
+@pytest.mark.parametrize(
+    ("codes", "folders", "first"),
+    [("rafdb", range(1, 8), "surprise"), ("fer2013", range(7), "angry"), ("ferplus", range(8), "neutral"),
+     ("ckextended", range(8), "angry"), ("ckplus", range(1, 8), "angry")],
+)  # fmt: skip
+def test_every_numbering_is_its_own(codes: str, folders: range, first: str, root: Path) -> None:
+    fill(root, tuple(map(str, folders)), 5)
+    splits = build(root, val=0.2, test=0.2, codes=codes)
+    assert set(splits.class_names) <= set(EIGHT)
+    label = splits.class_names.index(first)
+    assert set((splits.train.images[splits.train.labels == label][:, 0, 0, 0] // 10).tolist()) == {0}
+
+
+def test_codes_that_are_no_expressions_are_left_out_and_said_and_may_be_named_by_corrections(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(root, ("0", "1", "8", "10"), 5)
+    (root.parent / "exclude.csv").write_text("name\n8/0.png\n")
+    with caplog.at_level(logging.WARNING):
+        splits = build(root, val=0.2, test=0.2, codes="affectnet", exclude=str(root.parent / "exclude.csv"))
+    assert splits.class_names == ("happy", "neutral")
+    assert sum(sizes(splits)) == 10
+    assert splits.notes["left_out_classes"] == {"10": 5, "8": 5}
+    assert splits.notes["corrections"]["left_out_anyway"] == 1
+    assert "left out are the class folders 10 (5 images), 8 (5 images)" in caplog.text
+
+
+def test_codes_that_do_not_fit_are_refused_with_those_that_do(root: Path) -> None:
+    fill(root, ("0", "1"), 5)
+    with pytest.raises(
+        DataError, match=r"`dataset\.codes`=rafdb .* 1 to 7\. Received: .* with 0\..*They fit: .*fer2013"
+    ):
+        build(root, codes="rafdb")
+    fill(root, ("happy",), 5)
+    with pytest.raises(DataError, match=r"`dataset\.codes`=fer2013 .* 0 to 6\. Received: .* with happy\.$"):
+        build(root, codes="fer2013")
+    with pytest.raises(DataError, match="must not both be given"):
+        build(root, codes="fer2013", class_names=["a"])
+
+
+def test_numbers_without_codes_are_classes_with_a_warning_that_says_how_to_name_them(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        splits = build(fill(root, ("0", "1", "2"), 5), val=0.2, test=0.2)
+    assert splits.class_names == ("0", "1", "2")
+    assert splits.notes == {"numbered_classes": ["0", "1", "2"]}
+    assert "dataset.codes=<affectnet or ckextended or ckplus or fer2013 or ferplus>" in caplog.text
+    assert "dataset.class_names={0: <name>, ...}" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        {"0": "happiness", "1": "natural", "2": None, "joy": "Happy"},
+        ["0=happiness", "1=natural", "2=null", "joy=Happy"],
+    ],
+)
+def test_a_mapping_names_folders_puts_some_together_and_leaves_some_out(mapping: Any, root: Path) -> None:
+    fill(root, ("0", "1", "2", "joy"), 5)
+    splits = build(root, val=0.2, test=0.2, class_names=mapping)
+    assert splits.class_names == ("happy", "neutral")
+    assert sum(sizes(splits)) == 15
+    assert set((splits.train.images[splits.train.labels == 0][:, 0, 0, 0] // 10).tolist()) == {0, 3}
+
+
+def test_classes_of_a_mapping_that_are_no_expressions_keep_its_order(root: Path) -> None:
+    fill(root, ("a", "b", "c"), 5)
+    mapping = {"c": "up", "a": "down", "B": "up"}
+    assert build(root, val=0.2, test=0.2, class_names=mapping).class_names == ("up", "down")
+
+
+def test_a_mapping_that_does_not_fit_the_folders_is_an_error(root: Path) -> None:
+    fill(root, ("a", "b"), 5)
+    for mapping, rule in (
+        ({"a": "x"}, "without the folders b"),
+        ({"a": "x", "b": "y", "c": "z"}, "with c, which are no folders"),
+        ({"a": "x", "A": "y", "b": "z"}, "with two spellings of one folder"),
+        ({"a": "happy", "b": "Bored", "c": "x"}, "with c, which are no folders"),
+        ({"a": None, "b": None}, "must name classes"),
+        (["a=x", "a=y"], "must name each folder once"),
+    ):
+        with pytest.raises(DataError, match=rule):
+            build(root, class_names=mapping)

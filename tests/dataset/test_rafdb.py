@@ -136,6 +136,24 @@ def test_a_folder_of_a_copy_that_is_no_number_is_an_error(root: Path) -> None:
         build(copy)
 
 
+def test_folders_of_other_numbers_are_refused_with_whose_they_may_be(root: Path) -> None:
+    copy = copied(root.parent / "DATASET", root)
+    for part in ("train", "test"):
+        (copy / part / "7").rename(copy / part / "0")
+    with pytest.raises(DataError, match=r"dataset=image_folder dataset\.codes=<affectnet or .*>"):
+        build(copy)
+
+
+def test_what_is_no_picture_in_a_copy_is_said(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    copy = copied(root.parent / "DATASET", root)
+    (copy / "train" / "5" / "more.heic").touch()
+    (copy / "test" / "1" / "notes.txt").touch()
+    with caplog.at_level("WARNING"):
+        notes = build(copy).notes
+    assert notes["ignored_kinds"] == "1 .heic (install pillow-heif to read them), 1 .txt (no pictures)"
+    assert f"left out are {notes['ignored_kinds']}." in caplog.text
+
+
 @pytest.mark.parametrize("what", ["EmoLabel", "EmoLabel/list_patition_label.txt"])
 def test_another_layout_is_an_error_that_says_what_is_there(what: str, root: Path) -> None:
     (root / what).rename(root / "elsewhere")

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contracts import node
+from contracts import compose, node
 
 from fer_exp import config
-from fer_exp.data import drawing
+from fer_exp.data import drawing, loading
 from fer_exp.dataset import Splits
 from fer_exp.emotions import EMOTIONS
 
@@ -74,3 +74,13 @@ def test_what_was_drawn_once_is_read_from_the_cache(tmp_path: Path, monkeypatch:
     assert draw(cache_dir=str(tmp_path)).sha256 == first.sha256
     monkeypatch.undo()
     assert draw(cache_dir=str(tmp_path), seed=1).sha256 != first.sha256
+
+
+def test_a_trial_of_a_few_batches_draws_no_more_than_it_looks_at() -> None:
+    values = compose("limit_batches=3", "batch_size=32", "dataset.test_size=50")
+    node = config.fewer(values["dataset"], 96)
+    assert (node["train_size"], node["val_size"], node["test_size"]) == (96, 96, 50)
+    splits = loading.load(config.check(values))
+    assert (len(splits.train), len(splits.val), len(splits.test)) == (96, 96, 50)
+    other = compose("dataset=fer2013", "dataset.path=/")["dataset"]
+    assert config.fewer(other, 10) == other, "what is read from files is cut down afterwards"

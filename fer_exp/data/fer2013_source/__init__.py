@@ -19,7 +19,7 @@ class Faces:
 
     Attributes:
         images: uint8 (n, 48, 48, 1), 0-255.
-        labels: int64 (n,), a position in `EMOTIONS`.
+        labels: int64 (n,), a position in `EIGHT`.
         parts: str (n,), the Usage of each; `val` or `test` where only the folder is known, empty where nothing is.
         names: str (n,), what an image is called in its source.
         skipped: Names of those that the source holds besides, malformed and left out.

@@ -10,6 +10,7 @@ https://github.com/microsoft/FERPlus.
 """
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,7 @@ KEPT, NO_AGREEMENT, UNKNOWN, NOT_A_FACE = range(4)
 
 _COLUMNS = (*CLASSES, "unknown", "nf")
 _LIMIT_BYTES = 64 << 20  # the complete file has 1.6 MB
+_MOST_HEADER_BYTES = 1 << 12
 _LEAST_VOTES = 2  # fewer are taken for a mistake
 _MAJORITY = 0.5  # of the votes that remain
 _ENOUGH = 0.75  # of them, after which no further class is taken into a distribution
@@ -92,12 +94,7 @@ def read(path: Path, option: str = "dataset.votes") -> Ballots:
     except ValueError as error:  # pandas' ParserError and EmptyDataError are ValueErrors
         raise DataError(f"`{option}` must be the csv of FER+. Received: {path} ({error}).") from error
     table.columns = [str(name).strip().casefold() for name in table.columns]
-    missing = [name for name in ("usage", *_COLUMNS) if name not in table]
-    if missing:
-        raise DataError(
-            f"`{option}` must be fer2013new.csv of https://github.com/microsoft/FERPlus, with the columns Usage, "
-            f"{', '.join(CLASSES)}, unknown and NF. Received: {path} without {', '.join(missing)}."
-        )
+    _check_columns(list(table.columns), path, option)
     if not len(table):
         raise DataError(f"`{option}` must have a line for each image. Received: {path} with none.")
     votes = table[list(_COLUMNS)].apply(pd.to_numeric, errors="coerce").to_numpy(float)
@@ -109,6 +106,19 @@ def read(path: Path, option: str = "dataset.votes") -> Ballots:
             "whole numbers of votes, 0 or more. Download the file again."
         )
     return Ballots(usages.astype(np.uint8), votes.astype(np.int64))
+
+
+def glance(path: Path, option: str = "dataset.votes") -> None:
+    """Looks at the first line only, unless all of an archive must be read for that.
+
+    Raises:
+        DataError: If the file cannot be read or names other columns, as `read` says.
+    """
+    if not archive.begins_at_once(path):
+        return
+    with archive.open_stream(path, limit_bytes=_LIMIT_BYTES) as stream:
+        line = stream.read(_MOST_HEADER_BYTES).decode("utf-8-sig", "replace").partition("\n")[0]
+    _check_columns([name.strip().strip('"').strip().casefold() for name in line.split(",")], path, option)
 
 
 def joined(ballots: Ballots, table: PixelTable, votes_path: Path, path: Path, option: str = "dataset.votes") -> Ballots:
@@ -223,3 +233,12 @@ def _counted(votes: np.ndarray) -> np.ndarray:
 def _outcome_of(columns: np.ndarray) -> np.ndarray:
     """Returns what it means that a column has the most votes."""
     return np.array([*[KEPT] * len(CLASSES), UNKNOWN, NOT_A_FACE])[columns]
+
+
+def _check_columns(names: Sequence[str], path: Path, option: str) -> None:
+    missing = [name for name in ("usage", *_COLUMNS) if name not in names]
+    if missing:
+        raise DataError(
+            f"`{option}` must be fer2013new.csv of https://github.com/microsoft/FERPlus, with the columns Usage, "
+            f"{', '.join(CLASSES)}, unknown and NF. Received: {path} without {', '.join(missing)}."
+        )

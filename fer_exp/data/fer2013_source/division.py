@@ -6,6 +6,7 @@ Called by the data sets made from FER2013. The protocol is: train on `Training`,
 Source: Goodfellow et al., "Challenges in Representation Learning", 2013, https://arxiv.org/abs/1307.0414.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,12 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from fer_exp.data.folders.classes import SPLIT_NAMES
+from fer_exp.data.folders.classes import split_of
 from fer_exp.data.fractions import SplitSpec, draw_fractions
+from fer_exp.data.pixel_csv import USAGES
 from fer_exp.dataset import Split
 from fer_exp.errors import DataError
 
 _TRAINING = "Training"
+_log = logging.getLogger(__name__)
 
 
 def choose_rows(
@@ -73,6 +76,11 @@ def notes_on(
     unused = np.setdiff1d(np.arange(len(parts)), np.concatenate(list(rows.values())))
     if len(unused):
         notes["unused_rows"] = _counts(parts[unused])
+        own = [f"dataset.{'val' if part in ('PublicTest', 'val') else 'test'}={part}" for part in notes["unused_rows"]]
+        _log.warning(
+            "In none of train, val and test are: %s. They are used with %s.",
+            _shown(notes["unused_rows"]), " ".join(own),
+        )  # fmt: skip
     missing = {name: _missing_classes(split, class_names) for name, split in splits.items()}
     if any(missing.values()):
         notes["missing_classes"] = {name: classes for name, classes in missing.items() if classes}
@@ -81,13 +89,13 @@ def notes_on(
 
 def _part(spec: SplitSpec) -> SplitSpec:
     """Returns a split folder by its usual name, anything else as it is."""
-    if not isinstance(spec, str) or _is_training(spec):
+    if not isinstance(spec, str) or spec.casefold() in map(str.casefold, USAGES) or _is_training(spec):
         return spec
-    return SPLIT_NAMES.get(spec.casefold(), spec)
+    return split_of(spec) or spec
 
 
 def _is_training(part: str) -> bool:
-    return SPLIT_NAMES.get(part.casefold()) == "train"
+    return split_of(part) == "train"
 
 
 def _rows_of_part(parts: np.ndarray, part: str, name: str, source: Path) -> np.ndarray:

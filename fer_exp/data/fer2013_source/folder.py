@@ -1,35 +1,40 @@
-"""Kaggle's folder copy of FER2013: `train/<class>/Training_1.jpg`, `test/<class>/PrivateTest_2.jpg`.
+"""Folder copies of FER2013: Kaggle's `train/<class>/Training_1.jpg`, or `PublicTest/<class>/*` of scripts.
 
-Called by the data set `fer2013`. Its test folder is PublicTest and PrivateTest merged; the official part of an image is
-told by how its file name begins, and where copies have other names, by the folder. Classes are told by name: folders
-are in alphabetical order, the codes of the csv are not.
+Called by the data set `fer2013`. Kaggle's test folder is PublicTest and PrivateTest merged; the official part of an
+image is told by how its file name begins, and where copies have other names, by the folder. Classes are told by name,
+since folders are in alphabetical order and the codes of the csv are not, or by these codes.
 """
 
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from fer_exp.data import image_cache, image_rows
+from fer_exp.data import image_cache, image_rows, label_codes
 from fer_exp.data.fer2013_facts import OFFICIAL_COUNTS
 from fer_exp.data.fer2013_source import Faces
 from fer_exp.data.folders import classes
 from fer_exp.data.folders.classes import FolderImage
 from fer_exp.data.pixel_csv import IMAGE_SIZE, USAGES
-from fer_exp.emotions import EMOTIONS, canonical
+from fer_exp.emotions import canonical
 from fer_exp.errors import DataError
 
 _PARTS = {"": "", "train": "Training", "val": "val", "test": "test"}  # what a folder alone says
+_OWN = {usage.casefold(): usage for usage in USAGES}  # folders that are called as the parts are
 _log = logging.getLogger(__name__)
 
 
-def load(path: Path, on_bad_row: Literal["error", "skip"], cache_dir: str) -> tuple[Faces, dict[str, Any]]:
+def load(
+    path: Path, names: Sequence[str], on_bad_row: Literal["error", "skip"], cache_dir: str
+) -> tuple[Faces, dict[str, Any]]:
     """Reads the folder, or its cached arrays.
 
     Args:
         path: The folder that holds `train` and `test`.
+        names: The classes in the order of the codes, seven, or eight with contempt.
         on_bad_row: Whether an image that cannot be decoded is an error, or left out and counted.
         cache_dir: Folder of the decoded arrays; `~` expands.
 
@@ -39,14 +44,9 @@ def load(path: Path, on_bad_row: Literal["error", "skip"], cache_dir: str) -> tu
     Raises:
         DataError: If the folder is laid out otherwise, has other classes, or an image cannot be decoded.
     """
-    root = Path(os.path.realpath(path))
-    if not _has_folders(root):
-        raise DataError(
-            "`dataset.path` must be a csv of FER2013, or the folder that holds train/<class>/*.jpg and "
-            f"test/<class>/*.jpg. Received a folder without folders: {root}."
-        )
+    root = _root(path)
     found, notes = classes.find(root)
-    labels = _labels(found, root)
+    labels = _labels(found, names, root)
     parts, misplaced = _parts(found)
     if misplaced:
         notes["misplaced_images"] = misplaced
@@ -56,14 +56,23 @@ def load(path: Path, on_bad_row: Literal["error", "skip"], cache_dir: str) -> tu
         )  # fmt: skip
     files = [image.file for image in found]
     decoded = image_cache.decoded(root, files, IMAGE_SIZE, 1, on_bad_row, cache_dir, option="on_bad_row")
-    names = np.array(classes.names_below([file.path for file in files], root))
-    faces = Faces(decoded.images, labels, parts, names)
+    called = np.array(classes.names_below([file.path for file in files], root))
+    faces = Faces(decoded.images, labels, parts, called)
     if not decoded.kept.all():
         kept = decoded.kept
         faces = Faces(
-            image_rows.take(decoded.images, kept), labels[kept], parts[kept], names[kept], names[~kept].tolist()
+            image_rows.take(decoded.images, kept), labels[kept], parts[kept], called[kept], called[~kept].tolist()
         )
     return faces, {**notes, **decoded.notes}
+
+
+def glance(path: Path) -> None:
+    """Looks for one image, and no further.
+
+    Raises:
+        DataError: If there is none, as `load` says.
+    """
+    classes.glance(_root(path))
 
 
 def warn_of_merged(parts: np.ndarray, rows: np.ndarray, root: Path) -> dict[str, Any]:
@@ -89,6 +98,17 @@ def warn_of_merged(parts: np.ndarray, rows: np.ndarray, root: Path) -> dict[str,
     return {"merged_test_images": len(rows)}
 
 
+def _root(path: Path) -> Path:
+    root = Path(os.path.realpath(path))
+    if not _has_folders(root):
+        raise DataError(
+            "`dataset.path` must be a csv of FER2013, or the folder that holds train/<class>/*.jpg and "
+            "test/<class>/*.jpg, or Training/<class>, PublicTest/<class> and PrivateTest/<class>. Received a folder "
+            f"without folders: {root}."
+        )
+    return root
+
+
 def _has_folders(root: Path) -> bool:
     try:
         with os.scandir(root) as entries:
@@ -97,15 +117,18 @@ def _has_folders(root: Path) -> bool:
         return True  # it cannot be read, which `class_folders` says
 
 
-def _labels(found: list[FolderImage], root: Path) -> np.ndarray:
+def _labels(found: list[FolderImage], names: Sequence[str], root: Path) -> np.ndarray:
     spelled = classes.spelled_classes(found)
-    strange = [folder for key, folder in spelled.items() if key not in EMOTIONS]
+    if all((code := label_codes.number(folder)) is not None and code < len(names) for folder in spelled.values()):
+        return np.array([int(image.folder) for image in found], np.int64)
+    strange = [folder for key, folder in spelled.items() if key not in names]
     if strange:
         raise DataError(
-            f"The class folders of FER2013 must be {', '.join(EMOTIONS)} (or names such as happiness). Received: "
-            f"{root} with {', '.join(strange)}. Other classes are read with dataset=image_folder."
+            f"The class folders of FER2013 must be {', '.join(names)} (or names such as happiness), or the codes 0 "
+            f"to {len(names) - 1} of its csv. Received: {root} with {', '.join(strange)}. Other classes are read "
+            f"with dataset=image_folder{label_codes.advice(list(spelled.values()))}."
         )
-    return np.array([EMOTIONS.index(canonical(image.folder)) for image in found], np.int64)
+    return np.array([names.index(canonical(image.folder)) for image in found], np.int64)
 
 
 def _parts(found: list[FolderImage]) -> tuple[np.ndarray, int]:
@@ -113,6 +136,7 @@ def _parts(found: list[FolderImage]) -> tuple[np.ndarray, int]:
     parts, misplaced = [], 0
     for image in found:
         named = os.path.basename(image.file.path).partition("_")[0]
-        parts.append(named if named in USAGES else _PARTS[image.split])
+        own = _OWN.get(image.within.casefold(), _PARTS[image.split])
+        parts.append(named if named in USAGES else own)
         misplaced += named in USAGES and image.split != "" and (named == "Training") != (image.split == "train")
     return np.array(parts), misplaced

@@ -12,9 +12,9 @@ from typing import Literal
 
 import numpy as np
 
+from fer_exp.data import image_formats
 from fer_exp.errors import DataError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 OUTWARD = re.compile(r"(?:^|/)\.\.(?:/|$)|^/|\\|\0")  # absolute, upwards, or of Windows
 
 
@@ -96,11 +96,44 @@ def folders(folder: Path, root: Path) -> list[os.DirEntry[str]]:
     return [entry for entry in entries(folder, root) if entry.is_dir()]
 
 
-def images(folder: Path, root: Path) -> tuple[list[ImageFile], int]:
-    """Lists the images in a folder, by name, and counts what else is there."""
-    found = entries(folder, root)
-    pictures = [ImageFile.of(e) for e in found if e.is_file() and e.name.lower().endswith(SUFFIXES)]
-    return pictures, len(found) - len(pictures)
+def images(folder: Path, root: Path) -> tuple[list[ImageFile], list[str]]:
+    """Lists the pictures in and below a folder: its own by name, then those of each folder in it.
+
+    Returns:
+        The pictures, and the paths of what else is there.
+
+    Raises:
+        DataError: If a folder cannot be read, or links lead out of the root, or to a folder that is read anyway.
+    """
+    pictures: list[ImageFile] = []
+    others: list[str] = []
+    waiting, read = [folder], {os.path.realpath(folder)}
+    while waiting:
+        inner = []
+        for entry in entries(waiting.pop(), root):
+            if entry.is_dir():
+                place = os.path.realpath(entry.path)
+                if place in read:
+                    raise DataError(
+                        f"{entry.path} would be read twice: it is a link, or a link leads to it. Remove the link."
+                    )
+                read.add(place)
+                inner.append(Path(entry.path))
+            elif entry.is_file() and image_formats.is_picture(entry.name):
+                pictures.append(ImageFile.of(entry))
+            else:
+                others.append(entry.path)
+        waiting += reversed(inner)
+    return pictures, others
+
+
+def has_image(folder: Path) -> bool:
+    """Tells whether a folder holds an image, or cannot be read, which `entries` tells."""
+    try:
+        with os.scandir(folder) as scan:
+            return any(image_formats.is_picture(entry.name) and not entry.name.startswith(".") for entry in scan)
+    except OSError:
+        return True
 
 
 def find(root: Path, name: str) -> Path | None:

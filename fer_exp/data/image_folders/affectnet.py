@@ -10,9 +10,6 @@ from typing import Any
 
 import numpy as np
 
-CODES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", "contempt", "none", "uncertain", "no_face")
-"""Meaning of each number; the last three are no expressions."""
-
 
 @dataclass(frozen=True)
 class Annotations:
@@ -21,7 +18,7 @@ class Annotations:
     Attributes:
         folder: Folder that the paths count from.
         paths: bytes (n,), UTF-8, each one once.
-        codes: uint8 (n,), a position in `CODES`.
+        codes: uint8 (n,), a position in `label_codes.AFFECTNET`.
         official_val: bool (n,), which are of the official validation set; the others are for training.
         boxes: int32 (n, 4), x, y, width and height of the face; None if the images are faces.
         notes: What was left out, in numbers.

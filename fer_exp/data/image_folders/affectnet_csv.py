@@ -16,7 +16,8 @@ import numpy as np
 from fer_exp.data import data_cache
 from fer_exp.data.folders import listing
 from fer_exp.data.folders.watching import watched
-from fer_exp.data.image_folders.affectnet import CODES, Annotations
+from fer_exp.data.image_folders.affectnet import Annotations
+from fer_exp.data.label_codes import AFFECTNET as CODES
 from fer_exp.errors import DataError
 
 TABLES = ("validation.csv", "training.csv")  # a row that both hold is one of validation

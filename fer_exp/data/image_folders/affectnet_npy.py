@@ -15,11 +15,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fer_exp.data import data_cache
+from fer_exp.data import data_cache, image_formats
 from fer_exp.data.folders import listing
 from fer_exp.data.folders.listing import ImageFile
 from fer_exp.data.folders.watching import watched
-from fer_exp.data.image_folders.affectnet import CODES, Annotations
+from fer_exp.data.image_folders.affectnet import Annotations
+from fer_exp.data.label_codes import AFFECTNET as CODES
 from fer_exp.errors import DataError
 
 SETS = ("train_set", "val_set")
@@ -54,9 +55,11 @@ def read(home: Path, root: Path, on_bad_file: Literal["error", "skip"], cache_di
         arrays, problem = data_cache.load_or_build(cache_dir, key, read_all)
         notes |= {} if problem is None else {"cache": problem}
         stems = [Path(file.path).name.removesuffix(_ENDING) for file in files]
-        annotated = {f"{stem}.jpg" for stem in stems}
-        without += sum(e.name not in annotated for e in listing.entries(home / name / "images", root, ".jpg"))
-        paths.append(np.array([f"{name}/images/{stem}.jpg".encode() for stem in stems], np.bytes_))
+        names = [entry.name for entry in listing.entries(home / name / "images", root)]
+        names.sort(key=lambda image: image.endswith(".jpg"))  # the release's own go before copies in other formats
+        images = {Path(image).stem: image for image in names if image_formats.is_picture(image)}
+        without += len(images.keys() - set(stems))
+        paths.append(np.array([f"{name}/images/{images.get(s, f'{s}.jpg')}".encode() for s in stems], np.bytes_))
         codes.append(arrays["codes"])
         official_val.append(np.full(len(files), name == SETS[1]))
     whole = np.concatenate(codes)

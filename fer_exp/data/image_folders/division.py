@@ -4,6 +4,8 @@ Called by the options of `dataset` that read folders, once they know which image
 not know how a data set is laid out.
 """
 
+import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fer_exp.data import image_cache
+from fer_exp.data import class_names, image_cache
 from fer_exp.data.corrections import Corrections
 from fer_exp.data.faces import FaceCrop
 from fer_exp.data.folders import classes
@@ -20,6 +22,7 @@ from fer_exp.data.fractions import SplitSpec, draw_fractions
 from fer_exp.dataset import Split, Splits, assemble
 from fer_exp.errors import DataError
 
+_log = logging.getLogger(__name__)
 _CHECK = "Check the folders, and the warnings about images."
 
 
@@ -59,6 +62,7 @@ class Listed:
         boxes: int (n, 4), x, y, width, height of the face in each image; None for the whole image.
         notes: What the reader had to do so far.
         left_out: Paths of image files that options of the data set have left out.
+        parts: str (n,), the part of the source that each image is in, as a person names it; None if there are none.
     """
 
     root: Path
@@ -69,6 +73,7 @@ class Listed:
     boxes: np.ndarray | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
     left_out: Sequence[str] = ()
+    parts: np.ndarray | None = None
 
 
 def divided(
@@ -89,6 +94,7 @@ def divided(
     files, labels, names = listed.files, listed.labels, listed.class_names
     if not files:
         raise DataError(f"{listed.root} holds no usable images. {_CHECK}")
+    class_names.require_readable(names, str(listed.root))
     decoded = image_cache.decoded(
         listed.root,
         files,
@@ -106,15 +112,25 @@ def divided(
     absent = [name for label, name in enumerate(names) if label not in set(labels[rows["train"]].tolist())]
     if absent:
         notes["missing_classes"] = absent
-    unused = int(decoded.kept.sum()) - sum(len(chosen) for chosen in rows.values())
-    if unused:
-        notes["unused_images"] = unused
+    unused = np.setdiff1d(np.flatnonzero(decoded.kept), np.concatenate(list(rows.values())))
+    if len(unused):
+        notes["unused_images"] = len(unused)
+        _warn_of_unused(listed, unused)
     called = np.array(classes.names_below([file.path for file in files], listed.root))
     whole = Split(decoded.images, labels, groups=listed.groups, names=called)
     splits = {name: whole.take(chosen) for name, chosen in rows.items()}
     unchosen = np.delete(called, np.concatenate(list(rows.values()))).tolist()
     left_out = [*unchosen, *classes.names_below(listed.left_out, listed.root)]
     return assemble(splits, names, str(listed.root), notes, reading.corrections, left_out)
+
+
+def _warn_of_unused(listed: Listed, rows: np.ndarray) -> None:
+    """Says which parts of the source no split has; a person may have taken them for the test split."""
+    parts = Counter(np.full(len(rows), "images") if listed.parts is None else listed.parts[rows].tolist())
+    _log.warning(
+        "%s: in none of train, val and test are: %s. A part is used by its name, such as dataset.val=%s.",
+        listed.root, ", ".join(f"{part} ({count:,} images)" for part, count in parts.items()), next(iter(parts)),
+    )  # fmt: skip
 
 
 def _choose_rows(

@@ -48,6 +48,7 @@ def build(path: Path, **options: Any) -> Splits:
     defaults = {
         "val": "PublicTest",
         "test": "PrivateTest",
+        "classes": 7,
         "on_bad_row": "error",
         "split_seed": 0,
         "exclude": None,
@@ -55,6 +56,39 @@ def build(path: Path, **options: Any) -> Splits:
         "cache_dir": str(path.parent / "cache"),
     }
     return fer2013.build(**{"path": str(path)} | defaults | options)
+
+
+@pytest.mark.parametrize("names", ["names", "codes"])
+def test_folders_called_as_the_parts_are_have_the_official_split(names: str, root: Path, tmp_path: Path) -> None:
+    """As scripts unpack the csv: a folder for each Usage, classes by code or by name, files by number."""
+    expected = build(root)
+    unpacked = tmp_path / "unpacked"
+    for usage, (folder, _) in USAGES.items():
+        for label, name in enumerate(EMOTIONS):
+            target = unpacked / usage / (str(label) if names == "codes" else name)
+            target.mkdir(parents=True)
+            for path in (root / folder / name).glob(f"{usage}_*"):
+                path.rename(target / path.name.removeprefix(f"{usage}_"))
+    splits = build(unpacked)
+    assert sizes(splits) == [70, 7, 14]
+    assert splits.class_names == EMOTIONS
+    assert splits.notes == {}
+    for split, other in zip(
+        (splits.train, splits.val, splits.test), (expected.train, expected.val, expected.test), strict=True
+    ):
+        assert split.images[:, 0, 0, 0].tolist() == split.labels.tolist()  # the first pixel is the code
+        assert sorted(split.images[:, 0, :3, 0].tolist()) == sorted(other.images[:, 0, :3, 0].tolist())
+    assert sizes(build(unpacked, val=0.1, test="PublicTest")) == [63, 7, 7]
+
+
+def test_codes_of_another_data_set_are_refused_with_how_to_read_them(root: Path) -> None:
+    for folder in ("train", "test"):
+        for code, name in enumerate(EMOTIONS, start=1):
+            (root / folder / name).rename(root / folder / str(code))
+    with pytest.raises(
+        DataError, match=r"or the codes 0 to 6 of its csv.*dataset=image_folder dataset\.codes=<.*rafdb"
+    ):
+        build(root)
 
 
 def sizes(splits: Splits) -> list[int]:

@@ -25,8 +25,19 @@ def test_folders_and_images_are_listed_by_name_without_what_is_hidden(root: Path
     assert [entry.name for entry in listing.folders(root, root)] == ["a", "b"]
     images, others = listing.images(root / "a", root)
     assert [Path(image.path).name for image in images] == ["1.jpg", "2.png"]
-    assert others == 1
+    assert others == [str(root / "a" / "notes.txt")]
     assert [entry.name for entry in listing.entries(root / "a", root, ".jpg")] == ["1.jpg"]
+
+
+def test_pictures_below_a_folder_follow_its_own(root: Path) -> None:
+    for name in ("a/0 sub/3.jfif", "a/0 sub/deep/.hidden.jpg", "a/0 sub/deep/4.TIFF", "a/0 sub/notes.md"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"x")
+    images, others = listing.images(root / "a", root)
+    assert [os.path.relpath(image.path, root) for image in images] == [
+        *("a/1.jpg", "a/2.png", "a/0 sub/3.jfif", "a/0 sub/deep/4.TIFF")
+    ]
+    assert [os.path.relpath(path, root) for path in others] == ["a/notes.txt", "a/0 sub/notes.md"]
 
 
 def test_a_list_of_images_is_found_in_its_order(root: Path) -> None:
