@@ -5,11 +5,9 @@ and `resume` where that is made up for, and by `trained` to look a model up. Don
 one version of a name, and what was decided about it is written on it.
 """
 
-import tempfile
-from pathlib import Path
-
 from fer_exp import metrics
 from fer_exp.errors import ModelError
+from fer_exp.process import temporary
 from fer_exp.reporting import tables
 from fer_exp.signature import model_name
 from fer_exp.significance import ALPHA, mcnemar
@@ -136,8 +134,8 @@ def _decide(tracker: Tracker, version: Version, champion: Version | None) -> tup
 
 def _evaluation(tracker: Tracker, run_id: str) -> metrics.Evaluation | None:
     """Reads the predictions of a run; None if there are none, or they are damaged."""
-    with tempfile.TemporaryDirectory(prefix="fer_exp-registry-") as folder:
-        file = tracker.download(run_id, _PREDICTIONS, Path(folder)) if tracker.record(run_id) else None
+    with temporary.folder("registry") as folder:
+        file = tracker.download(run_id, _PREDICTIONS, folder) if tracker.record(run_id) else None
         try:
             return None if file is None else tables.read_predictions(file)
         except ValueError:

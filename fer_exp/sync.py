@@ -20,24 +20,28 @@ from rich.console import Console
 
 from fer_exp import commandline, config, owner, store
 from fer_exp.errors import ConfigError, StorageError, TrackingError, UserError
+from fer_exp.process import credentials
+from fer_exp.process.reader import ends_with_reader
 from fer_exp.record import outbox
+from fer_exp.reporting import terminal
 from fer_exp.sweep import finish
 from fer_exp.tracking import Tracker, database, tracking_uri
 
 _ROOTS = ("outputs", "multirun")
 
 
+@ends_with_reader()
 def main() -> None:
     """Runs the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m fer_exp.sync", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("arguments", nargs="*", metavar="FOLDER | key=value", help="of runs, or above them")
-    arguments = parser.parse_args().arguments
+    arguments = parser.parse_args(credentials.arguments()).arguments
     overrides = [entry for entry in arguments if "=" in entry and not Path(entry).exists()]
     roots = [Path(entry) for entry in arguments if entry not in overrides]
     try:
-        left = sync(roots, overrides, Console())
+        left = sync(roots, overrides, terminal.opened())
     except UserError as error:
         store.refuse(error)
     sys.exit(1 if left else 0)

@@ -1,7 +1,8 @@
 """How each kind of record gets to MLflow, so that delivering it twice changes nothing.
 
 Called by `tracking.mlflow` alone. Metrics carry the time they were measured at, which makes them the same row of the
-server's table; files are overwritten; a logged model is looked for before one is made.
+server's table; files are overwritten; a logged model is looked for before one is made. Where a server refuses many
+values, or files, in one call, each is delivered alone: one that it does not take costs no other.
 """
 
 import random
@@ -9,13 +10,15 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import requests
+import yaml
 from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, LoggedModelStatus, Metric, Param, RunTag
-from mlflow.exceptions import MlflowException
+from mlflow.exceptions import MlflowException, RestException
 from mlflow.models import Model
 from mlflow.tracking.context.registry import resolve_tags
 
@@ -80,7 +83,7 @@ class Delivery:
                     raise RefusedError(f"this version does not know records of kind {record['kind']}")
                 try:
                     _despite_collisions(self._kinds[record["kind"]], record)
-                except (KeyError, TypeError, AttributeError) as error:
+                except (KeyError, TypeError, AttributeError, UnicodeError) as error:
                     raise RefusedError(f"the record is not what it should be: {error!r}") from error
 
     def _metrics(self, records: Sequence[Record]) -> None:
@@ -89,25 +92,33 @@ class Delivery:
             for record in records
             for key, value in record["values"].items()
         ]
-        for start in range(0, len(entries), _METRICS):
-            self._client.log_batch(self._run_id, metrics=entries[start : start + _METRICS])
+        _each(entries, _METRICS, lambda some: self._client.log_batch(self._run_id, metrics=some))
 
     def _params(self, record: Record) -> None:
         entries = [Param(key, value) for key, value in record["values"].items()]
-        for start in range(0, len(entries), _PARAMS_OR_TAGS):
-            self._client.log_batch(self._run_id, params=entries[start : start + _PARAMS_OR_TAGS])
+        _each(entries, _PARAMS_OR_TAGS, lambda some: self._client.log_batch(self._run_id, params=some))
 
     def _tags(self, record: Record) -> None:
         entries = [RunTag(key, value) for key, value in record["values"].items()]
-        for start in range(0, len(entries), _PARAMS_OR_TAGS):
-            self._client.log_batch(self._run_id, tags=entries[start : start + _PARAMS_OR_TAGS])
+        _each(entries, _PARAMS_OR_TAGS, lambda some: self._client.log_batch(self._run_id, tags=some))
 
     def _text(self, record: Record) -> None:
         self._client.log_text(self._run_id, record["text"], record["name"])
 
     def _upload(self, record: Record) -> None:
         folder = inside(self._folder, record["path"])
-        self._client.log_artifacts(self._run_id, str(folder), folder.name)
+        try:
+            with answered():
+                self._client.log_artifacts(self._run_id, str(folder), folder.name)
+        except RefusedError:
+            files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+            if not files:
+                raise
+            _each([_File(file, folder) for file in files], 1, lambda some: self._put(some[0]))
+
+    def _put(self, file: "_File") -> None:
+        place = file.path.parent.relative_to(file.folder.parent)
+        self._client.log_artifact(self._run_id, str(file.path), place.as_posix())
 
     def _data(self, record: Record) -> None:
         inputs = [
@@ -130,9 +141,9 @@ class Delivery:
             for entry in run.data.to_proto().metrics
             if entry.key in record["metrics"]
         ]
-        for start in range(0, len(entries), _METRICS):
-            self._client.log_batch(self._run_id, metrics=entries[start : start + _METRICS])
-        saved = Model.load(str(folder))
+        _each(entries, _METRICS, lambda some: self._client.log_batch(self._run_id, metrics=some))
+        # Not by `Model.load`, which takes a path for an address: a folder's name may have a `#`, a `?` or a `%`.
+        saved = Model.from_dict(yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8")))
         saved.run_id, saved.model_id, saved.model_uuid = self._run_id, logged.model_id, logged.model_id
         saved.artifact_path = logged.artifact_location
         saved.save(str(folder / "MLmodel"))
@@ -166,7 +177,55 @@ class Delivery:
         self._client.set_terminated(self._run_id, record["status"], record["time"])
 
 
-def _despite_collisions(deliver: Callable[[Record], None], record: Record) -> None:
+@dataclass(frozen=True)
+class _File:
+    """A file of a folder that is uploaded under its own name."""
+
+    path: Path
+    folder: Path
+
+    @property
+    def key(self) -> str:
+        return self.path.relative_to(self.folder.parent).as_posix()
+
+
+def _each(entries: Sequence[Any], most: int, send: Callable[[Sequence[Any]], object]) -> None:
+    """Delivers entries, so many in a call, and those of a call that is refused one by one.
+
+    Args:
+        entries: What is delivered; each has a `key` that tells people which it is.
+        most: In one call.
+        send: Makes a call.
+
+    Raises:
+        RefusedError: When all others were delivered, with what was refused.
+        AwayError: If the server does not answer.
+    """
+    refused: list[str] = []
+    for start in range(0, len(entries), most):
+        together = entries[start : start + most]
+        reason = _refusal(send, together)
+        if reason and len(together) > 1:
+            reasons = [_refusal(send, [entry]) for entry in together]
+        else:
+            reasons = [reason] * len(together)
+        refused += [f"{entry.key}: {reason}" for entry, reason in zip(together, reasons, strict=True) if reason]
+    if refused:
+        more = f" and {len(refused) - 1} more of {len(entries)}" if len(refused) > 1 else ""
+        raise RefusedError(f"{refused[0]}{more}")
+
+
+def _refusal(send: Callable[[Sequence[Any]], object], entries: Sequence[Any]) -> str:
+    """Makes a call, and returns why it was refused, or nothing."""
+    try:
+        with answered():
+            _despite_collisions(send, entries)
+    except RefusedError as error:
+        return str(error)
+    return ""
+
+
+def _despite_collisions(deliver: Callable[[Any], object], record: Any) -> None:
     """Delivers once more where another writer has made the same row (of a data set, say) between a look and an insert.
 
     MLflow looks whether a data set is there and inserts it if not, without a lock: jobs of a sweep that begin in the
@@ -204,9 +263,22 @@ def answered() -> Iterator[None]:
         raise RefusedError(_brief(error)) from error
 
 
+def is_away(status: int) -> bool:
+    """Tells whether a status of HTTP says that the same question may be answered later."""
+    return status in (_TOO_LATE, _TOO_MANY) or status >= _SERVERS_FAULT
+
+
 def _sorted(status: int, error: Exception) -> AwayError | RefusedError:
-    passing = status in (_TOO_LATE, _TOO_MANY) or status >= _SERVERS_FAULT
-    return AwayError(_brief(error)) if passing else RefusedError(_brief(error))
+    if is_away(status):
+        return AwayError(_brief(error), answered=status == _SERVERS_FAULT and _has_answered(error))
+    return RefusedError(_brief(error))
+
+
+def _has_answered(error: Exception) -> bool:
+    """Tells whether a server or a database has said so: MLflow's client says 500 too where there is no connection."""
+    cause = error.__cause__
+    of_the_store = cause is not None and not isinstance(cause, (requests.RequestException, OSError))
+    return isinstance(error, (RestException, requests.HTTPError)) or of_the_store
 
 
 def _brief(error: Exception) -> str:

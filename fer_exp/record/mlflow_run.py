@@ -23,7 +23,7 @@ from mlflow.utils.time import get_current_time_millis
 from fer_exp.data import image_rows
 from fer_exp.dataset import Splits
 from fer_exp.errors import TrackingError
-from fer_exp.record import mlflow_system, outbox
+from fer_exp.record import mlflow_system, names, outbox
 from fer_exp.record.outbox import Header, Record
 from fer_exp.record.sender import Sender
 
@@ -35,6 +35,8 @@ _PATIENCE_SECONDS = 10.0  # at the end of a run, with a server that is away
 _INTERRUPTED_SECONDS = 5.0  # at the end of a run that somebody wants to stop
 _log = logging.getLogger(__name__)
 _LOG_BYTES = 1_000_000  # of a log file, its end
+_AT_END = "at_end"
+_MOST_SHOWN = 3  # records that a server refused, in a message
 
 
 class MlflowRun:
@@ -79,12 +81,13 @@ class MlflowRun:
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Records the flattened configuration; what an earlier attempt has recorded stays."""
-        values = {key: str(value) for key, value in params.items() if key not in self._params}
+        values = {key: str(value) for key, value in names.keyed(params).items() if key not in self._params}
         if values:
             self._put({"kind": "params", "values": values})
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Records numbers, at an epoch or for the run as a whole."""
+        metrics = names.keyed(metrics)
         if step is None:
             self.numbers |= {key: float(value) for key, value in metrics.items()}
         step = step or 0
@@ -94,7 +97,7 @@ class MlflowRun:
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Records short texts."""
-        self._put({"kind": "tags", "values": {key: str(value) for key, value in tags.items()}})
+        self._put({"kind": "tags", "values": names.texts(tags)})
 
     def log_text(self, text: str, name: str) -> None:
         """Records a text file."""
@@ -183,15 +186,17 @@ def ended(run: MlflowRun, sender: Sender, header: Header, has_at_end: bool, must
         run.log_logs()
         raise
     finally:
+        if sender.refused:
+            sender.keep({"kind": "tags", "values": names.texts({"refused_records": _refused(sender)})})
         if has_at_end:
-            sender.keep({"kind": "at_end"})
+            sender.keep({"kind": _AT_END})
         sender.keep({"kind": "status", "status": status, "time": ended or get_current_time_millis()})
         has_waited = status == "FINISHED" and sender.is_away
         sender.settle(0 if has_waited else _PATIENCE_SECONDS, at_most)
         sender.close()
         if sender.left and not (must_arrive and status == "FINISHED"):
             _log.warning(_what_is_left(sender, header, run))
-    if must_arrive and sender.left:
+    if must_arrive and (sender.left > len(sender.refused) or any(one.startswith(_AT_END) for one in sender.refused)):
         raise TrackingError(
             f"The sweep has ended, but its leaderboard is missing: {_what_is_left(sender, header, run)}"
         )
@@ -199,8 +204,16 @@ def ended(run: MlflowRun, sender: Sender, header: Header, has_at_end: bool, must
 
 
 def _what_is_left(sender: Sender, header: Header, run: MlflowRun) -> str:
+    refused = len(sender.refused)
+    of_them = f", of which the server refused {_refused(sender)}" if refused and sender.left > refused else ""
     return (
         f"{sender.left} records of run {header.run_id} ({header.run_name}) were not delivered to {header.uri}: "
-        f"{sender.reason or 'there was no time'}. They are kept in {run.outbox}; deliver them with: "
+        f"{sender.reason or 'there was no time'}{of_them}. They are kept in {run.outbox}; deliver them with: "
         f"python -m fer_exp.sync {shlex.quote(str(run.outbox.parent))}"
     )
+
+
+def _refused(sender: Sender) -> str:
+    """Returns how many records a server refused, and why the first of them."""
+    more = len(sender.refused) - _MOST_SHOWN
+    return f"{len(sender.refused)}: {'; '.join(sender.refused[:_MOST_SHOWN])}{f'; and {more} more' if more > 0 else ''}"

@@ -29,7 +29,15 @@ Numbered = tuple[int, Record]  # a record and its line
 
 
 class AwayError(Exception):
-    """The server does not answer, for a reason of its own: the same delivery may succeed later."""
+    """The server does not answer, for a reason of its own: the same delivery may succeed later.
+
+    Attributes:
+        answered: It is there and has said that it failed, which may be due to what it was told.
+    """
+
+    def __init__(self, reason: str, answered: bool = False) -> None:
+        super().__init__(reason)
+        self.answered = answered
 
 
 class RefusedError(Exception):
@@ -41,7 +49,7 @@ class Header:
     """Whose records they are.
 
     Attributes:
-        uri: Tracking URI.
+        uri: Tracking URI, its password put aside.
         experiment: Name of the experiment.
         experiment_id: Its id.
         run_id: The run.
@@ -77,6 +85,9 @@ class Outbox:
         folder: Of the run.
         header: Whose records they will be.
 
+    Attributes:
+        earlier: Records that were in it before and were not delivered: a server had refused them.
+
     Raises:
         StorageError: If it cannot be written.
     """
@@ -89,7 +100,7 @@ class Outbox:
             if not exists(folder):
                 delivered.unlink(missing_ok=True)  # of an outbox whose removal was cut off
             self._count = _cut_torn_line(records)
-            _cut_torn_line(delivered)
+            self.earlier = max(self._count - 1 - _cut_torn_line(delivered), 0)
             self._records: BinaryIO = records.open("ab", buffering=0)
             self._delivered: BinaryIO = delivered.open("ab", buffering=0)
         if self._count == 0:

@@ -1,7 +1,8 @@
 """Delivers what a run records, in a thread of its own: a server that is away costs the training nothing.
 
 Called by `tracking`. Every record is on disk before it is sent. While the server is away, delivery is tried again after
-1, 2, 4 ... 30 seconds; what it refuses is kept too, and told to the thread of the run. It must not know MLflow.
+1, 2, 4 ... 30 seconds; what it refuses is told and kept, and everything else goes on: no record is worth a training. It
+must not know MLflow.
 """
 
 import itertools
@@ -11,7 +12,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from fer_exp.errors import StorageError, TrackingError
+from fer_exp.errors import StorageError
+from fer_exp.process import credentials
 from fer_exp.record import outbox
 from fer_exp.record.outbox import AwayError, Kept, Outbox, Record, RefusedError
 
@@ -21,6 +23,8 @@ TOGETHER = 50  # records of metrics in one call
 _LONGEST_PAUSE = 30.0
 _PAUSE_AT_THE_END = 1.0  # somebody is waiting
 _LOOK_SECONDS = 0.1
+_MOST_FAULTS = 5  # of a server that answers, at one record: it is the record then
+_MOST_TOLD = 3  # refusals, one by one; how many there were is told at the end
 _log = logging.getLogger(__name__)
 
 
@@ -37,7 +41,9 @@ class Sender:
         self._queue: deque[tuple[int | None, Record]] = deque()  # None where the disk did not take it
         self._changed = threading.Condition()
         self._failures, self._away_since, self._reason = 0, 0.0, ""
-        self._refused, self._together = 0, TOGETHER
+        self._faults = 0  # of them, those at the end that a server answered
+        self._together = TOGETHER
+        self.refused: list[str] = []  # why, of each record
         self._error: Exception | None = None
         self._disk_failed = self._hurry = self._closed = False
         self._thread = threading.Thread(target=self._work, name="outbox", daemon=True)
@@ -47,7 +53,7 @@ class Sender:
     def left(self) -> int:
         """Records that were not delivered."""
         with self._changed:
-            return len(self._queue) + self._refused
+            return len(self._queue) + len(self.refused)
 
     @property
     def is_away(self) -> bool:
@@ -60,10 +66,9 @@ class Sender:
         return self._reason
 
     def put(self, record: Record) -> None:
-        """Keeps a record to be delivered; returns at once.
+        """Keeps a record to be delivered, without the passwords that may be in its texts; returns at once.
 
         Raises:
-            TrackingError: If the server refused an earlier record; told once.
             StorageError: If the disk is full; told once, and from then on records are sent without being kept.
         """
         self.keep(record)
@@ -71,6 +76,7 @@ class Sender:
 
     def keep(self, record: Record) -> None:
         """Does what `put` does for a thread that nobody listens to: an error waits for the thread of the run."""
+        record = credentials.hidden_in(record)
         with self._changed:
             number = None
             try:
@@ -114,7 +120,7 @@ class Sender:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        if self.left:
+        if self.left or self._box.earlier:
             self._box.close()
         else:
             self._thread.join()
@@ -142,14 +148,21 @@ class Sender:
         try:
             self._deliver([record for _, record in batch])
         except AwayError as error:
-            self._wait(str(error))
-        except RefusedError as error:
-            if len(batch) > 1:
-                self._together = 1  # one by one tells which
+            self._faults = self._faults + 1 if error.answered else 0
+            if self._faults >= _MOST_FAULTS:
+                self._refuse(batch, error)
             else:
-                self._set_aside(batch[0], error)
+                self._wait(str(error))
+        except RefusedError as error:
+            self._refuse(batch, error)
         else:
             self._delivered(batch)
+
+    def _refuse(self, batch: Sequence[tuple[int | None, Record]], error: Exception) -> None:
+        if len(batch) > 1:
+            self._together = 1  # one by one tells which
+        else:
+            self._set_aside(batch[0], error)
 
     def _wait(self, reason: str) -> None:
         with self._changed:
@@ -168,21 +181,20 @@ class Sender:
                 pause = min(2.0 ** (self._failures - 1), _LONGEST_PAUSE)
                 self._changed.wait_for(lambda: self._closed or self._hurry, pause)
 
-    def _set_aside(self, one: tuple[int | None, Record], error: RefusedError) -> None:
+    def _set_aside(self, one: tuple[int | None, Record], error: Exception) -> None:
         number, record = one
         with self._changed:
             if self._closed:
                 return
             self._queue.popleft()
-            self._failures = 0  # a no is an answer
-            self._refused += 1
+            self._failures = self._faults = 0  # a no is an answer
             self._reason = str(error)
-            told = TrackingError(
-                f"The tracking server refused {record['kind']} of the run: {error}. The record is kept: line {number} "
-                f"of {self._box.folder / outbox.FOLDER}."
-            )
-            told.__cause__ = error
-            self._error = self._error or told
+            self.refused.append(f"{record['kind']}: {error}")
+            if len(self.refused) <= _MOST_TOLD:
+                _log.warning(
+                    "The tracking server refused %s of the run: %s. The run goes on without it; the record is kept: "
+                    "line %s of %s.", record["kind"], error, number, self._box.folder / outbox.FOLDER,
+                )  # fmt: skip
             self._changed.notify_all()
 
     def _delivered(self, batch: Sequence[tuple[int | None, Record]]) -> None:
@@ -191,7 +203,7 @@ class Sender:
                 return
             if self._failures > 1:
                 _log.info("The tracking server answers again.")
-            self._failures = 0
+            self._failures = self._faults = 0
             for _ in batch:
                 self._queue.popleft()
             try:
@@ -214,7 +226,7 @@ def deliver_all(kept: Kept, deliver: Deliver, mark: Callable[[Sequence[int]], No
         mark: Told the numbers of what was delivered.
 
     Returns:
-        One sentence for each record that was refused.
+        One sentence for each record that was refused, or that a server which answers has failed at.
 
     Raises:
         AwayError: If the server does not answer; what was delivered until then is marked.
@@ -225,7 +237,9 @@ def deliver_all(kept: Kept, deliver: Deliver, mark: Callable[[Sequence[int]], No
         batch = waiting.popleft()
         try:
             deliver([record for _, record in batch])
-        except RefusedError as error:
+        except (RefusedError, AwayError) as error:
+            if isinstance(error, AwayError) and not error.answered:
+                raise
             if len(batch) > 1:
                 waiting.extendleft([numbered] for numbered in reversed(batch))  # one by one tells which
             else:

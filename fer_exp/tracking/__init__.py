@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fer_exp.dataset import Splits
-from fer_exp.errors import ConfigError
+from fer_exp.errors import ConfigError, TrackingError
+from fer_exp.grammar import sqlite
+from fer_exp.process import credentials, folders
+from fer_exp.record import address
 
 if TYPE_CHECKING:
     import keras
     import pandas as pd
-
-_SQLITE = "sqlite:///"
 
 
 @dataclass(frozen=True)
@@ -122,8 +123,8 @@ class Run(Protocol):
     """A run that is open.
 
     What it is told is kept on disk and delivered in order by and by: no method waits for the server. What the server
-    refuses is raised as a TrackingError by a later call, or when the run ends. `numbers` are those it
-    was told of the run as a whole.
+    refuses is told in a warning and stays on disk, everything else goes on, and the run has the tag `refused_records`
+    when it ends. `numbers` are those it was told of the run as a whole.
     """
 
     run_id: str
@@ -206,7 +207,8 @@ class Tracker(Protocol):
             Number of records.
 
         Raises:
-            TrackingError: If the server does not answer or refuses some; what was delivered is not delivered again.
+            TrackingError: If the server does not answer; what was delivered is not delivered again.
+            RefusedRecordsError: If the server refuses some; all others were delivered.
             StorageError: If the outbox is damaged.
         """
 
@@ -216,6 +218,9 @@ class Tracker(Protocol):
     def running(self) -> "pd.DataFrame":
         """Returns the runs of all experiments that say RUNNING: run_id, name, started (UTC), tags (a mapping)."""
 
+    def finished(self) -> "pd.DataFrame":
+        """Returns the runs of all experiments that say FINISHED, with the columns of `running`."""
+
     def kill(self, run_id: str) -> None:
         """Gives a run that nobody ends any more the status KILLED."""
 
@@ -223,7 +228,11 @@ class Tracker(Protocol):
         """Records a table as CSV and as a table of the UI, and a note in markdown as the run's description."""
 
     def record(self, run_id: str) -> Record | None:
-        """Returns a run with its params and metrics, if there is one that is not deleted."""
+        """Returns a run with its params and metrics, if there is one that is not deleted.
+
+        Raises:
+            ConfigError: If `run_id` is the beginning of the ids of several runs.
+        """
 
     def child_records(self, parent_id: str) -> list[Record]:
         """Returns the children of a sweep's parent, in whatever experiment it is, the oldest first."""
@@ -236,6 +245,33 @@ class Tracker(Protocol):
 
     def log_summary(self, run_id: str, tags: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
         """Records tags and numbers of a run that may have ended; the time of the numbers is its start."""
+
+
+def glance(node: Mapping[str, Any]) -> None:
+    """Refuses a store that certainly cannot be used, before MLflow is imported; nothing is opened.
+
+    Args:
+        node: Of the tracker: `_target_` and its options.
+
+    Raises:
+        TrackingError: If the address is none, its folder cannot be written, or nobody listens at it.
+    """
+    uri = node["uri"]
+    named = "MLFLOW_TRACKING_URI" if uri is None else "tracking.uri"
+    given = os.environ.get(named) if uri is None else uri
+    if given is not None:
+        address.check(given, named)
+    found = tracking_uri(uri)
+    file = database(found)
+    if file is None:
+        address.check_listening(found, node["timeout_seconds"])
+    elif not file.parent.is_dir():
+        raise TrackingError(f"`tracking.uri` must lie in an existing folder. Received: {found}.")
+    elif objection := folders.objection(file.parent):  # a journal and a lock lie beside it
+        raise TrackingError(
+            f"`tracking.uri` must be a database that can be written: {objection}. Received: {found}. Name another: "
+            "tracking.uri=sqlite:////<folder>/mlflow.db."
+        )
 
 
 def finished_run(tracker: Tracker, run_id: str, key: str) -> Record:
@@ -258,22 +294,36 @@ def finished_run(tracker: Tracker, run_id: str, key: str) -> Record:
 
 
 def tracking_uri(uri: str | None) -> str:
-    """Returns a URI that does not depend on the working directory.
+    """Returns a URI that does not depend on the working directory, its password put aside (`process.credentials`).
 
     Args:
         uri: Tracking URI; None means MLFLOW_TRACKING_URI, else `mlflow.db` in the working directory.
     """
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI")
     if uri is None:
-        return f"{_SQLITE}{Path.cwd() / 'mlflow.db'}"
-    if uri.startswith(_SQLITE):
-        return f"{_SQLITE}{Path(uri.removeprefix(_SQLITE)).expanduser().absolute()}"
-    return uri
+        return sqlite.uri_of(Path.cwd() / "mlflow.db")
+    if sqlite.file_of(uri) is not None:
+        return sqlite.absolute(uri)
+    return credentials.put_aside(uri)
 
 
 def database(uri: str) -> Path | None:
     """Returns the file of a URI that `tracking_uri` returned, or None if it is a server."""
-    return Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
+    return sqlite.file_of(uri)
+
+
+def ui_address(server: str, run_id: str | None = None, experiment_id: str | None = None) -> str:
+    """Returns where a browser shows runs: in MLflow's mode for training, not the one for language models.
+
+    Args:
+        server: Address of the MLflow server.
+        run_id: A run to show; None shows all experiments.
+        experiment_id: Of the run; None lets the server find it.
+    """
+    mode = "workflowType=machine_learning"
+    if run_id is None:
+        return f"{server.rstrip('/')}/#/experiments?{mode}"
+    return f"{server.rstrip('/')}/#/experiments/{experiment_id or 0}/runs/{run_id}?{mode}"
 
 
 def swept(overrides: Sequence[str]) -> dict[str, str]:

@@ -7,12 +7,13 @@ server in a thread of its own. Everything goes through a client, so that no glob
 import contextlib
 import functools
 import json
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 from mlflow.entities import Metric, RunTag
@@ -20,27 +21,36 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.tracking.context.registry import resolve_tags
 from mlflow.utils.time import get_current_time_millis
+from pydantic import Field
 
 from fer_exp import owner
-from fer_exp.errors import StorageError, TrackingError
-from fer_exp.record import mlflow_store, outbox
+from fer_exp.data import csv_cells
+from fer_exp.errors import ConfigError, RefusedRecordsError, StorageError, TrackingError
+from fer_exp.process import credentials
+from fer_exp.record import mlflow_store, names, outbox
 from fer_exp.record.mlflow_delivery import Delivery
 from fer_exp.record.mlflow_registry import MlflowRegistry
 from fer_exp.record.mlflow_run import MlflowRun, ended
 from fer_exp.record.mlflow_store import as_attempt, as_record, asked
 from fer_exp.record.outbox import AwayError, Header, Outbox
 from fer_exp.record.sender import Sender, deliver_all
-from fer_exp.signature import PositiveFloat
+from fer_exp.signature import LONG_ID
 from fer_exp.tracking import Attempt, Record, tracking_uri
 
 PARENT_ENV = "FER_EXP_PARENT_RUN"  # not MLFLOW_RUN_ID, which would make every child log into the parent
 _MOST_RUNS = 5000  # a search answers with
 _SYSTEM_METRICS_SECONDS = 5
 _JOB_PATIENCE_SECONDS = 120.0  # at the beginning of a job of a sweep
+_log = logging.getLogger(__name__)
 
 
 def build(
-    *, uri: str | None, experiment: str, system_metrics: bool, timeout_seconds: PositiveFloat, cache_dir: str
+    *,
+    uri: str | None,
+    experiment: str,
+    system_metrics: bool,
+    timeout_seconds: Annotated[float, Field(gt=0, le=86_400)],
+    cache_dir: str,
 ) -> "MlflowTracker":
     """Builds the tracker.
 
@@ -48,7 +58,7 @@ def build(
         uri: Tracking URI; null takes MLFLOW_TRACKING_URI, else `mlflow.db` in the working directory.
         experiment: Name of the MLflow experiment; made if it does not exist.
         system_metrics: Record CPU, memory, disk and network use.
-        timeout_seconds: How long a server may take to answer before the run is refused, > 0.
+        timeout_seconds: How long a server may take to answer before the run is refused, > 0, at most a day.
         cache_dir: Folder of an empty database, which a new one begins as a copy of; `~` expands.
 
     Raises:
@@ -104,7 +114,7 @@ class MlflowTracker:
         """Returns a run, if there is one."""
         with asked(self.uri):
             try:
-                return as_attempt(self._client.get_run(run_id))
+                return as_attempt(self._client.get_run(self._whole(run_id)))
             except MlflowException as error:
                 if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
                     return None
@@ -154,12 +164,23 @@ class MlflowTracker:
             box.close()
         if refused:
             more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
-            raise TrackingError(
+            raise RefusedRecordsError(
                 f"The tracking server refused {refused[0]}{more} (in {folder / outbox.FOLDER}). To do without a "
                 f'record, put {{"kind": "{outbox.NOTHING}"}} in the place of its line.'
             )
         box.remove()
         return len(kept.records)
+
+    def _whole(self, run_id: str) -> str:
+        """Returns the id of the one run that begins so; what no run begins with, as it is."""
+        if len(run_id) >= LONG_ID:
+            return run_id
+        experiments = [found.experiment_id for found in self._client.search_experiments()]
+        runs = self._client.search_runs(experiments, f"attributes.run_id LIKE '{run_id}%'", max_results=2)
+        if len(runs) > 1:
+            named = " and ".join(f"{run.info.run_id} ({run.info.run_name})" for run in runs)
+            raise ConfigError([f"`{run_id}` must be the beginning of one run's id alone. It is that of {named}."])
+        return str(runs[0].info.run_id) if runs else run_id
 
     @contextmanager
     def _open(
@@ -172,9 +193,14 @@ class MlflowTracker:
         must_arrive: bool = False,
     ) -> Iterator[MlflowRun]:
         left = folder or (_room_of(run_id) if run_id else None)
-        if left is not None and outbox.exists(left):
-            self.deliver(left, at_end)
         resumed = run_id is not None
+        if left is not None and outbox.exists(left):
+            try:
+                self.deliver(left, at_end)
+            except RefusedRecordsError as error:
+                if not resumed:  # they are of another run, whose outbox they stay in
+                    raise
+                _log.warning("%s They are kept, and the run goes on without them.", error)
         run_id = self._begin(name, tags, run_id)
         header = Header(
             self.uri, self._experiment, self.experiment_id, run_id, name, tags.get("mlflow.parentRunId", "")
@@ -196,10 +222,12 @@ class MlflowTracker:
 
     def _begin(self, name: str, tags: Mapping[str, Any], run_id: str | None) -> str:
         """Makes a run with all its tags in one call, so that it is whole or not there; or opens one again."""
-        marked = _as_text({**tags, **owner.mark()})
+        marked = credentials.hidden_in(names.texts({**tags, **owner.mark()}))
         with asked(self.uri):
             if run_id is None:
-                made = self._client.create_run(self.experiment_id, run_name=name, tags=resolve_tags(marked))
+                made = self._client.create_run(
+                    self.experiment_id, run_name=name, tags=credentials.hidden_in(resolve_tags(marked))
+                )
                 return str(made.info.run_id)
             self._client.update_run(run_id, "RUNNING")
             self._client.log_batch(run_id, tags=[RunTag(key, value) for key, value in marked.items()])
@@ -226,8 +254,15 @@ class MlflowTracker:
 
     def running(self) -> pd.DataFrame:
         """Returns the runs of all experiments that say RUNNING."""
+        return self._of_status("RUNNING")
+
+    def finished(self) -> pd.DataFrame:
+        """Returns the runs of all experiments that say FINISHED."""
+        return self._of_status("FINISHED")
+
+    def _of_status(self, status: str) -> pd.DataFrame:
         experiments = [experiment.experiment_id for experiment in self._client.search_experiments()]
-        runs = self._client.search_runs(experiments, "attributes.status = 'RUNNING'", max_results=_MOST_RUNS)
+        runs = self._client.search_runs(experiments, f"attributes.status = '{status}'", max_results=_MOST_RUNS)
         rows = [
             (r.info.run_id, r.info.run_name, pd.Timestamp(r.info.start_time, unit="ms", tz="UTC"), r.data.tags)
             for r in runs
@@ -244,7 +279,7 @@ class MlflowTracker:
         with asked(self.uri):  # not by `client.log_table`, which adds the rows to those of an earlier call
             self._client.log_text(run_id, table.to_json(orient="split", index=False), f"{name}.json")
             self._client.set_tag(run_id, "mlflow.loggedArtifacts", json.dumps(shown))
-            self._client.log_text(run_id, table.to_csv(index=False), f"{name}.csv")
+            self._client.log_text(run_id, csv_cells.safe(table).to_csv(index=False), f"{name}.csv")
             self._client.set_tag(run_id, "mlflow.note.content", note)
 
     def log_summary(self, run_id: str, tags: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
@@ -252,13 +287,14 @@ class MlflowTracker:
         with asked(self.uri):
             known = self._client.get_run(run_id).data.metrics
             now = get_current_time_millis()
-            entries = [Metric(key, float(value), now, 0) for key, value in metrics.items() if known.get(key) != value]
-            self._client.log_batch(run_id, entries, tags=[RunTag(key, str(value)) for key, value in tags.items()])
+            measured = names.keyed(metrics)
+            entries = [Metric(key, float(value), now, 0) for key, value in measured.items() if known.get(key) != value]
+            self._client.log_batch(run_id, entries, tags=[RunTag(key, text) for key, text in names.texts(tags).items()])
 
     def record(self, run_id: str) -> Record | None:
         """Returns a run with its params and metrics, if there is one that is not deleted."""
         try:
-            run = self._client.get_run(run_id)
+            run = self._client.get_run(self._whole(run_id))
         except MlflowException as error:
             if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
                 return None
@@ -314,7 +350,3 @@ def _room_of(run_id: str) -> Path:
 
 def _nothing(run_id: str) -> None:
     """What is to be done at the end of a sweep of which nobody wants a leaderboard."""
-
-
-def _as_text(tags: Mapping[str, Any]) -> dict[str, str]:
-    return {key: str(value) for key, value in tags.items()}

@@ -2,7 +2,7 @@
 
 import sqlite3
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import mlflow
 import pytest
@@ -15,6 +15,7 @@ from mlflow.protos.databricks_pb2 import (
     TEMPORARILY_UNAVAILABLE,
 )
 
+from fer_exp.grammar import sqlite
 from fer_exp.record.mlflow_delivery import Delivery, answered
 from fer_exp.record.outbox import AwayError, RefusedError
 
@@ -111,3 +112,92 @@ def test_what_collides_again_and_again_and_what_is_wrong_otherwise_is_told(tmp_p
         with pytest.raises(RefusedError, match=message):
             Delivery(cast(mlflow.MlflowClient, client), "run", "1", tmp_path)([DATA])
         assert client.calls == calls
+
+
+class Picky:
+    """A client of a server that does not take everything."""
+
+    def __init__(self) -> None:
+        self.took: list[str] = []
+
+    def log_batch(self, run_id: str, metrics: Any = (), params: Any = (), tags: Any = ()) -> None:
+        keys = [entry.key for entry in (*metrics, *params, *tags)]
+        for key in keys:
+            if key.endswith("!"):
+                raise MlflowException(f"Invalid value {key}", INVALID_PARAMETER_VALUE)
+        self.took += keys
+
+    def log_artifacts(self, run_id: str, folder: str, path: str) -> None:
+        raise http_error(400)
+
+    def log_artifact(self, run_id: str, file: str, path: str) -> None:
+        if file.endswith("!"):
+            raise http_error(400)
+        self.took.append(f"{path}/{Path(file).name}")
+
+
+MIXED = {"lr": "1", "odd!": "2", "epochs": "3"}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"kind": "metrics", "values": MIXED, "step": 1, "time": 0},
+        {"kind": "params", "values": MIXED},
+        {"kind": "tags", "values": MIXED},
+    ],
+)
+def test_a_value_that_is_refused_costs_no_other(record: dict[str, Any], tmp_path: Path) -> None:
+    client = Picky()
+    with pytest.raises(RefusedError, match="^odd!: Invalid value odd!$"):
+        Delivery(cast(mlflow.MlflowClient, client), "run", "1", tmp_path)([record])
+    assert client.took == ["lr", "epochs"]
+
+
+def test_a_file_that_is_refused_costs_no_other(tmp_path: Path) -> None:
+    for name in ("a.csv", "b!", "below/c.png"):
+        (tmp_path / "tables" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "tables" / name).write_text("x")
+    client = Picky()
+    with pytest.raises(RefusedError, match=r"^tables/b!: 400 for url$"):
+        Delivery(cast(mlflow.MlflowClient, client), "run", "1", tmp_path)([{"kind": "folder", "path": "tables"}])
+    assert client.took == ["tables/a.csv", "tables/below/c.png"]
+
+
+def test_many_refusals_are_told_in_one_line(tmp_path: Path) -> None:
+    values = {f"odd{number}!": "1" for number in range(40)} | {"good": "1"}
+    client = Picky()
+    with pytest.raises(RefusedError, match=r"^odd0!: Invalid value odd0! and 39 more of 41$"):
+        Delivery(cast(mlflow.MlflowClient, client), "run", "1", tmp_path)([{"kind": "params", "values": values}])
+    assert client.took == ["good"]
+
+
+@pytest.mark.parametrize(
+    ("error", "answered_it"),
+    [
+        (RestException({"error_code": "INTERNAL_ERROR", "message": "oops."}), True),
+        (http_error(500), True),
+        (http_error(502), False),
+        (MlflowException(REFUSED), False),
+        (MlflowException("(sqlite3) database is locked", TEMPORARILY_UNAVAILABLE), False),
+    ],
+)
+def test_a_server_that_failed_is_told_from_one_that_is_not_there(error: Exception, answered_it: bool) -> None:
+    with pytest.raises(AwayError) as found, answered():
+        raise error
+    assert found.value.answered is answered_it
+
+
+@pytest.mark.parametrize("name", ["p%20", "q?x", "a#b", "it's {x}, $y ä"])
+def test_a_model_is_delivered_from_a_folder_of_any_name(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / name
+    (folder / "outbox" / "served").mkdir(parents=True)
+    (folder / "outbox" / "served" / "MLmodel").write_text("artifact_path: x\nflavors: {}\nmodel_uuid: x\n")
+    client = mlflow.MlflowClient(sqlite.uri_of(folder / "mlflow.db"))
+    experiment = client.create_experiment("x", artifact_location=(folder / "mlartifacts").as_uri())
+    run_id = client.create_run(experiment).info.run_id
+    Delivery(client, run_id, experiment, folder)([{"kind": "model", "path": "outbox/served", "metrics": []}])
+    (made,) = client.search_logged_models([experiment])
+    assert made.status == "READY"
+    assert [file.path for file in client.list_logged_model_artifacts(made.model_id)] == ["MLmodel"]
+    assert {path.name for path in tmp_path.iterdir()} == {name}

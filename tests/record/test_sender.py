@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fer_exp.errors import StorageError, TrackingError
+from fer_exp.errors import StorageError
 from fer_exp.record import outbox, sender
 from fer_exp.record.outbox import AwayError, Header, Outbox, Record, RefusedError
 from fer_exp.record.sender import Sender, deliver_all
@@ -134,8 +134,8 @@ def test_an_interrupted_run_does_not_wait_for_a_hanging_server(made: Sender, ser
     assert steps_left(tmp_path) == [1]
 
 
-def test_what_is_refused_is_raised_once_and_kept_and_the_rest_arrives(
-    made: Sender, server: Server, tmp_path: Path
+def test_what_is_refused_is_told_and_kept_and_the_rest_arrives(
+    made: Sender, server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.hangs.clear()
     server.refuses = {2}
@@ -143,16 +143,84 @@ def test_what_is_refused_is_raised_once_and_kept_and_the_rest_arrives(
         made.put(metric(step))
     server.hangs.set()
     made.settle(5)
-    with pytest.raises(
-        TrackingError, match="refused metrics of the run: no such metric. The record is kept: line 3 of"
-    ):
-        made.put(metric(4))
-    made.put(metric(5))
+    made.put(metric(4))
     made.settle(5)
     made.close()
-    assert server.got == [1, 3, 4, 5]
-    assert made.left == 1
+    assert server.got == [1, 3, 4]
+    assert (made.left, made.refused) == (1, ["metrics: no such metric"])
     assert steps_left(tmp_path) == [2]
+    (told,) = [record.message for record in caplog.records]
+    assert told == (
+        "The tracking server refused metrics of the run: no such metric. The run goes on without it; the record is "
+        f"kept: line 3 of {tmp_path / 'outbox'}."
+    )
+
+
+def test_what_was_refused_before_is_still_there_when_the_run_is_gone_on_with(
+    made: Sender, server: Server, tmp_path: Path
+) -> None:
+    server.refuses = {1}
+    made.put(metric(1))
+    made.settle(5)
+    made.close()
+    again = Sender(Outbox(tmp_path, HEADER), server)
+    again.put(metric(2))
+    again.settle(5)
+    again.close()
+    assert server.got == [2]
+    assert again.left == 0, "it is told where it happens, not for ever"
+    assert steps_left(tmp_path) == [1]
+
+
+def test_a_refusal_of_each_record_is_told_a_few_times(
+    made: Sender, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.refuses = set(range(1, 21))
+    for step in range(1, 21):
+        made.put(metric(step))
+    made.settle(5)
+    made.close()
+    assert len(made.refused) == 20
+    assert len(caplog.records) == 3
+
+
+def test_a_record_that_a_server_always_fails_at_does_not_hold_up_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "_LONGEST_PAUSE", 0.01)
+    got = []
+
+    def failing(records: Sequence[Record]) -> None:
+        if 2 in {record["step"] for record in records}:
+            raise AwayError("INTERNAL_ERROR: A string literal cannot contain NUL", answered=True)
+        got.extend(record["step"] for record in records)
+
+    made = Sender(Outbox(tmp_path, HEADER), failing)
+    for step in (1, 2, 3):
+        made.put(metric(step))
+    made.settle(20)
+    made.close()
+    assert got == [1, 3]
+    assert made.refused == ["metrics: INTERNAL_ERROR: A string literal cannot contain NUL"]
+    assert steps_left(tmp_path) == [2]
+    kept = outbox.read(tmp_path)
+    assert kept is not None
+    assert deliver_all(kept, failing, lambda numbers: None) == [
+        "line 3, metrics: INTERNAL_ERROR: A string literal cannot contain NUL"
+    ]
+
+
+def test_a_server_without_connection_is_waited_for_however_long(
+    made: Sender, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "_LONGEST_PAUSE", 0.01)
+    server.away = True
+    made.put(metric(1))
+    until(lambda: server.calls > 12)
+    assert (made.left, made.refused) == (1, [])
+    server.away = False
+    made.settle(10)
+    assert server.got == [1]
 
 
 def test_a_defect_in_delivery_is_raised_in_the_thread_of_the_run(tmp_path: Path) -> None:

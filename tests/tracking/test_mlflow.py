@@ -20,7 +20,7 @@ from servers import free_port
 from fer_exp import config
 from fer_exp.data.image_rows import ImageRows
 from fer_exp.dataset import Split, Splits
-from fer_exp.errors import TrackingError
+from fer_exp.errors import ConfigError, TrackingError
 from fer_exp.tracking import tracking_uri
 from fer_exp.tracking.mlflow import PARENT_ENV, MlflowTracker
 
@@ -68,6 +68,56 @@ def test_a_run_keeps_metrics_params_and_tags() -> None:
     found = fetch(where, run.run_id)
     assert (found.info.status, found.info.run_name) == ("FINISHED", "name")
     assert (len(found.data.params), found.data.metrics["val/loss"], found.data.tags["later"]) == (250, 0.25, "1")
+
+
+def test_names_that_mlflow_refuses_are_recorded_under_others_also_when_a_run_is_gone_on_with(folder: Path) -> None:
+    where = tracker()
+    tags = {"data_mine (old).skipped": 3, "folder": folder / "run", "long": "x" * 9000}
+    (folder / "run").mkdir()
+    run_id: str | None = None
+    for epoch in (1, 2):
+        with where.run("name", {"loss.class_weights.so!": 2}, tags, run_id, folder / "run") as run:
+            run.log_metrics({"test/f1/50 %": 0.5}, epoch)
+            run.set_tags({"later?": "yes"})
+        run_id = run.run_id
+    assert run_id is not None
+    found = fetch(where, run_id)
+    assert (found.info.status, found.data.params) == ("FINISHED", {"loss.class_weights.so_": "2"})
+    assert found.data.metrics == {"test/f1/50 _": 0.5}
+    assert (found.data.tags["data_mine _old_.skipped"], found.data.tags["later_"]) == ("3", "yes")
+    assert len(found.data.tags["long"]) == 8000
+    assert not (folder / "run" / "outbox").exists()
+
+
+def test_a_param_that_is_too_long_costs_no_other_and_not_the_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRUNCATE_LONG_VALUES", "false")
+    where = tracker()
+    (folder / "run").mkdir()
+    with where.run("name", {"long": "x" * 7000, "lr": 0.1}, {}, folder=folder / "run") as run:
+        run.log_metrics({"val/loss": 0.5}, 1)
+    found = fetch(where, run.run_id)
+    assert (found.info.status, found.data.params, found.data.metrics["val/loss"]) == ("FINISHED", {"lr": "0.1"}, 0.5)
+    assert found.data.tags["refused_records"].startswith("1: params: long: ")
+    assert "The tracking server refused params of the run: long: " in caplog.text
+    assert "x" * 7000 in (folder / "run" / "outbox" / "records.jsonl").read_text(), "what was refused stays on disk"
+
+
+def test_a_run_that_somebody_deletes_meanwhile_is_trained_to_its_end(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    where = tracker()
+    (folder / "run").mkdir()
+    ended = False
+    with where.run("name", {}, {}, folder=folder / "run") as run:
+        mlflow.MlflowClient(where.uri).delete_run(run.run_id)
+        for epoch in range(1, 6):
+            run.log_metrics({"val/loss": 1 / epoch}, epoch)
+        ended = True
+    assert ended
+    assert "were not delivered to" in caplog.records[-1].message
+    assert (folder / "run" / "outbox" / "records.jsonl").read_text().count('"val/loss"') == 5
 
 
 def test_data_on_disk_are_recorded_like_those_in_memory_without_being_read() -> None:
@@ -183,3 +233,17 @@ def test_a_real_server_keeps_runs_and_artifacts(server: str, folder: Path) -> No
     assert fetch(where, run.run_id).info.status == "FINISHED"
     assert Path(mlflow.MlflowClient(server).download_artifacts(run.run_id, "tables/a.csv")).read_text() == "x\n1\n"
     assert list((folder / "kept").rglob("a.csv"))
+
+
+def test_the_beginning_of_an_id_names_a_run_and_one_of_several_is_told() -> None:
+    where = tracker()
+    client = mlflow.MlflowClient(where.uri)
+    ids = [client.create_run("0" if number else where.experiment_id).info.run_id for number in range(2)]
+    for run_id in ids:
+        found, attempt = where.record(run_id[:8]), where.attempt(run_id[:12])
+        assert found is not None
+        assert attempt is not None
+        assert (found.run_id, attempt.run_id) == (run_id, run_id)
+    assert where.record("0123456789") is None
+    with pytest.raises(ConfigError, match="`` must be the beginning of one run's id alone. It is that of "):
+        where.record("")

@@ -18,7 +18,7 @@ import fer_exp.tracking.mlflow as option
 from fer_exp import config, owner
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import TrackingError
-from fer_exp.record import mlflow_run, outbox
+from fer_exp.record import mlflow_run, names, outbox
 from fer_exp.record.sender import Sender
 from fer_exp.sync import sync
 from fer_exp.tracking.mlflow import MlflowTracker
@@ -172,24 +172,53 @@ def test_an_outbox_is_left_alone_while_its_run_is_at_work(server: Server, folder
     lock.release()
 
 
-def test_what_the_server_refuses_is_raised_and_the_run_fails_with_its_traceback_and_log(
-    server: Server, folder: Path
+def test_what_the_server_refuses_is_told_and_noted_and_kept_and_the_run_finishes(
+    server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (folder / "fer_exp.log").write_text("the last line before it broke\n")
-    opened = tracker(server).run("name", {}, {"folder": folder}, folder=folder)
-    with pytest.raises(TrackingError, match="refused metrics of the run: INVALID_PARAMETER_VALUE: "), opened as run:
-        run.log_metrics({"no?metric": 1.0}, 1)
-    assert server.run(run.run_id).info.status == "FAILED"
-    assert "refused metrics" in server.artifact(run.run_id, "traceback.txt").read_text()
-    assert server.artifact(run.run_id, "fer_exp.log").read_text() == "the last line before it broke\n"
+    monkeypatch.setattr(names, "is_taken", lambda name: True)  # as if this server were pickier than others
+    (folder / "fer_exp.log").write_text("the last line\n")
+    with tracker(server).run("name", {"good": 1, "bad?": 2}, {"folder": folder}, folder=folder) as run:
+        run.log_metrics({"no?metric": 1.0, "val/loss": 0.5}, 1)
+        run.log_text("seen", "console.txt")
+    found = server.run(run.run_id)
+    assert (found.info.status, found.data.params, server.steps(run.run_id, "val/loss")) == (
+        "FINISHED",
+        {"good": "1"},
+        [1],
+    )
+    assert server.artifact(run.run_id, "console.txt").read_text() == "seen"
+    assert found.data.tags["refused_records"].startswith("2: params: bad?: INVALID_PARAMETER_VALUE: Invalid value")
+    assert "metrics: no?metric: INVALID_PARAMETER_VALUE" in found.data.tags["refused_records"]
+    assert f"2 records of run {run.run_id} (name) were not delivered" in caplog.records[-1].message
     left, said = deliver_by_hand()
     assert left == 1, "what was refused is kept, and told again"
-    assert "The tracking server refused line 2, metrics: " in said
+    assert "The tracking server refused line 2, params: bad?: " in said
     assert 'To do without a record, put {"kind": "nothing"} in the place of its line.' in said
     path = folder / "outbox" / "records.jsonl"
-    header, _, *rest = path.read_text().splitlines()
-    path.write_text("\n".join([header, '{"kind": "nothing"}', *rest]) + "\n")
+    header, _, _, *rest = path.read_text().splitlines()
+    path.write_text("\n".join([header, *2 * ['{"kind": "nothing"}'], *rest]) + "\n")
     assert deliver_by_hand()[0] == 0
+
+
+def test_a_run_goes_on_although_its_outbox_holds_what_the_server_refuses(
+    server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(names, "is_taken", lambda name: True)
+    opened = tracker(server)
+
+    def broken(run: mlflow_run.MlflowRun) -> None:
+        run.log_metrics({"no?metric": 1.0}, 1)
+        raise ValueError("broken")
+
+    first = opened.run("name", {}, {"folder": folder}, folder=folder)
+    with pytest.raises(ValueError, match="broken"), first as run:
+        broken(run)
+    with opened.run("name", {}, {"folder": folder}, run.run_id, folder) as again:
+        again.log_metrics({"val/loss": 0.5}, 2)
+    assert "They are kept, and the run goes on without them." in caplog.text
+    assert server.run(run.run_id).info.status == "FINISHED"
+    assert server.steps(run.run_id, "val/loss") == [2]
+    assert outbox.exists(folder), "nothing that was refused is thrown away"
 
 
 def test_a_failure_while_the_server_is_away_is_told_later(server: Server, folder: Path) -> None:
