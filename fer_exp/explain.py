@@ -4,7 +4,6 @@ Called by `config` with what pydantic found. It knows how messages read, not wha
 """
 
 import difflib
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,11 +69,6 @@ def _rule(finding: "ErrorDetails") -> str:
         least = finding["ctx"]["min_length"]
         return f"a list of at least {least} value{'s' * (least != 1)}"
     return finding["msg"]
-
-
-def without_password(text: str) -> str:
-    """Returns a text with the passwords of its URLs left out: `postgresql://me:***@host/db`."""
-    return re.sub(r"(?<=://)([^/@]*):[^/@]*@", r"\1:***@", text)
 
 
 def _hint(prefix: str, path: tuple[Any, ...], known: list[str]) -> str:

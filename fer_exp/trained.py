@@ -5,7 +5,6 @@ images come from.
 """
 
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ import numpy as np
 from fer_exp import commandline, registry, store
 from fer_exp.errors import ConfigError, ModelError
 from fer_exp.lite import litert_guard
+from fer_exp.process import temporary
+from fer_exp.signature import is_run_id
 from fer_exp.signature import run_id as checked_id
 from fer_exp.tracking import Record, Tracker
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     import keras
 
 KERAS = "keras"
+AUTO = "auto"  # the exported file that answers as the network does, which loads without TensorFlow; else the network
+_EQUAL = "float32"  # kind of file that can be equal to the network
 BATCH = 256  # images at a time
 
 
@@ -59,7 +62,7 @@ def opened(word: str, file: str, overrides: Sequence[str]) -> Iterator[Classifie
     Args:
         word: Path of a `.tflite` file, id of a run, `models:/name@alias`, `models:/name/3`, or the name of a registered
             model, whose champion it means.
-        file: Which file of a run: `keras`, or an exported one such as `int8`.
+        file: Which file of a run: `keras`, an exported one such as `int8`, or `auto`.
         overrides: As of the main program; what they say of `tracking` counts.
 
     Raises:
@@ -68,7 +71,7 @@ def opened(word: str, file: str, overrides: Sequence[str]) -> Iterator[Classifie
         TrackingError: If there is no store of runs, or it does not answer.
     """
     if word.lower().endswith(".tflite"):
-        if file != KERAS:
+        if file not in (KERAS, AUTO):
             raise ConfigError([f"`--file` goes with a run or a registered model. Received: --file {file} and {word}."])
         commandline.check(overrides)  # they change nothing here, but a mistake in them is one
         with litert_guard.Guard() as guard, guard.open(Path(word)) as model:
@@ -77,13 +80,15 @@ def opened(word: str, file: str, overrides: Sequence[str]) -> Iterator[Classifie
     _check_word(word)
     if not re.fullmatch(r"\w+", file):
         raise ConfigError([f"`--file` must be keras or the name of an exported file. Received: --file {file}."])
-    tracker = store.existing(overrides)
+    tracker = store.existing(overrides, [("model", word)])
     record = _record(tracker, word)
-    with tempfile.TemporaryDirectory(prefix="fer_exp-model-") as folder:
+    if file == AUTO:
+        file = _EQUAL if _is_equal(record) else KERAS
+    with temporary.folder("model") as folder:
         if file == KERAS:
-            yield _keras(tracker, record, Path(folder))
+            yield _keras(tracker, record, folder)
             return
-        path = tracker.download(record.run_id, f"tflite/{file}.tflite", Path(folder))
+        path = tracker.download(record.run_id, f"tflite/{file}.tflite", folder)
         if path is None:
             raise ModelError(_no_file(record, file))
         with litert_guard.Guard() as guard, guard.open(path) as model:
@@ -91,13 +96,19 @@ def opened(word: str, file: str, overrides: Sequence[str]) -> Iterator[Classifie
             yield Classifier(name, model.image_shape, model.class_names, model.predict, record, tracker, file)
 
 
+def _is_equal(record: Record) -> bool:
+    """Tells whether a run has published a file that named every test image as its network did."""
+    published, agreement = (record.metrics.get(f"tflite/{_EQUAL}/{key}") for key in ("published", "agreement"))
+    return bool(published) and agreement == 1
+
+
 def _check_word(word: str) -> None:
     is_name = re.fullmatch(r"models:/[^/:@]+(@[^/:@]+|/\d+)", word) or registry.is_name(word)
-    if not (is_name or re.fullmatch(r"[0-9a-f]{32}", word)) or Path(word).suffix in (".keras", ".h5", ".onnx"):
+    if not (is_name or is_run_id(word)) or Path(word).suffix in (".keras", ".h5", ".onnx"):
         raise ConfigError(
             [
-                "`model` must be the id of a run (32 hex digits), models:/name@alias, models:/name/3, the name of a "
-                f"registered model, or a .tflite file. Received: {word}."
+                "`model` must be the id of a run (32 hex digits, or the first 8), models:/name@alias, models:/name/3, "
+                f"the name of a registered model, or a .tflite file. Received: {word}."
             ]
         )
 

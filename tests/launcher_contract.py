@@ -18,8 +18,10 @@ def check_outcomes(option: str, folder: Path, **options: Any) -> dict[int, str]:
         Job(number, f"job {number}", arguments, folder, folder / f"{number}.log", {"FER_EXP_MARK": "1"})
         for number, arguments in enumerate([good, ["lr=-1"], good])
     ]
-    outcomes = list(config.build(launcher_node(option, **options))(jobs))
+    begun: list[Job] = []
+    outcomes = list(config.build(launcher_node(option, **options))(jobs, begun.append))
     assert {outcome.number: outcome.exit_code for outcome in outcomes} == {0: 0, 1: 2, 2: 0}
+    assert sorted(job.number for job in begun) == [0, 1, 2]
     (refused,) = [outcome for outcome in outcomes if outcome.exit_code]
     assert (refused.name, refused.error[:28]) == ("job 1", "`lr` must be greater than 0.")
     return {job.number: job.log.read_text() for job in jobs if job.log is not None and job.log.exists()}
@@ -34,7 +36,7 @@ def check_that_closing_ends_the_jobs(option: str, folder: Path, **options: Any) 
         **options: Of the launcher.
     """
     jobs = [Job(0, "", ["end"], folder, folder / "0.log"), Job(1, "", [], folder, folder / "1.log")]
-    outcomes = config.build(launcher_node(option, **options))(jobs)
+    outcomes = config.build(launcher_node(option, **options))(jobs, lambda job: None)
     assert next(outcomes).exit_code == 0
     deadline = time.monotonic() + 90
     if option != "processes":  # which begins a job when its outcome is asked for

@@ -27,6 +27,12 @@ Kind = Literal["float32", "float16", "dynamic", "int8", "int8_qat"]
 FineTune = Callable[["keras.Model", int, float], None]
 
 
+_COMPARED = (
+    *("accuracy", "macro_f1", "accuracy_drop", "agreement", "val_accuracy", "size_mb", "latency_ms_p50", "published"),
+)
+"""Numbers of a file that are metrics of its run."""
+
+
 @dataclass(frozen=True)
 class Exportable:
     """A trained model and what it takes to export it.
@@ -101,8 +107,13 @@ class Exported:
     speed: Speed
     more: Mapping[str, float] = field(default_factory=dict)
 
+    def tracked(self) -> dict[str, float]:
+        """Returns those of the numbers that people compare runs by; the table of a run has all of them."""
+        names = (*_COMPARED, *self.more)
+        return {name: value for name, value in self.numbers().items() if name in names}
+
     def numbers(self) -> dict[str, float]:
-        """Returns the numbers to track, by name; latency without a number of threads is that of one thread."""
+        """Returns all numbers, by name; latency without a number of threads is that of one thread."""
         found = {
             "accuracy": self.test.accuracy,
             "macro_f1": self.test.macro_f1,

@@ -9,6 +9,7 @@ import functools
 import gc
 import logging
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -24,11 +25,13 @@ from fer_exp.fit import distilling, precision
 from fer_exp.fit.pipeline import Augment, steps_in
 from fer_exp.loss import Objective
 from fer_exp.network import batch_norm, cost
+from fer_exp.process import keras_state
 from fer_exp.pruning import Pruning
 from fer_exp.slim import inheritance
 from fer_exp.slim.inheritance import Inheritance
 
 log = logging.getLogger(__name__)
+_NOTHING_LEFT = re.compile("(?i)output (size|shape) .*(zero|negative)|negative dimension")  # as Keras says it
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ def prepare(experiment: config.Experiment) -> tf.distribute.Strategy:
         ConfigError: If the devices asked for are not there, or the batch does not divide by the replicas.
     """
     _leave_imports_alone()
+    keras_state.settle()
     keras.backend.clear_session()
     if "TF_CONFIG" in os.environ and experiment.option("strategy") != "multi_worker":
         log.warning("TF_CONFIG is set, but strategy=%s trains in this process alone.", experiment.option("strategy"))
@@ -121,6 +125,13 @@ def assemble(experiment: config.Experiment, splits: Development, strategy: tf.di
     objective = config.build(experiment.loss, counts, splits.class_names)
     stages: tuple[Stage, ...] = config.build(experiment.finetune)
     steps = steps_in(splits.train, experiment.batch_size, strategy.num_replicas_in_sync)
+    if not steps:
+        raise ConfigError(
+            [
+                f"The training split must have an image for each of the {strategy.num_replicas_in_sync} replicas of "
+                f"strategy={experiment.option('strategy')}. Received: {len(splits.train)} in {splits.source}."
+            ]
+        )
     config.build(experiment.schedule, experiment.epochs * steps, steps)
     pruning: Pruning | None = config.build(experiment.pruning)
     inherited = inheritance.of(pruning, config.build(experiment.tracking), experiment, splits) if pruning else None
@@ -147,7 +158,19 @@ def _network(
 ) -> keras.Model:
     """Builds the network of the configuration, slim if it was pruned, under the dtype policy in force."""
     unread = {"weights": None} if "weights" in experiment.model and (inherited or not load_weights) else {}
-    model: keras.Model = config.build(experiment.model, splits.image_shape, len(splits.class_names), **unread)
+    try:
+        model: keras.Model = config.build(experiment.model, splits.image_shape, len(splits.class_names), **unread)
+    except ValueError as error:
+        if not _NOTHING_LEFT.search(str(error)):
+            raise
+        (height, width, _), name = splits.image_shape, experiment.option("model")
+        raise ConfigError(
+            [
+                f"`model` must have pixels left behind each of its layers. Received: model={name} for images of "
+                f"{height}x{width} in {splits.source}, of which convolutions or pools leave none. Take larger images "
+                "(dataset.image_size), or fewer layers."
+            ]
+        ) from error
     return inherited.put_into(model) if inherited else model
 
 

@@ -3,6 +3,7 @@
 Called by `training`. It must not know MLflow.
 """
 
+import logging
 import math
 import time
 from pathlib import Path
@@ -12,8 +13,11 @@ import keras
 
 from fer_exp.config import Checkpoint
 from fer_exp.errors import TrainingDivergedError
+from fer_exp.fit.divergence import guessing, is_far
 from fer_exp.fit.snapshot import explained
 from fer_exp.signature import log_mode
+
+_log = logging.getLogger(__name__)
 
 
 class StopAtNaN(keras.callbacks.Callback):
@@ -35,6 +39,30 @@ class StopAtNaN(keras.callbacks.Callback):
             raise TrainingDivergedError(
                 f"{finding.format(loss)} Try a smaller lr, optimizer.clipnorm=1.0, or precision=float32."
             )
+
+
+class TellDivergence(keras.callbacks.Callback):
+    """Says once that a loss is far over that of guessing. The run goes on: a schedule may bring it back.
+
+    Args:
+        classes: Number of them.
+    """
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self._classes, self._told = classes, False
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        losses = {"training": (logs or {}).get("loss", 0.0), "validation": (logs or {}).get("val_loss", 0.0)}
+        far = {name: loss for name, loss in losses.items() if is_far(loss, self._classes)}
+        if far and not self._told:
+            self._told = True
+            name, loss = next(iter(far.items()))
+            _log.warning(
+                "The %s loss is %.3g after epoch %s, and guessing among %s classes costs %.2f: the training seems to "
+                "diverge. Try a smaller lr, or optimizer.clipnorm=1.0.",
+                name, loss, epoch + 1, self._classes, guessing(self._classes),
+            )  # fmt: skip
 
 
 class Keeper(keras.callbacks.Callback):

@@ -13,6 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from fer_exp.reporting import console as terminal
 
+_WIDE = 120  # letters, in which all columns of the bar have room
+
 
 class TrainingProgress(keras.callbacks.Callback):
     """Shows stage, epoch, loss, accuracy, images a second and the time left until the last epoch.
@@ -40,19 +42,23 @@ class TrainingProgress(keras.callbacks.Callback):
         if not self._console.is_terminal:
             self._first_step.enter_context(terminal.waiting(self._console, "compiling the first step"))
         else:
+            narrow = self._is_narrow()  # there nothing may be cut that is worth reading
             self._progress = Progress(
-                TextColumn("[bold]{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[now]}"),
+                TextColumn("{task.description}", style="bold", markup=False),
+                BarColumn(bar_width=10 if narrow else 40),
+                *([] if narrow else [MofNCompleteColumn()]),
+                TextColumn("{task.fields[now]}", markup=False),
                 TimeRemainingColumn(),
-                TextColumn("left"),
+                TextColumn("left", markup=False),
                 console=self._console,
                 transient=True,
             )
             total = (self._last - self._first) * self._steps
             self._task = self._progress.add_task("compiling the first step", total=total, now="")
             self._progress.start()
+
+    def _is_narrow(self) -> bool:
+        return self._console.width < _WIDE
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Notes when the epoch began."""
@@ -71,7 +77,8 @@ class TrainingProgress(keras.callbacks.Callback):
             self._task,
             completed=(self._epoch - self._first) * self._steps + batch + 1,
             description=f"{self._stage}: epoch {self._epoch + 1}/{self._last}",
-            now=f"loss {shown.get('loss', 0):.3f}  accuracy {shown.get('accuracy', 0):.3f}  {rate:,.0f} images/s",
+            now=f"loss {shown.get('loss', 0):.3f}  accuracy {shown.get('accuracy', 0):.3f}"
+            + ("" if self._is_narrow() else f"  {rate:,.0f} images/s"),
         )
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

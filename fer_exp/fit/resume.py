@@ -5,6 +5,7 @@ Called by `experiment` before a run is opened. It must not know what a training 
 
 import functools
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,9 +15,9 @@ from pathlib import Path
 from filelock import FileLock
 
 from fer_exp import owner, registry
-from fer_exp.errors import ConfigError
+from fer_exp.errors import ConfigError, RefusedRecordsError
 from fer_exp.fingerprint import Identity
-from fer_exp.process import kernels
+from fer_exp.process import keras_state, kernels
 from fer_exp.record import outbox
 from fer_exp.tracking import Attempt, Tracker
 
@@ -57,7 +58,7 @@ def chosen(
 
     Raises:
         ConfigError: If the run that `how` names cannot be continued.
-        TrackingError: If what it has recorded cannot be delivered.
+        TrackingError: If what it has recorded cannot be delivered because the server does not answer.
     """
     if how in ("auto", "never"):
         found = _first_free(tracker, identity, data_sha256, say) if how == "auto" else None
@@ -83,12 +84,18 @@ def chosen(
 
 def _brought_up_to_date(choice: Choice, attempt: Attempt, tracker: Tracker, say: Callable[[str], None]) -> Choice:
     if outbox.exists(choice.folder):
-        count = tracker.deliver(choice.folder, functools.partial(registry.complete, tracker))
-        say(f"{count} records that run {attempt.run_id} had kept in {choice.folder} are delivered.")
+        try:
+            count = tracker.deliver(choice.folder, functools.partial(registry.complete, tracker))
+            say(f"{count} records that run {attempt.run_id} had kept in {choice.folder} are delivered.")
+        except RefusedRecordsError as error:
+            say(f"{error} They are kept, and the run goes on without them.")
         now = tracker.attempt(attempt.run_id)
         if now is not None and now.status == "FINISHED":
             say(f"Run {now.run_id} ({now.name}) had finished: nothing is left to do. resume=never begins anew.")
             return Choice(now.run_id, choice.folder, now)
+    then, now_set = attempt.tags.get("environment"), keras_state.told(os.environ)
+    if then not in (None, now_set):
+        say(f"Environment variables that numbers may depend on were {then}, and are {now_set} now.")
     say(f"Going on with run {attempt.run_id} ({attempt.name}) in {choice.folder}; resume=never begins anew.")
     return choice
 

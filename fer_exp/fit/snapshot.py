@@ -22,8 +22,15 @@ import numpy as np
 from fer_exp.errors import StorageError
 
 FOLDER = "snapshots"
+KEPT = "kept"  # folder of the weights that are kept, beside it
 _NAME = re.compile(r"after-epoch-(\d+)\.npz")
+# Names in both folders, also of files whose writing was cut off.
+_STATES = re.compile(r"(\.?after-epoch-\d+\.npz(\.partial)?)|((partial-)?after-epoch-\d+\.weights\.h5)")
 _STATE = "state.json"
+_DAMAGED = (
+    *(OSError, ValueError, KeyError, EOFError, MemoryError, RecursionError, NotImplementedError),
+    zipfile.BadZipFile,
+)
 _KEPT = 2  # files: the last one, and the one before it in case that cannot be read
 _log = logging.getLogger(__name__)
 
@@ -85,9 +92,22 @@ def newest(run: Path, key: str) -> Snapshot | None:
     for path in _files(run):
         try:
             return _read(path, key)
-        except (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile) as error:
+        except _DAMAGED as error:
             _log.warning("The snapshot %s cannot be used and is passed over: %s", path, error)
     return None
+
+
+def left_in(run: Path) -> list[Path]:
+    """Returns the folders in that of a run which only serve to continue its training, if they are there.
+
+    One that holds anything else is not among them: the record that names the folder of a run may come from anywhere.
+    """
+    return [run / name for name in (KEPT, FOLDER) if _is_state(run / name)]
+
+
+def _is_state(folder: Path) -> bool:
+    is_there = folder.is_dir() and not folder.is_symlink()
+    return is_there and all(_STATES.fullmatch(entry.name) and entry.is_file() for entry in folder.iterdir())
 
 
 @contextmanager
@@ -128,6 +148,8 @@ def _read(path: Path, key: str) -> Snapshot:
     with zipfile.ZipFile(path) as archive:
         if archive.comment != key.encode():
             raise ValueError("it belongs to another configuration or other data")
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise ValueError("it is packed, which no snapshot is")
         state = json.loads(archive.read(_STATE))
         # `read` compares the checksum of the whole member before a byte of it is interpreted.
         members = [archive.read(f"{index}.npy") for index in range(len(archive.namelist()) - 1)]

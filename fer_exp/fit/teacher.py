@@ -6,8 +6,6 @@ know how a student learns.
 
 import functools
 import logging
-import tempfile
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -18,6 +16,7 @@ from fer_exp.distillation import Distillation
 from fer_exp.errors import ConfigError
 from fer_exp.fit.distilling import Teacher
 from fer_exp.network import recorded_model
+from fer_exp.process import temporary
 from fer_exp.tracking import Record, Tracker
 
 log = logging.getLogger(__name__)
@@ -40,25 +39,26 @@ def load(plan: Distillation, tracker: Tracker, splits: Development, fold: tuple[
             other images or tells other classes apart.
     """
     problems: list[str] = []
-    models = []
+    models, ids = [], []
     for run in plan.runs:
         record = tracker.record(run)
         reason = _objection(record)
         if record is None or reason:
             problems.append(f"{_KEY} must be a finished run of one training in {tracker.uri}. Received: {run}{reason}.")
             continue
-        with tempfile.TemporaryDirectory(prefix="fer_exp-teacher-") as folder:
-            download = functools.partial(tracker.download, run)
+        with temporary.folder("teacher") as folder:
+            download = functools.partial(tracker.download, record.run_id)
             try:
-                model = recorded_model.load(download, Path(folder), splits.image_shape, splits.class_names)
+                model = recorded_model.load(download, folder, splits.image_shape, splits.class_names)
                 model.trainable = False
                 models.append(model)
+                ids.append(record.run_id)
             except ValueError as error:
                 problems.append(f"{_KEY} {error} Received: {record.called}.")
         _warn_of_other_data(record, splits, fold)
     if problems:
         raise ConfigError(problems)
-    return Teacher(tuple(models), plan.temperature, plan.weight, plan.runs)
+    return Teacher(tuple(models), plan.temperature, plan.weight, tuple(ids))
 
 
 def measures(teacher: Teacher, val: Split, class_names: tuple[str, ...]) -> dict[str, float]:

@@ -18,14 +18,13 @@ from fer_exp.dataset import Development
 from fer_exp.finetune import Stage, split_epochs, unfreeze
 from fer_exp.fit import averaging, continuation, distilling, feed, snapshot, workers
 from fer_exp.fit.assembly import Assembled
-from fer_exp.fit.callbacks import Keeper, StopAtNaN
+from fer_exp.fit.callbacks import Keeper, StopAtNaN, TellDivergence
 from fer_exp.fit.continuation import Continuation, EpochLog, Place
 from fer_exp.fit.pipeline import steps_in
 from fer_exp.fit.progress import TrainingProgress
 from fer_exp.schedule import Schedule
 from fer_exp.signature import log_key, log_mode
 
-_KEPT = "kept"  # folder of the weights that are kept
 _STATISTICS_IMAGES = 2048  # enough for means and variances of channels, few beside an epoch
 
 
@@ -74,7 +73,7 @@ def train(
         TrainingDivergedError: If the loss is no longer finite.
         StorageError: If the state cannot be kept, or what was kept does not fit.
     """
-    keeper = Keeper(experiment.checkpoint, parts.model, len(splits.train), folder / _KEPT)
+    keeper = Keeper(experiment.checkpoint, parts.model, len(splits.train), folder / snapshot.KEPT)
     found = snapshot.newest(folder, key)
     plan = list(zip(parts.stages, split_epochs(experiment.epochs, parts.stages), strict=True))
     begin, starts = 0, []
@@ -114,8 +113,8 @@ def forget(folder: Path) -> None:
     Args:
         folder: As given to `train`.
     """
-    for name in (_KEPT, snapshot.FOLDER):
-        shutil.rmtree(folder / name)
+    for path in snapshot.left_in(folder):
+        shutil.rmtree(path)
 
 
 def _train_stage(
@@ -156,6 +155,7 @@ def _train_stage(
                 validation_data=fed.val,
                 callbacks=[
                     StopAtNaN(),
+                    TellDivergence(len(splits.class_names)),
                     *averaging.callbacks(fed.model, lambda: fed.train(first).take(few)),
                     state.keeper,
                     progress,

@@ -22,7 +22,6 @@ from optuna.trial import TrialState
 
 from fer_exp import commandline, config, fingerprint, owner, sweeper
 from fer_exp.errors import ConfigError, SweepError, UserError
-from fer_exp.explain import without_password
 from fer_exp.hparams import search_report, search_space, study, trial
 from fer_exp.hparams.search_space import Space
 from fer_exp.sweeper import Search
@@ -65,7 +64,7 @@ def run(
     folder = Path(str(cfg.hydra.sweep.dir)).absolute() / "search"  # asked for now: later jobs take over its time
     opened = _open(cfg, loader, arguments)
     done = opened.study
-    _say(f"Study {done.study_name} in {without_password(opened.url)}")
+    _say(f"Study {done.study_name} in {opened.url}")
     for sentence in study.settle(done):
         _say(sentence)
     before = study.count(done)
@@ -75,7 +74,7 @@ def run(
     sentences = search_report.write(folder, done, opened.space, opened.metric, _places(cfg))
     for sentence in [*sentences, f"Trials, pictures and the best command are in {folder}"]:
         _say(sentence)
-    record(folder, {"study": done.study_name, "storage": without_password(opened.url)})
+    record(folder, {"study": done.study_name, "storage": opened.url})
     if len(failures) > _failures_allowed(opened.search):
         codes = {getattr(failure, "exit_code", 1) for failure in failures}
         raise SweepError(

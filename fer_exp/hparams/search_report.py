@@ -17,6 +17,7 @@ import yaml
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from fer_exp.data import csv_cells
 from fer_exp.hparams import search_figure
 from fer_exp.hparams.search_space import Space
 from fer_exp.hparams.study import FINISHED, PRUNED_AFTER
@@ -37,7 +38,7 @@ def write(folder: Path, study: optuna.Study, space: Space, metric: str, places: 
         Sentences for a person: the best trial, its command, and what there was too little of.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    table(study).to_csv(folder / "trials.csv", index=False)
+    csv_cells.safe(table(study)).to_csv(folder / "trials.csv", index=False)
     points = [
         search_figure.Point(trial.number, trial.value, trial.state == TrialState.PRUNED)
         for trial in study.get_trials(deepcopy=False, states=FINISHED)

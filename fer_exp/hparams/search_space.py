@@ -11,11 +11,10 @@ from decimal import Decimal
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep, Transformer
-from hydra.errors import HydraException
 
 from fer_exp.errors import ConfigError
+from fer_exp.grammar import override as grammar
 
 
 @dataclass(frozen=True)
@@ -91,16 +90,14 @@ def read(params: Mapping[str, Any], overrides: Sequence[str], loader: ConfigLoad
     Raises:
         ConfigError: With each override that cannot be read.
     """
-    parser = OverridesParser.create(loader)
     problems: list[str] = []
     found: dict[str, Override] = {}
     named = [(f"hydra.sweeper.params.{key}", f"{key}={_typed(value)}") for key, value in params.items()]
     for name, line in [*named, *((line.split("=", 1)[0], line) for line in overrides)]:
         try:
-            override = parser.parse_override(line)
-        except HydraException as error:
-            reason = str(error.__cause__ or error).strip().splitlines()[0]
-            problems.append(f"`{name}` cannot be read: {reason.rstrip('.')}. Received: {line}.")
+            override = grammar.read(line, loader)
+        except ValueError as error:
+            problems.append(str(error).replace(f"`{line.partition('=')[0]}`", f"`{name}`", 1))
         else:
             found[override.get_key_element().lstrip("+~")] = override
     searched: dict[str, Choice | Interval] = {}

@@ -18,29 +18,29 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fer_exp import owner
 from fer_exp.errors import ConfigError
-from fer_exp.explain import without_password
+from fer_exp.grammar import sqlite
 from fer_exp.hparams.search_space import Choice, Interval
+from fer_exp.process import credentials
 
 PRUNED_AFTER = "pruned_after_epoch"  # which a trial says of itself before its process ends
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 _METRIC = "metric"
 _TABLE_OF_MLFLOW = "experiments"
-_SQLITE = "sqlite:///"
 # How long a driver waits: for other writers of a file, for a server that does not answer.
 _PATIENCE_SECONDS = {"sqlite": {"timeout": 60}, "postgresql": {"connect_timeout": 10}, "mysql": {"connect_timeout": 10}}
 
 
 def url_of(storage: str | None) -> str:
-    """Returns a URL that does not depend on the working directory.
+    """Returns a URL that does not depend on the working directory, its password put aside.
 
     Args:
         storage: URL of a database; None means `optuna.db` in the working directory.
     """
     if storage is None:
-        return f"{_SQLITE}{Path.cwd() / 'optuna.db'}"
-    if storage.startswith(_SQLITE):
-        return f"{_SQLITE}{Path(storage.removeprefix(_SQLITE)).expanduser().absolute()}"
-    return storage
+        return sqlite.uri_of(Path.cwd() / "optuna.db")
+    if sqlite.file_of(storage) is not None:
+        return sqlite.absolute(storage)
+    return credentials.put_aside(storage)
 
 
 def open_storage(url: str) -> optuna.storages.BaseStorage:
@@ -53,28 +53,31 @@ def open_storage(url: str) -> optuna.storages.BaseStorage:
         ConfigError: If it cannot be reached, holds the runs of MLflow, or was made by another version of Optuna.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    file = Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None
+    file = sqlite.file_of(url)
     if file is not None and not file.parent.is_dir():
         raise ConfigError([f"`hydra.sweeper.storage` must lie in an existing folder. Received: {url}."])
     try:
-        backend = make_url(url).get_backend_name()
-        engine = create_engine(url, connect_args=_PATIENCE_SECONDS.get(backend, {}))
+        address = credentials.whole(url)
+        backend = make_url(address).get_backend_name()
+        engine = create_engine(address, connect_args=_PATIENCE_SECONDS.get(backend, {}))
         if (file is None or file.is_file()) and inspect(engine).has_table(_TABLE_OF_MLFLOW):
             # Both keep the version of their tables in a table of the same name.
             raise ConfigError(
                 [
                     "`hydra.sweeper.storage` must be a database of its own, not the one that MLflow keeps runs in: "
-                    f"make another beside it. Received: {without_password(url)}."
+                    f"make another beside it. Received: {url}."
                 ]
             )
         engine.dispose()
         # First use of a file makes its tables, and two processes doing that at once break each other.
         with FileLock(f"{file}.lock") if file else nullcontext():
-            return optuna.storages.RDBStorage(url, {"connect_args": _PATIENCE_SECONDS.get(backend, {})})
+            # Optuna fills in its version between braces, which a folder's name may have too.
+            literal = address.replace("{", "{{").replace("}", "}}") if file else address
+            return optuna.storages.RDBStorage(literal, {"connect_args": _PATIENCE_SECONDS.get(backend, {})})
     except (SQLAlchemyError, optuna.exceptions.OptunaError, ImportError, OSError, RuntimeError) as error:
         reason = " ".join(str(error.__cause__ or error).split())[:300]
         problem = f"`hydra.sweeper.storage` must be a database that can be used: {reason} Received: {url}."
-        raise ConfigError([without_password(problem)]) from error
+        raise ConfigError([problem]) from error
 
 
 def open_study(

@@ -6,26 +6,28 @@ import threading
 from collections.abc import Generator, Sequence
 from typing import Literal
 
-from fer_exp.launcher import Launch, share_cores
+from fer_exp.launcher import Begun, Launch, share_cores
 from fer_exp.process import Job, Outcome, StartMethod, run
-from fer_exp.signature import PositiveInt
+from fer_exp.signature import Threads
+
+RUNS_HERE = True
 
 
-def build(*, n_jobs: PositiveInt | Literal[-1], start_method: StartMethod) -> Launch:
+def build(*, n_jobs: Threads | Literal[-1], start_method: StartMethod) -> Launch:
     """Builds the launcher.
 
     Args:
-        n_jobs: Jobs at once, >= 1; -1 as many as there are cores. Each gets its share of the threads even when fewer
+        n_jobs: Jobs at once, 1-4096; -1 as many as there are cores. Each gets its share of the threads even when fewer
             jobs are left than that: the number of threads changes the last bits of a training.
         start_method: forkserver (a job is forked from a process that has imported TensorFlow and MLflow, on Linux) or
             spawn (a new interpreter for each job).
     """
 
-    def launch(jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
+    def launch(jobs: Sequence[Job], begun: Begun) -> Generator[Outcome, None, None]:
         at_once = n_jobs if n_jobs > 0 else os.cpu_count() or 1
         stop = threading.Event()
         ended: queue.SimpleQueue[Outcome | BaseException | None] = queue.SimpleQueue()
-        how = (at_once, start_method)
+        how = (begun, at_once, start_method)
         dispatcher = threading.Thread(target=_dispatch, args=(jobs, *how, stop, ended), name="launcher")
         dispatcher.start()
         try:
@@ -42,6 +44,7 @@ def build(*, n_jobs: PositiveInt | Literal[-1], start_method: StartMethod) -> La
 
 def _dispatch(
     jobs: Sequence[Job],
+    begun: Begun,
     at_once: int,
     start_method: StartMethod,
     stop: threading.Event,
@@ -52,6 +55,7 @@ def _dispatch(
 
     def one(job: Job) -> None:
         if not stop.is_set():
+            begun(job)
             ended.put(run(share_cores(job, at_once), stop, start_method))
 
     try:

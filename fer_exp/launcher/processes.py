@@ -3,8 +3,10 @@
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-from fer_exp.launcher import Launch
+from fer_exp.launcher import Begun, Launch
 from fer_exp.process import Job, Outcome, StartMethod, run
+
+RUNS_HERE = True
 
 
 def build(*, start_method: StartMethod) -> Launch:
@@ -15,8 +17,9 @@ def build(*, start_method: StartMethod) -> Launch:
             spawn (a new interpreter for each job).
     """
 
-    def launch(jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
+    def launch(jobs: Sequence[Job], begun: Begun) -> Generator[Outcome, None, None]:
         for job in jobs:
+            begun(replace(job, log=None))
             yield run(replace(job, log=None), start_method=start_method)
 
     return launch

@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from fer_exp.errors import ConfigError
-from fer_exp.launcher import Launch, share_cores
+from fer_exp.launcher import Begun, Launch, share_cores
 from fer_exp.process import Job, Outcome, failed, run
 from fer_exp.signature import NonNegativeFloat, PositiveInt
 
@@ -32,7 +32,7 @@ def build(
     except ModuleNotFoundError as error:
         raise ConfigError(["`hydra/launcher` ray needs the package ray: pip install 'fer-exp[ray]'."]) from error
 
-    def launch(jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
+    def launch(jobs: Sequence[Job], begun: Begun) -> Generator[Outcome, None, None]:
         local = {"num_cpus": num_cpus, "include_dashboard": False} if address is None else {"address": address}
         ray.init(**local, log_to_driver=False, configure_logging=False)
         try:
@@ -45,18 +45,21 @@ def build(
                     ]
                 )
             remote = ray.remote(num_cpus=cpus_per_job, num_gpus=gpus_per_job, max_retries=0)(run)
-            yield from _outcomes(remote, [share_cores(job, 1, cpus_per_job) for job in jobs])
+            yield from _outcomes(remote, [share_cores(job, 1, cpus_per_job) for job in jobs], begun)
         finally:
             ray.shutdown()
 
     return launch
 
 
-def _outcomes(remote: Any, jobs: Sequence[Job]) -> Iterator[Outcome]:
+def _outcomes(remote: Any, jobs: Sequence[Job], begun: Begun) -> Iterator[Outcome]:
     """Yields the outcome of each job as it ends; `remote` is Ray's handle of `process.run`."""
     import ray
 
-    running = {remote.remote(job): job for job in jobs}
+    running = {}
+    for job in jobs:
+        running[remote.remote(job)] = job
+        begun(job)
     try:
         while running:
             (done,), _ = ray.wait(list(running), num_returns=1)

@@ -2,10 +2,12 @@
 
 from collections.abc import Generator, Sequence
 
-from fer_exp.launcher import Launch, share_cores
+from fer_exp.launcher import Begun, Launch, share_cores
 from fer_exp.process import Job, Outcome
 from fer_exp.signature import PositiveInt
 from fer_exp.submission import require_submitit, submitted
+
+RUNS_HERE = True
 
 
 def build(*, submitit_folder: str, timeout_min: PositiveInt, array_parallelism: PositiveInt) -> Launch:
@@ -21,11 +23,11 @@ def build(*, submitit_folder: str, timeout_min: PositiveInt, array_parallelism: 
     """
     require_submitit()
 
-    def launch(jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
+    def launch(jobs: Sequence[Job], begun: Begun) -> Generator[Outcome, None, None]:
         import submitit
 
         executor = submitit.AutoExecutor(submitit_folder, cluster="local")
         executor.update_parameters(timeout_min=timeout_min)
-        yield from submitted(executor, [share_cores(job, array_parallelism) for job in jobs], array_parallelism)
+        yield from submitted(executor, [share_cores(job, array_parallelism) for job in jobs], begun, array_parallelism)
 
     return launch

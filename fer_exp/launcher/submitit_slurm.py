@@ -5,7 +5,7 @@ from collections.abc import Generator, Sequence
 from typing import Any
 
 from fer_exp.errors import ConfigError
-from fer_exp.launcher import Launch, share_cores
+from fer_exp.launcher import Begun, Launch, share_cores
 from fer_exp.process import Job, Outcome
 from fer_exp.signature import NonNegativeInt, PositiveFloat, PositiveInt
 from fer_exp.submission import require_submitit, submitted
@@ -67,11 +67,11 @@ def build(
         "slurm_additional_parameters": additional_parameters,
     }
 
-    def launch(jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
+    def launch(jobs: Sequence[Job], begun: Begun) -> Generator[Outcome, None, None]:
         import submitit
 
         executor = submitit.AutoExecutor(submitit_folder, cluster="slurm")
         executor.update_parameters(**{key: value for key, value in chosen.items() if value is not None})
-        yield from submitted(executor, [share_cores(job, 1, cpus_per_task) for job in jobs], None)
+        yield from submitted(executor, [share_cores(job, 1, cpus_per_task) for job in jobs], begun, None)
 
     return launch

@@ -3,15 +3,16 @@
 Called by the export options and `qat_file`. It must not know experiments, data sets or tracking.
 """
 
+import contextlib
 import functools
 import re
-import tempfile
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from fer_exp.errors import ExportError
 from fer_exp.lite.model_file import with_labels
+from fer_exp.process import quiet, temporary
 
 if TYPE_CHECKING:
     import keras
@@ -34,7 +35,8 @@ class Traced:
             model: Keras model (batch, height, width, channels) in [0, 255] -> logits (batch, classes), float32.
         """
         self._model = model
-        self._folder = tempfile.TemporaryDirectory(prefix="fer_exp-traced-")
+        self._opened = contextlib.ExitStack()
+        self._folder = self._opened.enter_context(temporary.folder("traced"))
 
     def __enter__(self) -> "Traced":
         """Returns itself."""
@@ -42,7 +44,7 @@ class Traced:
 
     def __exit__(self, *error: object) -> None:
         """Removes what was written."""
-        self._folder.cleanup()
+        self._opened.close()
 
     def convert(
         self,
@@ -106,8 +108,8 @@ class Traced:
             lambda image: tf.nn.softmax(model(image, training=False)),
             input_signature=[tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="image")],
         )
-        archive.write_out(self._folder.name, verbose=False)
-        return self._folder.name
+        archive.write_out(str(self._folder), verbose=False)
+        return str(self._folder)
 
 
 def convert(
@@ -139,7 +141,8 @@ def _converted(converter: "tf.lite.TFLiteConverter") -> bytes:
     from tensorflow.lite.python.convert_phase import ConverterError
 
     try:
-        content: bytes = converter.convert()
+        with quiet.held_back():
+            content: bytes = converter.convert()
     except ConverterError as error:
         missing = re.search(r"^(?:TF Select|Custom) ops: (.+)$", str(error), re.MULTILINE)
         if missing is None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 from rich.table import Table
+from rich.text import Text
 
 from fer_exp.export import Exported
 from fer_exp.metrics import Evaluation
@@ -107,7 +108,7 @@ def terminal(table: pd.DataFrame, title: str) -> Table:
     for column in table.columns:
         shown.add_column(column, justify="left" if column == "file" else "right")
     for row in table.to_numpy():
-        shown.add_row(*row)
+        shown.add_row(*map(Text, row))  # a class may be called [red]
     return shown
 
 

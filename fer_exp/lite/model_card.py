@@ -15,6 +15,7 @@ from fer_exp.export import Exportable, Exported
 from fer_exp.lite import benchmark, export_table, litert, usage
 from fer_exp.metrics import Evaluation
 from fer_exp.reporting import tables
+from fer_exp.reporting.abridged import listed
 
 _FEW = 100  # images of a class below which its recall is uncertain by ten points
 
@@ -66,7 +67,7 @@ def weaknesses(exported: Sequence[Exported], keras: Evaluation) -> list[str]:
         f"{name} ({count})" for name, count in zip(keras.class_names, keras.support, strict=True) if 0 < count < _FEW
     ]
     if few:
-        found.append(f"Few test images stand behind the recall of {', '.join(few)}: it is uncertain.")
+        found.append(f"Few test images stand behind the recall of {listed(few)}: it is uncertain.")
     for entry in exported:
         if entry.test_gap.recall > 0:
             found.append(

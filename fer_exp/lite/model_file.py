@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 LABELS, METADATA = "labels.txt", "metadata.json"
-_MOST_BYTES = 1 << 16  # of an entry that is read: a file may come from anywhere
+_MOST_BYTES = 1 << 20  # of an entry that is read: a file may come from anywhere
 _DATE = (1980, 1, 1, 0, 0, 0)  # a fixed one makes equal models equal files
 
 
@@ -52,7 +52,10 @@ def read_metadata(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: If there are none that can be read; the message says why.
     """
-    metadata = json.loads(_read(path, METADATA))
+    try:
+        metadata = json.loads(_read(path, METADATA))
+    except RecursionError as error:
+        raise ValueError(f"{METADATA} in it is nested too deeply") from error
     if not isinstance(metadata, dict):
         raise ValueError(f"{METADATA} in it must hold names and values")
     return metadata

@@ -11,9 +11,10 @@ from typing import Any
 import pandas as pd
 
 from fer_exp import config
-from fer_exp.explain import without_password
+from fer_exp.data import csv_cells
 from fer_exp.export import Export, Exportable, Exported
 from fer_exp.lite import export_figure, export_table, model_card, model_file
+from fer_exp.process import credentials
 from fer_exp.reporting import console, figure_style
 from fer_exp.tracking import Run
 
@@ -32,7 +33,7 @@ def facts(
         overrides: What the command line of the run changed.
         tags: Of the run.
     """
-    words = [without_password(word) for word in overrides if not word.startswith("tracking")]
+    words = [credentials.hidden(word) for word in overrides if not word.startswith("tracking")]
     return {
         "run_id": run_id,
         "run_name": name,
@@ -49,7 +50,7 @@ def commands(overrides: Sequence[str], run_id: str) -> list[tuple[str, str]]:
         overrides: What the command line of the run changed.
         run_id: Of the run.
     """
-    words = [without_password(word) for word in overrides]
+    words = [credentials.hidden(word) for word in overrides]
     places = [word for word in words if word.startswith("tracking.uri=")]
     repeat = ["python", "-m", "fer_exp", f"reproduce={run_id}", *places]
     return [
@@ -85,12 +86,12 @@ def publish(node: Mapping[str, Any], exportable: Exportable, folder: Path, track
     if not exported:
         return []
     for entry in exported:
-        tracked.log_metrics({f"tflite/{entry.kind}/{name}": value for name, value in entry.numbers().items()})
+        tracked.log_metrics({f"tflite/{entry.kind}/{name}": value for name, value in entry.tracked().items()})
     withheld = [f"{entry.kind}: {entry.withheld}" for entry in exported if entry.withheld]
     if withheld:
         tracked.set_tags({"withheld": "; ".join(withheld)})
     (folder / "tables").mkdir(parents=True, exist_ok=True)
-    export_table.frame(exported).to_csv(folder / "tables" / "exports.csv", index=False)
+    csv_cells.safe(export_table.frame(exported)).to_csv(folder / "tables" / "exports.csv", index=False)
     picture = export_figure.trade_offs(_points(exported), "Exported files: accuracy against cost")
     figure_style.save(picture, folder / "figures" / "exports.png")
     model_file.write(folder / TFLITE / CARD, model_card.render(exported, exportable).encode())

@@ -5,7 +5,6 @@ must not know how a run trains: the export is given a function that does.
 """
 
 import logging
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from fer_exp import process
 from fer_exp.errors import TrainingDivergedError
 from fer_exp.export import Exportable
 from fer_exp.lite import conversion, litert, model_file, quantization_aware
+from fer_exp.process import temporary
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +65,8 @@ def write(
 
 def _val_accuracy(content: bytes, exportable: Exportable) -> float:
     val = exportable.splits.val
-    with tempfile.TemporaryDirectory(prefix="fer_exp-int8-") as folder:
-        file = Path(folder) / "int8.tflite"
+    with temporary.folder("int8") as folder:
+        file = folder / "int8.tflite"
         file.write_bytes(content)
         answers = litert.predict(file, val.images, process.cores())
     return float(np.mean(answers.argmax(axis=1) == val.labels))

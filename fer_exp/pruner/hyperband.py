@@ -9,7 +9,7 @@ from fer_exp.signature import PositiveInt
 
 
 def build(
-    epochs: int, *, min_resource: PositiveInt, reduction_factor: Annotated[int, Field(ge=2)]
+    epochs: int, *, min_resource: PositiveInt, reduction_factor: Annotated[int, Field(ge=2, lt=2**31)]
 ) -> optuna.pruners.BasePruner:
     """Builds the pruner, for trials of at most `epochs` epochs.
 

@@ -12,7 +12,7 @@ def build(
     epochs: int,
     *,
     min_resource: PositiveInt,
-    reduction_factor: Annotated[int, Field(ge=2)],
+    reduction_factor: Annotated[int, Field(ge=2, lt=2**31)],
     min_early_stopping_rate: NonNegativeInt,
 ) -> optuna.pruners.BasePruner:
     """Builds the pruner.

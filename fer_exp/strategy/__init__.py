@@ -2,6 +2,9 @@
 
 Called by `experiment` through `config.build`, before anything else touches TensorFlow, because devices and threads
 are fixed at its first use. A strategy must not know model or data.
+
+An option may have `glance(environment, **options)` beside it, which refuses what is certainly not there; it is called
+with the variables of the process that will train, before anything imports TensorFlow.
 """
 
 from collections.abc import Callable

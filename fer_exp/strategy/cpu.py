@@ -2,15 +2,15 @@
 
 import tensorflow as tf
 
-from fer_exp.signature import PositiveInt
+from fer_exp.signature import Threads
 from fer_exp.strategy import configure
 
 
-def build(*, threads: PositiveInt | None) -> tf.distribute.Strategy:
+def build(*, threads: Threads | None) -> tf.distribute.Strategy:
     """Hides GPUs and sets the threads.
 
     Args:
-        threads: Threads inside an operation, >= 1; null uses every core.
+        threads: Threads inside an operation, 1-4096; null uses every core.
     """
     configure(tf.config.set_visible_devices, [], "GPU")
     if threads is not None:

@@ -27,9 +27,9 @@ def test_one_run_or_several_are_named_each_once() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"run": "mine"}, "`distillation.run` must be the id of a run (32 hex digits)"),
+        ({"run": "mine"}, "`distillation.run` must be the id of a run (32 hex digits, or the first 8)"),
         ({"run": []}, "`distillation.run` must be"),
-        ({"run": [RUN, "mine"]}, "`distillation.run.1` must be the id of a run (32 hex digits)"),
+        ({"run": [RUN, "mine"]}, "`distillation.run.1` must be the id of a run (32 hex digits, or"),
         ({"run": RUN, "temperature": 0.0}, "`distillation.temperature` must be greater than 0"),
         ({"run": RUN, "weight": 1.5}, "`distillation.weight` must be less than or equal to 1"),
     ],

@@ -10,9 +10,9 @@ from fer_exp.fit.progress import TrainingProgress
 LOGS = {"loss": 1.5, "accuracy": 0.25, "val_loss": 1.25, "val_accuracy": 0.5, "val_macro_f1": 0.375}
 
 
-def watch(*, terminal: bool) -> str:
+def watch(*, terminal: bool, width: int = 140, stage: str = "head") -> str:
     file = io.StringIO()
-    progress = TrainingProgress(Console(file=file, force_terminal=terminal, width=140), "head", 2, 5, 3, 32)
+    progress = TrainingProgress(Console(file=file, force_terminal=terminal, width=width), stage, 2, 5, 3, 32)
     progress.on_train_begin()
     progress.on_epoch_begin(2)
     for batch in range(3):
@@ -41,6 +41,13 @@ def test_a_terminal_gets_a_bar_with_speed_and_the_same_line() -> None:
     assert "images/s" in shown
     assert "head: epoch 3/5" in shown
     assert "macro-F1 0.3750" in shown
+
+
+def test_nothing_of_the_bar_is_cut_on_a_narrow_terminal() -> None:
+    shown = watch(terminal=True, width=80, stage="upper_half")
+    assert "\N{HORIZONTAL ELLIPSIS}" not in shown
+    assert "upper_half: epoch 3/5" in shown
+    assert "accuracy 0.250" in shown
 
 
 @pytest.mark.parametrize("terminal", [True, False])

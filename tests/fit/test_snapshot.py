@@ -4,6 +4,7 @@ import logging
 import resource
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -96,3 +97,18 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / snapshot.FOLDER).write_text("a file in the way")
     with pytest.raises(StorageError, match="cannot be written"):
         write(tmp_path, 1)
+
+
+def test_a_packed_file_is_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    last = write(tmp_path, 1, 2)[-1]
+    with zipfile.ZipFile(last) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(last, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.comment = b"key"
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with caplog.at_level(logging.WARNING):
+        found = snapshot.newest(tmp_path, "key")
+    assert found is not None
+    assert found.epochs == 1
+    assert "it is packed" in caplog.text

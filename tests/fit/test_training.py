@@ -17,7 +17,7 @@ from fer_exp import config
 from fer_exp.data.image_rows import ImageRows
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import TrainingDivergedError
-from fer_exp.fit import assembly, feed, inference, pipeline, training
+from fer_exp.fit import assembly, callbacks, feed, inference, pipeline, training
 
 # Two epochs in which hardly anything happens, then steps so large that every later epoch is much worse.
 GETS_WORSE = ("schedule=step", "schedule.milestones=[0.5]", "schedule.factor=1.0e+7", "lr=1e-6", "epochs=4")
@@ -266,3 +266,24 @@ def test_images_on_disk_are_trained_on_to_the_same_numbers(tmp_path: Path) -> No
     np.testing.assert_array_equal(*answers)
     pair = [pipeline.augmented_sample(s.train, lambda i, t, *_: (i, t), 3, 0) for s in (SPLITS, on_disk)]
     np.testing.assert_array_equal(pair[0][0], pair[1][0])
+
+
+def test_a_loss_far_over_guessing_is_told_once_while_the_training_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    teller = callbacks.TellDivergence(3)
+    teller.on_epoch_end(0, {"loss": 1.2, "val_loss": 90.0})
+    assert not caplog.records, "a penalty on the weights may be as large"
+    teller.on_epoch_end(1, {"loss": 1.2, "val_loss": 2e13})
+    teller.on_epoch_end(2, {"loss": 3e13, "val_loss": 3e13})
+    assert [record.message for record in caplog.records] == [
+        "The validation loss is 2e+13 after epoch 2, and guessing among 3 classes costs 1.10: the training seems to "
+        "diverge. Try a smaller lr, or optimizer.clipnorm=1.0."
+    ]
+
+
+def test_what_continues_a_training_is_forgotten_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("snapshots/after-epoch-000001.npz", "kept/after-epoch-000001.weights.h5", "model/model.keras"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    training.forget(tmp_path)
+    training.forget(tmp_path)  # by the command that finds the run finished
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]

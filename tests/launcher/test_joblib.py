@@ -31,7 +31,7 @@ def test_a_job_that_is_alone_has_no_more_threads_than_its_twin_had_beside_others
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     shown = ["--cfg", "job", "--resolve", "cache_dir=${oc.env:TF_NUM_INTRAOP_THREADS,unset}"]
     job = Job(0, "alone", shown, tmp_path, tmp_path / "log")
-    (outcome,) = config.build(launcher_node("joblib", n_jobs=2))([job])
+    (outcome,) = config.build(launcher_node("joblib", n_jobs=2))([job], lambda job: None)
     assert outcome.exit_code == 0
     assert "cache_dir: '2'" in (tmp_path / "log").read_text()  # another number would change the last bits of a result
 
@@ -44,7 +44,7 @@ def test_a_job_that_cannot_be_started_is_an_error_and_not_a_hang(tmp_path: Path)
     launch = config.build(launcher_node("joblib", n_jobs=2))
     jobs = [Job(number, "", [], tmp_path / "missing", tmp_path / "log") for number in range(2)]
     with pytest.raises(FileNotFoundError):
-        list(launch(jobs))
+        list(launch(jobs, lambda job: None))
 
 
 def test_zero_jobs_at_once_are_refused() -> None:

@@ -24,7 +24,7 @@ def test_closing_ends_the_jobs(sleeper: Path) -> None:
 
 def test_a_job_that_no_node_has_room_for_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="must be at most the 1 cores of the largest node"):
-        list(config.build(launcher_node("ray", num_cpus=1, cpus_per_job=2))([]))
+        list(config.build(launcher_node("ray", num_cpus=1, cpus_per_job=2))([], lambda job: None))
 
 
 def test_without_the_package_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,7 @@ def test_metadata_that_json_does_not_know_are_refused() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (model_file.with_labels(b"", ("x" * 65_536,)), "labels.txt in it must have at most 65,536 bytes"),
+        (model_file.with_labels(b"", ("x" * 1_048_576,)), "labels.txt in it must have at most 1,048,576 bytes"),
         (model_file.with_metadata(b"", {}), "there is no labels.txt in it"),
         (b"a network alone", "no labels.txt can be read from it: File is not a zip file"),
         (model_file.with_labels(b"", ("wütend",)).replace("ü".encode(), b"\xff\xff"), "no labels.txt can be read"),
@@ -68,3 +68,10 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: p
     with pytest.raises(OSError, match="disk full"):
         model_file.write(path, b"new")
     assert [(file.name, file.read_bytes()) for file in path.parent.iterdir()] == [("a.tflite", b"old")]
+
+
+def test_metadata_that_are_nested_without_end_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tflite"
+    path.write_bytes(model_file._with_entry(b"network", model_file.METADATA, "[" * 60_000))
+    with pytest.raises(ValueError, match="nested too deeply"):
+        model_file.read_metadata(path)

@@ -98,7 +98,7 @@ def test_what_the_loss_would_change_decides_if_asked_for() -> None:
             "`pruning.score` must be 'batch_norm', 'l1' or 'taylor'.",
         ),
         ([*OVERRIDES, "pruning.ratio=0.5", "pruning.divisor=0"], "`pruning.divisor` must be greater than 0."),
-        (["pruning=channels", "pruning.run=abc", "pruning.ratio=0.5"], "must be the id of a run (32 hex digits)."),
+        (["pruning=channels", "pruning.run=abc", "pruning.ratio=0.5"], "must be the id of a run (32 hex digits, or"),
         (
             [*OVERRIDES, "pruning.ratio=0.5", "strategy=multi_worker", "resume=never"],
             "`pruning` must be none with strategy=multi_worker",

@@ -5,6 +5,8 @@ from conftest import ROOT
 from hydra import compose, initialize_config_dir
 
 from fer_exp import commandline, config
+from fer_exp.hparams import study
+from fer_exp.process import credentials
 
 
 def test_the_keys_are_those_of_hydras_own_plugin_and_a_pruner() -> None:
@@ -24,7 +26,8 @@ def test_the_password_of_a_storage_is_not_recorded() -> None:
     jobs = commandline.check(["-m", "hparams_search=cnn", storage])
     assert jobs is not None
     assert jobs.search is not None
-    assert jobs.search.storage == "postgresql://me:secret@host/optuna"
+    assert jobs.search.storage == "postgresql://me:***@host/optuna"
+    assert credentials.whole(study.url_of(jobs.search.storage)) == "postgresql://me:secret@host/optuna"
     assert jobs.overrides[-1] == "hydra.sweeper.storage=postgresql://me:***@host/optuna"
 
 
