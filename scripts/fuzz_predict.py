@@ -228,6 +228,11 @@ def _images() -> list[tuple[str, bytes]]:
         (".jpg", "JPEG", {"progressive": True}),
         (".bmp", "BMP", {}),
         (".webp", "WEBP", {"exif": exif}),
+        (".tiff", "TIFF", {"exif": exif, "compression": "tiff_lzw"}),
+        (".gif", "GIF", {"transparency": 3}),
+        (".ppm", "PPM", {}),
+        (".avif", "AVIF", {}),
+        (".jp2", "JPEG2000", {}),
     ):
         file = io.BytesIO()
         picture.save(file, format=form, **more)

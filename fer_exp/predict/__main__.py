@@ -14,7 +14,7 @@ import argparse
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,9 @@ from rich.text import Text
 
 from fer_exp import process, store, trained
 from fer_exp.errors import ConfigError, UserError
+from fer_exp.process import credentials
+from fer_exp.process.reader import ends_with_reader
+from fer_exp.reporting import console, terminal
 
 if TYPE_CHECKING:
     from fer_exp.predict import sources, work
@@ -31,11 +34,12 @@ if TYPE_CHECKING:
 _MOST_NAMES = 5  # of pictures without a face, on the terminal
 
 
+@ends_with_reader()
 def main() -> None:
     """Runs the command line; exits with 0, 1 (some inputs could not be read), 2 or 4 (a user's error)."""
     warnings.filterwarnings("ignore", module="PIL")  # of damaged images, which are told anyway if they matter
-    options = _parser().parse_intermixed_args()
-    screen = Console() if sys.stdout.isatty() else Console(width=140)
+    options = _parser().parse_intermixed_args(credentials.arguments())
+    screen = terminal.opened(140)
     try:
         failed = run(options, screen)
     except UserError as error:
@@ -69,18 +73,24 @@ def run(options: argparse.Namespace, screen: Console) -> int:
     if options.annotated:
         annotated.check(options.annotated, found)
     threads = min(8, process.cores())
-    with trained.opened(options.model, options.file, overrides) as model:
+    with ExitStack() as stack:
+        with console.waiting(screen, "loading the model"):
+            model = stack.enter_context(trained.opened(options.model, options.file, overrides))
         _say(screen, f"{model.name}: {len(model.class_names)} classes, takes {'x'.join(map(str, model.image_shape))}")
+        if model.record is not None and "data_drawn" in model.record.tags:
+            _say(screen, "note: this model has seen drawn faces only: what it says of photographs means little")
         with _bar(screen, "predicting") as progress:
             outcome = work.run(found, model, options.faces, options.every, threads, work.Progress(*progress))
     if outcome.seen:
         screen.print(outputs.table(outcome, model.class_names, options.top))
     _summary(screen, outcome, notes)
+    if options.annotated:
+        annotated.check_targets(options.annotated, outcome)
     if options.csv:
-        outputs.write(options.csv, outputs.as_csv(outcome, model.class_names))
+        store.write(options.csv, outputs.as_csv(outcome, model.class_names))
     if options.json:
         about = {"model": model.name, "faces": options.faces}
-        outputs.write(options.json, outputs.as_json(outcome, model.class_names, options.top, **about))
+        store.write(options.json, outputs.as_json(outcome, model.class_names, options.top, **about))
     if options.annotated:
         with _bar(screen, "drawing") as (_, done):
             count = annotated.write(options.annotated, outcome, model.class_names, done)
@@ -102,7 +112,10 @@ def _parser() -> argparse.ArgumentParser:
         metavar="input | key=value",
         help="images, folders, CSV of FER2013, videos; tracking.uri=...",
     )
-    add("--file", default=trained.KERAS, metavar="NAME", help="which file of a run: keras (default), float32, int8 ...")
+    add(
+        "--file", default=trained.AUTO, metavar="NAME",
+        help="which file of a run: keras, float32, int8 ...; default: float32 where it was proven equal, else keras",
+    )  # fmt: skip
     add("--faces", choices=("haar", "none"), default="haar", help="find faces (default), or take pictures as faces")
     add("--every", type=int, default=1, metavar="N", help="take each N-th frame of a video")
     add("--top", type=int, default=3, metavar="K", help="name the K most probable classes (default 3)")
@@ -121,8 +134,8 @@ def _check(options: argparse.Namespace, inputs: Sequence[str]) -> None:
             problems.append(f"`--{name}` must be at least 1. Received: {getattr(options, name)}.")
     for name in ("csv", "json"):
         path = getattr(options, name)
-        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-            problems.append(f"`--{name}` must be a file in an existing folder. Received: {path}.")
+        if path is not None and (problem := store.output_problem(f"--{name}", path)):
+            problems.append(problem)
         if path is not None and path.resolve() in {Path(word).resolve() for word in (options.model, *inputs)}:
             problems.append(f"`--{name}` must not be the model or an input. Received: {path}.")
     if options.csv and options.json and options.csv.resolve() == options.json.resolve():
@@ -145,7 +158,7 @@ def _check_kept(options: argparse.Namespace, found: "Sequence[sources.Source]") 
 @contextmanager
 def _bar(screen: Console, what: str) -> Iterator[tuple]:
     """Shows a bar, if there is a terminal to draw it on; yields who is told of more to do, and of what is done."""
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn(what, markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
         task, total = progress.add_task(what, total=None), 0
 

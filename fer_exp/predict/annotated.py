@@ -6,7 +6,7 @@ not grow with their number.
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -17,6 +17,8 @@ from fer_exp.predict import videos
 from fer_exp.predict.sources import Source
 from fer_exp.predict.work import Outcome, Seen
 
+WRITTEN = ".fer_exp"  # lists the files that were written into a folder, which may be replaced
+_MOST_BYTES = 2**24  # of that list
 _SMALLEST = 240  # pixels of the longer side: words must fit
 _COLOUR, _INK = (255, 196, 0), (0, 0, 0)
 
@@ -48,11 +50,49 @@ def write(folder: Path, outcome: Outcome, class_names: Sequence[str], done: Call
         Number of files.
 
     Raises:
+        ConfigError: If one would replace a file that was not written here; nothing is written then.
         StorageError: If one cannot be written.
     """
-    by_source: dict[Source, list[Seen]] = defaultdict(list)
+    by_source = _by_source(outcome)
+    targets = _targets(by_source)
+    names = [path for paths in targets.values() for path in paths]
+    try:
+        _reserve(folder, names)
+        for source, all_seen in by_source.items():
+            paths = [folder / path for path in targets[source]]
+            if source.kind == "video":
+                _video(source, all_seen, class_names, paths[0])
+                done()
+            elif source.kind == "table":
+                for seen, image, path in zip(all_seen, _rows(source), paths, strict=True):
+                    _picture(image, seen, class_names, path)
+                    done()
+            else:
+                _picture(_again(source), all_seen[0], class_names, paths[0])
+                done()
+    except OSError as error:
+        raise StorageError(f"{folder} cannot be written: {error.strerror or error}.") from error
+    return len(names)
+
+
+def check_targets(folder: Path, outcome: Outcome) -> None:
+    """Refuses what `write` would refuse, so that nothing else is written before.
+
+    Raises:
+        ConfigError: If a file would replace one that was not written here.
+    """
+    _check_foreign(folder, [path for paths in _targets(_by_source(outcome)).values() for path in paths])
+
+
+def _by_source(outcome: Outcome) -> dict[Source, list[Seen]]:
+    found: dict[Source, list[Seen]] = defaultdict(list)
     for seen in outcome.seen:
-        by_source[seen.source].append(seen)
+        found[seen.source].append(seen)
+    return found
+
+
+def _targets(by_source: Mapping[Source, Sequence[Seen]]) -> dict[Source, list[Path]]:
+    """Returns where the pictures of each source go below the folder: every path once."""
     taken: set[Path] = set()
 
     def target(inside: Path, more: str, suffix: str) -> Path:
@@ -60,25 +100,50 @@ def write(folder: Path, outcome: Outcome, class_names: Sequence[str], done: Call
         while (path := inside.with_name(f"{inside.stem}{more}{f'-{number}' if number > 1 else ''}{suffix}")) in taken:
             number += 1
         taken.add(path)
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        return folder / path
+        return path
 
+    return {
+        source: [target(source.inside, f"-row{seen.index}", ".png") for seen in all_seen]
+        if source.kind == "table"
+        else [target(source.inside, "", ".mp4" if source.kind == "video" else ".png")]
+        for source, all_seen in by_source.items()
+    }
+
+
+def _check_foreign(folder: Path, names: Sequence[Path]) -> set[str]:
+    """Returns the files in a folder that were written here; refuses to replace others."""
+    file = folder / WRITTEN
+    ours: set[str] = set()
+    if file.is_file() and file.stat().st_size <= _MOST_BYTES:
+        ours = set(file.read_text(encoding="utf-8", errors="surrogateescape").splitlines())
+    foreign = [path for path in names if str(path) not in ours and (folder / path).exists()]
+    if foreign:
+        raise ConfigError(
+            [
+                f"`--annotated` must not replace files that it has not written. Received: {folder}, which holds "
+                f"{foreign[0]}{f' and {len(foreign) - 1:,} more' if len(foreign) > 1 else ''}. Name another folder."
+            ]
+        )
+    return ours
+
+
+def _reserve(folder: Path, names: Sequence[Path]) -> None:
+    """Makes the folders, and notes in a list which files are ours, before the first of them is written."""
+    ours = _check_foreign(folder, names)
+    for path in names:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    listed = "".join(f"{name}\n" for name in sorted(ours | {str(path) for path in names}))
+    (folder / WRITTEN).write_text(listed, encoding="utf-8", errors="surrogateescape")
+
+
+def _again(source: Source) -> Image.Image:
     try:
-        for source, all_seen in by_source.items():
-            if source.kind == "video":
-                _video(source, all_seen, class_names, target(source.inside, "", ".mp4"))
-                done()
-            elif source.kind == "table":
-                for seen, image in zip(all_seen, _rows(source), strict=True):
-                    _picture(image, seen, class_names, target(source.inside, f"-row{seen.index}", ".png"))
-                    done()
-            else:
-                image = image_files.upright(source.path, 3)
-                _picture(image, all_seen[0], class_names, target(source.inside, "", ".png"))
-                done()
-    except OSError as error:
-        raise StorageError(f"{folder} cannot be written: {error.strerror or error}.") from error
-    return len(taken)
+        return image_files.upright(source.path, 3)
+    except image_files.UndecodableError as error:
+        raise StorageError(
+            f"{source.path} was changed after it was predicted, and cannot be drawn: {error}."
+        ) from error
 
 
 def _rows(source: Source) -> list[Image.Image]:

@@ -6,17 +6,16 @@ Called by `__main__`. It must not know how anything was predicted.
 import csv
 import io
 import json
-import os
-import uuid
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from fer_exp.errors import StorageError
+from fer_exp.data import csv_cells
+from fer_exp.predict.sources import Source
 from fer_exp.predict.work import Outcome, Seen
 from fer_exp.store import printable
 
@@ -24,14 +23,17 @@ MOST_ROWS = 40  # on the terminal
 
 
 def table(outcome: Outcome, class_names: Sequence[str], top: int) -> Table:
-    """Returns the first predictions, a line for each face.
+    """Returns the first predictions: a line for each face of pictures and rows, one for each video.
 
     Args:
         outcome: What was seen.
         class_names: Of the model.
         top: Classes that are named for each face, the most probable first.
     """
-    lines = [(seen, box, row) for seen in outcome.seen for box, row in _faces(seen)]
+    of_sources: dict[Source, list[Seen]] = defaultdict(list)
+    for seen in outcome.seen:
+        of_sources[seen.source].append(seen)
+    lines = [line for source, found in of_sources.items() for line in _lines(source, found, class_names, top)]
     left = len(lines) - MOST_ROWS
     shown = Table(
         title="predictions", title_justify="left", caption_justify="left",
@@ -42,13 +44,30 @@ def table(outcome: Outcome, class_names: Sequence[str], top: int) -> Table:
     for rank in range(1, min(top, len(class_names)) + 1):
         shown.add_column("prediction" if rank == 1 else f"{rank}.")
         shown.add_column("probability" if rank == 1 else "", justify="right")
-    for seen, box, row in lines[:MOST_ROWS]:
-        where = (
-            "no face found" if row is None else "whole picture" if box is None else "{2}x{3} at {0},{1}".format(*box)
-        )
-        cells = [] if row is None else [cell for i in best(row, top) for cell in (class_names[i], f"{row[i]:.1%}")]
-        shown.add_row(*(Text(printable(cell)) for cell in (seen.name, where, *cells)))
+    for line in lines[:MOST_ROWS]:
+        shown.add_row(*(Text(printable(cell)) for cell in line))
     return shown
+
+
+def _lines(source: Source, found: Sequence[Seen], class_names: Sequence[str], top: int) -> Iterator[list[str]]:
+    """Yields the cells of each line of a source."""
+    if source.kind == "video":
+        yield _of_video(source, found, class_names, top)
+        return
+    for seen in found:
+        for box, row in _faces(seen):
+            where = "whole picture" if box is None else "{2}x{3} at {0},{1}".format(*box)
+            named = [] if row is None else [cell for i in best(row, top) for cell in (class_names[i], f"{row[i]:.1%}")]
+            yield [seen.name, "no face found" if row is None else where, *named]
+
+
+def _of_video(source: Source, found: Sequence[Seen], class_names: Sequence[str], top: int) -> list[str]:
+    """Returns one line for all frames of a video: the classes with the largest mean probability over all faces."""
+    rows = [row for seen in found for row in seen.probabilities]
+    where = f"{len(rows):,} in {len(found):,} frame{'s' * (len(found) != 1)}"
+    mean = np.mean(rows, axis=0) if rows else None
+    named = [] if mean is None else [cell for i in best(mean, top) for cell in (class_names[i], f"mean {mean[i]:.1%}")]
+    return [source.name, where, *named]
 
 
 def best(row: np.ndarray, top: int) -> list[int]:
@@ -62,14 +81,15 @@ def as_csv(outcome: Outcome, class_names: Sequence[str]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     about = ["input", "row", "frame", "seconds", "face", "x", "y", "width", "height", "prediction", "probability"]
     writer.writerow([*about, *(f"p_{name}" for name in class_names)])
+    names = [csv_cells.written(name) for name in class_names]
     for seen in outcome.seen:
         for number, (box, row) in enumerate(_faces(seen), 1):
-            place = [seen.source.name, *_place(seen).values()]
+            place = [csv_cells.written(seen.source.name), *_place(seen).values()]
             corner = list(box) if box else [""] * 4
             if row is None:
                 writer.writerow([*place, "", *corner, "", "", *[""] * len(class_names)])
             else:
-                said = [class_names[int(row.argmax())], f"{row.max():.6f}", *(f"{value:.6f}" for value in row)]
+                said = [names[int(row.argmax())], f"{row.max():.6f}", *(f"{value:.6f}" for value in row)]
                 writer.writerow([*place, number, *corner, *said])
     return text.getvalue()
 
@@ -100,23 +120,6 @@ def as_json(outcome: Outcome, class_names: Sequence[str], top: int, **about: Any
     failed = [{"input": failure.name, "error": failure.reason} for failure in outcome.failures]
     whole = {**about, "classes": list(class_names), "predictions": predictions, "failed": failed}
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
-
-
-def write(path: Path, text: str) -> None:
-    """Writes a file whole or not at all.
-
-    Raises:
-        StorageError: If it cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        try:
-            temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
 def _faces(seen: Seen) -> Iterator[tuple[Any, np.ndarray | None]]:

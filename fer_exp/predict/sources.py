@@ -11,13 +11,12 @@ from typing import Literal
 
 from PIL import Image
 
-from fer_exp.data import archive, image_files, pixel_csv
+from fer_exp.data import archive, image_files, image_formats, pixel_csv
 from fer_exp.errors import ConfigError, DataError
 from fer_exp.predict import videos
 
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 TABLES = (".csv", ".gz", ".zip", ".tgz")
-VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")
+VIDEOS = image_formats.VIDEOS
 Kind = Literal["image", "table", "video"]
 
 
@@ -44,9 +43,9 @@ class Item:
 
     Attributes:
         source: Where it is from.
-        load: Decodes it: grey or RGB, upright. Raises what `image_files.UNDECODABLE` names.
+        load: Decodes it: grey or RGB, upright. Raises `image_files.UndecodableError`.
         index: Position of a row in its table or of a frame in its video, from 0; None for an image.
-        seconds: Of a frame, from the beginning of the video, if the video says how long a frame lasts.
+        seconds: Of a frame, from the beginning of the video, as the video says.
     """
 
     source: Source
@@ -81,23 +80,25 @@ def find(inputs: Sequence[str]) -> tuple[list[Source], list[str]]:
     for word in inputs:
         path = Path(word)
         try:
-            below = _below(path) if path.is_dir() else [path] if path.exists() else []
+            below = _below(path) if path.is_dir() else [path] if path.is_file() else []
         except OSError as error:
             problems.append(f"`inputs` must be readable: {error.strerror or error}. Received: {word}.")
             continue
         if path.is_dir():
-            known = [file for file in below if file.suffix.lower() in (*IMAGES, *VIDEOS)]
+            known = [file for file in below if _wanted(file)]
+            others = image_formats.by_kind((str(file) for file in below if not _wanted(file)), _why)
             if not known:
-                held = f"{len(below)} other files" if below else "it is empty"
+                held = f"it holds {others}" if others else "it is empty"
                 problems.append(
-                    f"`inputs` must hold something to predict ({', '.join((*IMAGES, *VIDEOS))}). Received: {word}, "
-                    f"but {held}."
+                    f"`inputs` must hold something to predict, pictures ({', '.join(image_formats.endings()[:3])} ...) "
+                    f"or videos ({', '.join(VIDEOS)}). Received: {word}, but {held}."
                 )
-            elif len(known) < len(below):
-                notes.append(f"{word}: {len(below) - len(known)} files that are neither images nor videos left out")
+            elif others:
+                notes.append(f"{word}: left out are {others}")
             below = known
         elif not below:
-            problems.append(f"`inputs` must exist. Received: {word}.")
+            rule = "be files or folders, not devices or pipes" if path.exists() else "exist"
+            problems.append(f"`inputs` must {rule}. Received: {word}.")
         for file in below:
             inside = file.relative_to(path) if path.is_dir() else Path(file.name)
             found.setdefault(file.resolve(), Source(file, str(file), _kind(file), inside))
@@ -111,7 +112,7 @@ def items(source: Source, every: int, say_count: Callable[[int], None]) -> Itera
 
     Args:
         source: The file.
-        every: Takes each so-manieth frame of a video.
+        every: Takes each n-th frame of a video.
         say_count: Told how many items there will be, about, as soon as that is known.
     """
     try:
@@ -141,6 +142,16 @@ def _rows(source: Source, say_count: Callable[[int], None]) -> Iterator[Item | F
 
 def _handing_out(image: Image.Image) -> Callable[[], Image.Image]:
     return lambda: image
+
+
+def _wanted(path: Path) -> bool:
+    """Tells whether a file of a folder is predicted."""
+    return image_formats.is_picture(path.name) or path.suffix.lower() in VIDEOS
+
+
+def _why(name: str) -> str:
+    """Returns why a file of a folder is not."""
+    return "read only if named themselves" if name.lower().endswith(TABLES) else image_formats.reason(name)
 
 
 def _kind(path: Path) -> Kind:

@@ -21,6 +21,7 @@ os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
 
 import cv2
 
+_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 _WHOLE = 0.9  # of the frames that a video announces: the number is an estimate
 _FRAMES_A_SECOND = 25.0  # where the video does not say
 
@@ -31,7 +32,7 @@ class Frame:
 
     Attributes:
         index: Its number in the video, from 0.
-        seconds: When it is shown, if the video says how long a frame lasts.
+        seconds: When it is shown, as the video says for each frame; None if it says neither that nor a rate.
         pixels: uint8 (height, width, 3), RGB.
     """
 
@@ -43,7 +44,7 @@ class Frame:
 def frames(
     path: Path, every: int, say_count: Callable[[int], None] = lambda count: None, tolerant: bool = False
 ) -> Iterator[Frame]:
-    """Yields each so-manieth frame.
+    """Yields each n-th frame.
 
     Args:
         path: The video.
@@ -58,19 +59,68 @@ def frames(
     with _opened(path) as video:
         announced = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
         say_count(max(0, -(-announced // every)))
-        rate, read = video.get(cv2.CAP_PROP_FPS), 0
-        while video.grab():
+        seconds: float | None = None
+        read = 0
+        while _grab(video, path):
+            seconds = _time(video, seconds, read)
             if read % every == 0:
-                there, pixels = video.retrieve()
-                if not there:
+                pixels = _retrieved(video, path)
+                if pixels is None:
                     break
-                seconds = read / rate if rate > 0 else None
                 yield Frame(read, seconds, np.ascontiguousarray(pixels[:, :, ::-1]))
             read += 1
     if not read:
         raise DataError(f"{path} is no video that can be read: it holds no frame.")
-    if read < _WHOLE * announced and not tolerant:
+    if read < _WHOLE * announced and not tolerant and not _is_cut(path, announced):
         raise DataError(f"{path} is truncated or damaged: only {read} of {announced} frames can be read.")
+
+
+def _grab(video: cv2.VideoCapture, path: Path) -> bool:
+    """Goes on to the next frame; False at the end."""
+    try:
+        return bool(video.grab())
+    except cv2.error as error:
+        raise DataError(f"{path} is damaged: {_brief(error)}.") from error
+
+
+def _retrieved(video: cv2.VideoCapture, path: Path) -> np.ndarray | None:
+    """Returns the pixels of the frame that was grabbed, BGR; None if it has none."""
+    try:
+        there, pixels = video.retrieve()
+    except cv2.error as error:
+        raise DataError(f"{path} is damaged: {_brief(error)}.") from error
+    return pixels if there else None
+
+
+def _brief(error: cv2.error) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _time(video: cv2.VideoCapture, last: float | None, index: int) -> float | None:
+    """Returns when the frame that was grabbed is shown, in seconds.
+
+    Args:
+        video: Where it is from.
+        last: When the frame before is.
+        index: Its number.
+    """
+    said = float(video.get(cv2.CAP_PROP_POS_MSEC)) / 1000
+    if index == 0 or (last is not None and said > last):
+        return said
+    rate = video.get(cv2.CAP_PROP_FPS)  # a video that does not say when a frame is shown says 0
+    return last + 1 / rate if last is not None and rate > 0 else None
+
+
+def _is_cut(path: Path, announced: int) -> bool:
+    """Tells whether a video holds all of its frames, and says itself that some of them are not to be shown.
+
+    Telephones and editors cut a video by an edit list, which leaves the frames that are cut off in the file.
+    """
+    with _opened(path, "ignore_editlist;1") as video:
+        held = 0
+        while _grab(video, path):
+            held += 1
+    return held >= _WHOLE * announced
 
 
 def rate(path: Path) -> float:
@@ -109,8 +159,13 @@ class Writer:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
-    video = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+def _opened(path: Path, option: str = "") -> Iterator[cv2.VideoCapture]:
+    usual = os.environ[_OPTIONS]
+    os.environ[_OPTIONS] = "|".join(filter(None, (usual, option)))
+    try:
+        video = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+    finally:
+        os.environ[_OPTIONS] = usual
     try:
         if not video.isOpened():
             raise DataError(f"{path} is no video that can be read.")

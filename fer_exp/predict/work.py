@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fer_exp.data.image_files import UNDECODABLE
+from fer_exp.data.image_files import UndecodableError
 from fer_exp.predict import faces
 from fer_exp.predict.faces import Box, Face
 from fer_exp.predict.sources import Failure, Item, Source, items
@@ -79,7 +79,7 @@ def run(
         sources: Files.
         model: What predicts.
         how: What of a picture is a face.
-        every: Takes each so-manieth frame of a video.
+        every: Takes each n-th frame of a video.
         threads: That decode and search.
         progress: Told of every item that is found, and of every one that is done.
 
@@ -95,7 +95,7 @@ def run(
         item, future = waiting.popleft()
         try:
             found, is_crop = future.result()
-        except UNDECODABLE as error:
+        except UndecodableError as error:
             outcome.failures.append(Failure(item.source.name, f"it is no image that can be read: {_brief(error)}"))
         else:
             outcome.crops += is_crop

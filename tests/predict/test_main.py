@@ -2,8 +2,11 @@
 
 import csv
 import json
+import os
+import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import processes
@@ -11,14 +14,15 @@ import pytest
 from answers import NAMES, answered, right
 from conftest import environment_for
 from drawn_faces import flat, found_faces, photo
+from made_exif import exif
 from made_run import SHAPE, make_run, tracker_of, write_tflite
 from PIL import Image
 from rich.console import Console
 
 from fer_exp.data import image_files
-from fer_exp.errors import ConfigError, ModelError, UserError
+from fer_exp.errors import ConfigError, ModelError, StorageError, UserError
 from fer_exp.predict import __main__ as program
-from fer_exp.predict import sources, videos
+from fer_exp.predict import annotated, sources, videos
 
 Predict = Callable[..., tuple[int, str]]
 
@@ -39,6 +43,27 @@ def predict(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pre
         return failed, screen.export_text()
 
     return run
+
+
+def test_photos_of_browsers_and_telephones_are_read_and_what_is_left_out_is_said(
+    predict: Predict, tmp_path: Path
+) -> None:
+    (tmp_path / "photos").mkdir()
+    flat(10).save(tmp_path / "photos" / "a.jfif", "JPEG", exif=exif(6, struct.pack(">ii", -1, 0)))
+    flat(240).save(tmp_path / "photos" / "b.tiff")
+    (tmp_path / "photos" / "c.heic").touch()
+    (tmp_path / "IMG_1.jpg").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    failed, text = predict("photos", "IMG_1.jpg", "--faces", "none", "--csv", "out.csv", "--json", "out.json")
+    assert [row["prediction"] for row in rows_of(tmp_path / "out.csv")] == ["angry", "sad"]
+    assert "note: photos: left out are 1 .heic (install pillow-heif to read them)" in text
+    assert failed == 1
+    assert json.loads((tmp_path / "out.json").read_text())["failed"] == [
+        {
+            "input": "IMG_1.jpg",
+            "error": "it is no image that can be read: cannot identify image file: to read such pictures, install "
+            "pillow-heif",
+        }
+    ]
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -111,7 +136,7 @@ def test_rows_of_a_table_are_faces_whatever_the_model_takes(predict: Predict, tm
     failed, _ = predict("a.csv", "--csv", "out.csv", "--annotated", "seen")
     assert failed == 0
     assert [(row["row"], row["prediction"]) for row in rows_of(tmp_path / "out.csv")] == [("0", "angry"), ("1", "sad")]
-    assert sorted(path.name for path in (tmp_path / "seen").iterdir()) == ["a-row0.png", "a-row1.png"]
+    assert sorted(path.name for path in (tmp_path / "seen").glob("[!.]*")) == ["a-row0.png", "a-row1.png"]
 
 
 def test_files_of_the_same_name_are_drawn_into_files_of_their_own(predict: Predict, tmp_path: Path) -> None:
@@ -119,7 +144,7 @@ def test_files_of_the_same_name_are_drawn_into_files_of_their_own(predict: Predi
         (tmp_path / name).parent.mkdir(exist_ok=True)
         flat(50).save(tmp_path / name)
     predict("one/a.png", "two/a.png", "two/a.jpg", "--faces", "none", "--annotated", "seen")
-    assert sorted(path.name for path in (tmp_path / "seen").iterdir()) == ["a-2.png", "a-3.png", "a.png"]
+    assert sorted(path.name for path in (tmp_path / "seen").glob("[!.]*")) == ["a-2.png", "a-3.png", "a.png"]
 
 
 def test_what_cannot_be_read_is_told_and_the_rest_is_done(
@@ -182,7 +207,7 @@ def test_words_that_can_be_no_model_are_told(predict: Predict, tmp_path: Path, w
     flat(10).save(tmp_path / "a.png")
     with pytest.raises(ConfigError) as caught:
         predict("a.png", of=word)
-    assert "`model` must be the id of a run (32 hex digits), models:/name@alias, models:/name/3, the name" in str(
+    assert "`model` must be the id of a run (32 hex digits, or the first 8), models:/name@alias, models:" in str(
         caught.value
     )
 
@@ -214,7 +239,7 @@ def test_a_run_and_a_registered_model_and_its_files_all_answer(predict: Predict,
         predict("a.png", "--file", "int8", of=run_id)
     with pytest.raises(ModelError, match=r"published: float32\. .* is no longer among the artifacts of the run"):
         predict("a.png", "--file", "dynamic", of=run_id)
-    with pytest.raises(ModelError, match=f"must be a run in sqlite.* Received: {'0' * 32}, which is not there"):
+    with pytest.raises(ConfigError, match=f"must be a run in sqlite.* Received: {'0' * 32}, which is not there"):
         predict("a.png", of="0" * 32)
     with tracker.run("bare", {}, {}, folder=tmp_path / "bare") as bare:
         pass
@@ -282,3 +307,98 @@ def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(sources, "_below", locked)
     with pytest.raises(ConfigError, match=f"`inputs` must be readable: Permission denied. Received: {tmp_path}"):
         sources.find([str(tmp_path)])
+
+
+@pytest.mark.parametrize("option", ["--csv", "--json"])
+def test_a_pipe_or_a_device_is_no_file_to_write(predict: Predict, tmp_path: Path, option: str) -> None:
+    os.mkfifo(tmp_path / "out")
+    flat(10).save(tmp_path / "a.png")
+    for path in ("out", "/dev/null"):
+        with pytest.raises(ConfigError, match=f"`{option}` must be a file, not a device or a pipe"):
+            predict("a.png", option, path)
+    assert (tmp_path / "out").is_fifo()
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_link_to_a_file_stays_one_and_leads_to_what_is_written(predict: Predict, tmp_path: Path) -> None:
+    flat(10).save(tmp_path / "a.png")
+    (tmp_path / "there.csv").write_text("old")
+    (tmp_path / "out.csv").symlink_to(tmp_path / "there.csv")
+    predict("a.png", "--csv", "out.csv")
+    assert (tmp_path / "out.csv").is_symlink()
+    assert len(rows_of(tmp_path / "there.csv")) == 1
+
+
+def test_no_name_is_a_formula_in_the_csv(predict: Predict, tmp_path: Path) -> None:
+    names = ["=cmd.png", "+1.png", "@a.png", "b=c.png"]
+    for name in names:
+        flat(10).save(tmp_path / name)
+    predict(*names, "--csv", "out.csv")
+    cells = [row["input"] for row in rows_of(tmp_path / "out.csv")]
+    assert cells == ["'=cmd.png", "'+1.png", "'@a.png", "b=c.png"]
+
+
+def test_annotated_replaces_what_it_has_written_and_nothing_else(predict: Predict, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        flat(10).save(tmp_path / f"{name}.jpg")
+    predict("a.jpg", "--annotated", "seen")
+    before = (tmp_path / "seen" / "a.png").read_bytes()
+    predict("a.jpg", "--annotated", "seen")
+    assert (tmp_path / "seen" / "a.png").read_bytes() == before
+    (tmp_path / "seen" / "b.png").write_bytes(b"mine")
+    with pytest.raises(ConfigError, match=r"must not replace files that it has not written. Received: seen, .* b.png"):
+        predict("a.jpg", "b.jpg", "--annotated", "seen", "--csv", "out.csv")
+    assert (tmp_path / "seen" / "b.png").read_bytes() == b"mine"
+    assert not (tmp_path / "out.csv").exists(), "nothing is half done"
+
+
+def test_a_video_takes_one_line_of_the_table_and_leaves_room_for_pictures(predict: Predict, tmp_path: Path) -> None:
+    film = videos.Writer(tmp_path / "a film.mp4", 10, (64, 48))
+    for _ in range(60):
+        film.add(flat(240, (48, 64)).convert("RGB"))
+    film.close()
+    flat(10).save(tmp_path / "photo.png")
+    _, text = predict("a film.mp4", "photo.png", "--faces", "none", "--csv", "out.csv")
+    (line,) = [line for line in text.splitlines() if "a film.mp4" in line]
+    assert "60 in 60 frames" in line
+    assert "sad" in line
+    assert "mean 100.0%" in line
+    assert "photo.png" in text
+    assert "more: --csv" not in text
+    assert len(rows_of(tmp_path / "out.csv")) == 61
+
+
+def test_the_file_that_is_equal_to_the_network_is_taken_unless_another_is_asked_for(
+    predict: Predict, tmp_path: Path
+) -> None:
+    tracker = tracker_of(tmp_path)
+    flat(10).save(tmp_path / "a.png")
+    evaluation = answered(right(0.9, 0))
+    equal, other = (
+        make_run(tracker, tmp_path / name, evaluation, with_file=True, data_drawn="by a program") for name in "ab"
+    )
+    tracker.log_summary(equal, {}, {"tflite/float32/agreement": 1.0, "tflite/float32/published": 1.0})
+    tracker.log_summary(other, {}, {"tflite/float32/agreement": 0.999, "tflite/float32/published": 1.0})
+    _, text = predict("a.png", of=equal[:8])
+    assert f"float32.tflite of run {equal}" in text
+    assert "note: this model has seen drawn faces only" in text
+    _, text = predict("a.png", "--file", "keras", of=equal)
+    assert ".tflite" not in text
+    _, text = predict("a.png", of=other)
+    assert ".tflite" not in text
+
+
+def test_a_picture_that_is_changed_before_it_is_drawn_is_named(
+    predict: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.png"
+    flat(10).save(path)
+    write = annotated.write
+
+    def change(*arguments: Any) -> int:
+        path.write_bytes(b"no image")
+        return write(*arguments)
+
+    monkeypatch.setattr(annotated, "write", change)
+    with pytest.raises(StorageError, match=r"a\.png was changed after it was predicted, .*cannot identify image file"):
+        predict("a.png", "--faces", "none", "--annotated", "seen")
