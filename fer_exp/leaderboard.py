@@ -6,13 +6,17 @@ Called by `sweep.finish`. It must not know how jobs are run.
 from collections.abc import Sequence
 
 import pandas as pd
+from rich.table import Table
+from rich.text import Text
 
 from fer_exp import sweep_exports
+from fer_exp.reporting.console import printable
 from fer_exp.reporting.tables import markdown
-from fer_exp.signature import log_mode
+from fer_exp.signature import SHORT_ID, log_mode
 from fer_exp.tracking import Attempt, Tracker
 
 FAILED = "failed_jobs"  # tag of the parent: a line for each job that failed
+_MOST_SHOWN = 10  # runs on a terminal
 
 
 def record(tracker: Tracker, parent: Attempt) -> str:
@@ -71,3 +75,27 @@ def ranked(children: pd.DataFrame, monitor: str, swept_keys: Sequence[str]) -> p
     table = table.sort_values(value, ascending=log_mode(monitor) == "min", na_position="last", kind="stable")
     table.insert(0, "rank", range(1, len(table) + 1))
     return table.rename(columns=swept).reset_index(drop=True)
+
+
+def shown(children: pd.DataFrame, monitor: str, swept_keys: Sequence[str]) -> Table:
+    """Returns the leaderboard as it is read on a terminal: its first runs, each with the id to name it by.
+
+    Args:
+        children: One row for each child, as from `Tracker.children`.
+        monitor: Metric that ranks.
+        swept_keys: Keys whose values are shown.
+    """
+    table = ranked(children, monitor, swept_keys)
+    left = len(table) - _MOST_SHOWN
+    caption = f"and {left:,} more: leaderboard.csv of the sweep's run holds all" if left > 0 else None
+    of_screen = Table(title="leaderboard", title_justify="left", caption=caption, caption_justify="left")
+    for column in ("", *swept_keys, monitor, "test accuracy", "status", "run"):
+        of_screen.add_column(Text(column), overflow="fold")
+    for row in table.head(_MOST_SHOWN).itertuples(index=False):
+        values = dict(zip(table.columns, row, strict=True))
+        numbers = (values[f"best_{monitor}"], values["test/accuracy"])
+        cells = ["-" if pd.isna(number) else f"{number:.4f}" for number in numbers]
+        swept = [str(values[key]) for key in swept_keys]
+        words = [str(values["rank"]), *swept, *cells, str(values["status"]), str(values["run_id"])[:SHORT_ID]]
+        of_screen.add_row(*(Text(printable(word)) for word in words))
+    return of_screen

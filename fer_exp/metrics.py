@@ -22,8 +22,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fer_exp.record.names import metric_names
+
 # Softmax in float32 is exact to 1e-6; logits, sigmoids and half-precision sums are further off than this.
 _ROW_SUM_TOLERANCE = 1e-3
+_MOST_CELLS = 2_000_000  # of confusion matrices, drawn at a time
 
 
 class Interval(NamedTuple):
@@ -103,7 +106,7 @@ class Evaluation:
     @cached_property
     def f1_interval(self) -> np.ndarray:
         """Bootstrap interval of each F1, float64 (classes, 2); NaN where F1 is."""
-        return percentiles(_f1(resampled(self.confusion)))
+        return percentiles(self._drawn.f1)
 
     @cached_property
     def macro_f1(self) -> float:
@@ -113,7 +116,7 @@ class Evaluation:
     @cached_property
     def macro_f1_interval(self) -> Interval:
         """Bootstrap interval of the macro F1."""
-        return Interval(*percentiles(np.nanmean(_f1(resampled(self.confusion)), axis=1)))
+        return Interval(*percentiles(np.nanmean(self._drawn.f1, axis=1)))
 
     @cached_property
     def balanced_accuracy(self) -> float:
@@ -123,9 +126,11 @@ class Evaluation:
     @cached_property
     def balanced_accuracy_interval(self) -> Interval:
         """Bootstrap interval of the balanced accuracy."""
-        drawn = resampled(self.confusion)
-        recall = _ratio(np.diagonal(drawn, axis1=1, axis2=2), drawn.sum(axis=2))
-        return Interval(*percentiles(np.nanmean(recall, axis=1)))
+        return Interval(*percentiles(np.nanmean(self._drawn.recall, axis=1)))
+
+    @cached_property
+    def _drawn(self) -> "Resampled":
+        return resampled(self.confusion)
 
 
 def evaluate(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> Evaluation:
@@ -198,21 +203,47 @@ def wilson(hits: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return np.clip(np.stack([low, high], axis=-1), 0, 1)
 
 
-def resampled(confusion: np.ndarray, resamples: int = 1000, seed: int = 0) -> np.ndarray:
-    """Draws confusion matrices as the bootstrap does, int64 (resamples, classes, classes).
+class Resampled(NamedTuple):
+    """What resamples of a confusion matrix hold; each float64 (resamples, classes), NaN where it is undefined."""
+
+    recall: np.ndarray
+    f1: np.ndarray
+
+
+def resampled(confusion: np.ndarray, resamples: int = 1000, seed: int = 0) -> Resampled:
+    """Draws confusion matrices as the bootstrap does, and measures each.
 
     Drawing n images with replacement is drawing the confusion matrix from a multinomial distribution, so whole
-    matrices are drawn instead of images: the same distribution, without a loop. The spread between training seeds
-    is not in it, and it has no width where the sample has no variation (everything right).
+    matrices are drawn instead of images: the same distribution, without a loop. Only cells that hold images are drawn,
+    a part of the resamples at a time, so that a thousand classes take no more memory than the images do. The spread
+    between training seeds is not in it, and it has no width where the sample has no variation (everything right).
 
     Args:
         confusion: int (classes, classes), at least one image.
         resamples: Number of matrices drawn, >= 1.
         seed: Seed of the draw.
     """
-    count = int(confusion.sum())
-    cells = np.random.default_rng(seed).multinomial(count, confusion.ravel() / count, size=resamples)
-    return cells.reshape(resamples, *confusion.shape)
+    count, classes, random = int(confusion.sum()), len(confusion), np.random.default_rng(seed)
+    rows, columns = np.nonzero(confusion)
+    shares = confusion[rows, columns] / count
+    right, true, predicted = (np.zeros((resamples, classes), np.int64) for _ in range(3))
+    step = max(1, _MOST_CELLS // len(rows))
+    for start in range(0, resamples, step):
+        cells = random.multinomial(count, shares, size=min(step, resamples - start))
+        part = slice(start, start + len(cells))
+        right[part, rows[rows == columns]] = cells[:, rows == columns]
+        true[part] = _summed(cells, rows, classes)
+        predicted[part] = _summed(cells, columns, classes)
+    return Resampled(_ratio(right, true), _ratio(2 * right, true + predicted))
+
+
+def _summed(cells: np.ndarray, of: np.ndarray, classes: int) -> np.ndarray:
+    """Returns the sums of the cells of each class: (resamples, cells) -> (resamples, classes)."""
+    order = np.argsort(of, kind="stable")
+    held, starts = np.unique(of[order], return_index=True)
+    sums = np.zeros((len(cells), classes), np.int64)
+    sums[:, held] = np.add.reduceat(cells[:, order], starts, axis=1)
+    return sums
 
 
 def percentiles(drawn: np.ndarray) -> np.ndarray:
@@ -229,6 +260,8 @@ def percentiles(drawn: np.ndarray) -> np.ndarray:
 def scalars(evaluation: Evaluation, prefix: str) -> dict[str, float]:
     """Returns the numbers to track, named `<prefix>/accuracy`, `<prefix>/f1/<class>` and so on; never NaN.
 
+    A class is called there as `record.names` says.
+
     Args:
         evaluation: What to summarise.
         prefix: First part of every name, usually the split.
@@ -244,9 +277,9 @@ def scalars(evaluation: Evaluation, prefix: str) -> dict[str, float]:
         "balanced_accuracy_low": evaluation.balanced_accuracy_interval.low,
         "balanced_accuracy_high": evaluation.balanced_accuracy_interval.high,
     }
-    per_class = {"f1": evaluation.f1, "recall": evaluation.recall, "precision": evaluation.precision}
+    per_class = {"f1": evaluation.f1, "recall": evaluation.recall}  # the tables of a run have more
     for metric, row in per_class.items():
-        named = zip(evaluation.class_names, row, strict=True)
+        named = zip(metric_names(evaluation.class_names), row, strict=True)
         values |= {f"{metric}/{name}": float(value) for name, value in named if not np.isnan(value)}
     return {f"{prefix}/{name}": value for name, value in values.items()}
 
@@ -259,7 +292,7 @@ def scalars_of_sources(found: Mapping[str, Evaluation], prefix: str) -> dict[str
         prefix: First part of every name, usually the split.
     """
     values: dict[str, float] = {}
-    for name, evaluation in found.items():
+    for name, evaluation in zip(metric_names(list(found)), found.values(), strict=True):
         numbers = {"accuracy": evaluation.accuracy, "macro_f1": evaluation.macro_f1, "n": float(len(evaluation))}
         values |= {f"{prefix}/{name}/{key}": value for key, value in numbers.items()}
     return values

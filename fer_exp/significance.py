@@ -22,9 +22,9 @@ each image several times, and a t test over seeds knows only the images at hand.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from fer_exp.metrics import Interval
 
@@ -72,7 +72,7 @@ class PairedTest:
 
 def t_interval(values: Sequence[float]) -> Interval:
     """Returns Student's 95 % interval of the mean of at least two independent values."""
-    half = float(stats.t.ppf(0.975, len(values) - 1)) * float(np.std(values, ddof=1)) / len(values) ** 0.5
+    half = float(_student().ppf(0.975, len(values) - 1)) * float(np.std(values, ddof=1)) / len(values) ** 0.5
     mean = float(np.mean(values))
     return Interval(mean - half, mean + half)
 
@@ -84,6 +84,8 @@ def mcnemar(only_first: int, only_second: int) -> float:
         only_first: Images that the first model alone has right.
         only_second: Images that the second model alone has right.
     """
+    from scipy import stats
+
     discordant = only_first + only_second
     return float(stats.binomtest(only_first, discordant).pvalue) if discordant else 1.0
 
@@ -159,11 +161,11 @@ def _both(from_replicates: float, replicates: int, from_images: float, images: i
 def _p_value(difference: float, variance: float, freedom: float) -> float:
     if variance == 0:  # all replicates differ by the same amount
         return 0.0 if difference else 1.0
-    return float(2 * stats.t.sf(abs(difference) / variance**0.5, freedom))
+    return float(2 * _student().sf(abs(difference) / variance**0.5, freedom))
 
 
 def _interval(difference: float, variance: float, freedom: float) -> Interval:
-    half = float(stats.t.ppf(0.975, freedom)) * variance**0.5
+    half = float(_student().ppf(0.975, freedom)) * variance**0.5
     return Interval(difference - half, difference + half)
 
 
@@ -173,3 +175,10 @@ def _matched_interval(pair: Pair, images: int) -> Interval:
     difference = (pair.only_group - pair.only_baseline) / count
     variance = (pair.only_group + pair.only_baseline + 1) / count**2 - difference**2 / count
     return _interval(difference, variance, np.inf)
+
+
+def _student() -> Any:
+    """Returns Student's distribution; its library takes half a second to import, and a mistyped id should not."""
+    from scipy import stats
+
+    return stats.t

@@ -5,6 +5,7 @@ know models or where files belong.
 """
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from fer_exp.assessment.confidence import Bins, Confidence
 from fer_exp.assessment.corruptions import SEVERITIES
 from fer_exp.assessment.ranking import Ranking
 from fer_exp.metrics import Evaluation, Interval
+from fer_exp.reporting.abridged import MOST_CLASSES, short
 from fer_exp.reporting.figure_style import DPI, FAINT, INK, headline
 
 # Okabe and Ito's colours, then darker ones, stay apart with every common colour blindness.
@@ -28,6 +30,8 @@ _BLUE, _ORANGE = _COLORS[0], _COLORS[1]
 
 def ranking_curves(evaluation: Evaluation, ranking: Ranking, title: str) -> Figure:
     """Draws ROC and precision-recall curves, a line for each class that has images, and their mean in black.
+
+    Of more classes than have room, those are drawn that are ranked worst.
 
     Args:
         evaluation: What to draw.
@@ -41,14 +45,17 @@ def ranking_curves(evaluation: Evaluation, ranking: Ranking, title: str) -> Figu
     grid = np.linspace(0, 1, 201)
     found: list[list[np.ndarray]] = [[], []]
     order = [index for index in np.argsort(-np.nan_to_num(ranking.auc)) if not np.isnan(ranking.auc[index])]
+    drawn = order if len(order) <= MOST_CLASSES else order[-len(_COLORS) :]
     for index in order:
         truth, scores = evaluation.labels == index, evaluation.probabilities[:, index]
-        color, name = _COLORS[index % len(_COLORS)], evaluation.class_names[index]
         false, true, _ = roc_curve(truth, scores)
-        left.plot(false, true, color=color, linewidth=1.3, label=f"{name} {ranking.auc[index]:.3f}")
         precision, recall, _ = precision_recall_curve(truth, scores)
-        label = f"{name} {ranking.precision[index]:.3f} ({100 * truth.mean():.0f} %)"
-        right.step(recall, precision, color=color, linewidth=1.3, label=label, where="post")
+        if index in drawn:
+            color = _COLORS[(index if drawn is order else drawn.index(index)) % len(_COLORS)]
+            name = re.sub("^_", " _", short(evaluation.class_names[index]))  # which would hide it from the legend
+            left.plot(false, true, color=color, linewidth=1.3, label=f"{name} {ranking.auc[index]:.3f}")
+            label = f"{name} {ranking.precision[index]:.3f} ({100 * truth.mean():.0f} %)"
+            right.step(recall, precision, color=color, linewidth=1.3, label=label, where="post")
         found[0].append(np.interp(grid, false, true))
         found[1].append(np.interp(grid, recall[::-1], precision[::-1]))
     for axes, rows, macro in ((left, found[0], ranking.macro_auc), (right, found[1], ranking.macro_precision)):
@@ -56,8 +63,10 @@ def ranking_curves(evaluation: Evaluation, ranking: Ranking, title: str) -> Figu
             axes.plot(grid, np.mean(rows, axis=0), color=INK, linewidth=2.4, label=f"mean {macro:.3f}")
     style: dict[str, Any] = {"frameon": False, "fontsize": 8.5, "labelcolor": INK, "title_fontsize": 8.5}
     if order:
-        left.legend(loc="lower right", title="area", **style)
-        right.legend(loc="center left", bbox_to_anchor=(1, 0.5), title="average precision\n(share of images)", **style)
+        few = f", the {len(drawn)} least of {len(order):,}" if len(drawn) < len(order) else ""
+        _legend(left, loc="lower right", title=f"area{few}", **style)
+        heading = f"average precision\n(share of images){few}"
+        _legend(right, loc="center left", bbox_to_anchor=(1, 0.5), title=heading, **style)
     left.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle=":", zorder=1)
     _dress(left, "ROC", "false positives, share of the other classes' images", "true positives (recall)")
     _dress(right, "Precision and recall", "recall", "precision")
@@ -140,6 +149,11 @@ def robustness(table: pd.DataFrame, title: str) -> Figure:
         f"accuracy on the same {images:,} images, {100 * clean:.1f} % as they are (dotted); band: 95 % Wilson interval",
     )
     return figure
+
+
+def _legend(axes: Axes, **how: Any) -> None:
+    for text in axes.legend(**how).get_texts():
+        text.set_parse_math(False)  # the name of a class may look like a formula
 
 
 def _draw_bins(axes: Axes, bins: Bins, label: str) -> None:

@@ -16,7 +16,7 @@ from fer_exp import config, metrics
 from fer_exp.assessment import confidence, curves, grad_cam_sheet, ranking, robustness
 from fer_exp.assessment.corruptions import CORRUPTIONS
 from fer_exp.assessment.grad_cam import Explainer, NoMapError
-from fer_exp.data import duplicates
+from fer_exp.data import csv_cells, duplicates
 from fer_exp.dataset import Split
 from fer_exp.metrics import Evaluation
 from fer_exp.reporting import figure_writer, report
@@ -96,7 +96,7 @@ def _ranking(subject: Subject, folder: Path) -> Examined:
         return Examined({}, [])
     low, high = found.macro_auc_interval
     sentence = f"{found.macro_auc:.4f}  (95 % interval {low:.4f} - {high:.4f}), mean of one class against the rest"
-    scalars = ranking.scalars(found, evaluation.class_names, name)
+    scalars = ranking.scalars(found, name)
     return Examined(scalars, [(f"{name} ROC-AUC", sentence)])
 
 
@@ -175,4 +175,4 @@ def _robustness(subject: Subject, options: config.Evaluation, folder: Path, seed
 
 def _write(table: pd.DataFrame, folder: Path, name: str) -> None:
     (folder / report.TABLES).mkdir(parents=True, exist_ok=True)
-    table.to_csv(folder / report.TABLES / name, index=False)
+    csv_cells.safe(table).to_csv(folder / report.TABLES / name, index=False)

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from fer_exp.assessment.grad_cam import Explainer
 from fer_exp.metrics import Evaluation
+from fer_exp.reporting.abridged import short
 from fer_exp.reporting.figure_style import INK
 from fer_exp.reporting.image_sheets import place, sheet
 
@@ -91,9 +92,11 @@ def draw(explainer: Explainer, evaluation: Evaluation, images: Read, most: int, 
             left, upper = step * (position % across), top + (_SIDE + _CAPTION) * (position // across)
             for number, picture in enumerate(pictures):
                 place(axes, picture, left + _SIDE * number, upper, _SIDE - 0.04)
+            caption = _caption(evaluation, int(index))
+            size = min(8.5, 72 * (_SIDE * wide + _GAP / 2) / (0.58 * len(caption)))  # a letter is about 0.58 sizes wide
             axes.text(
-                left + _SIDE * wide / 2, upper + _SIDE, _caption(evaluation, int(index)), ha="center", va="top",
-                fontsize=8.5, color=INK, parse_math=False,
+                left + _SIDE * wide / 2, upper + _SIDE, caption, ha="center", va="top", fontsize=size, color=INK,
+                parse_math=False,
             )  # fmt: skip
         top += (_SIDE + _CAPTION) * math.ceil(len(found) / across)
     return figure
@@ -132,6 +135,6 @@ def _pictures(
 
 
 def _caption(evaluation: Evaluation, index: int) -> str:
-    true, predicted = (evaluation.class_names[row[index]] for row in (evaluation.labels, evaluation.predictions))
+    true, predicted = (short(evaluation.class_names[row[index]]) for row in (evaluation.labels, evaluation.predictions))
     sure = f"{100 * evaluation.probabilities[index].max():.0f} %"
     return f"{true} {sure}" if true == predicted else f"{true} → {predicted} {sure}"

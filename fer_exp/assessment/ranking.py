@@ -65,21 +65,21 @@ def rank(evaluation: Evaluation, seed: int = 0) -> Ranking:
     )  # fmt: skip
 
 
-def scalars(ranking: Ranking, class_names: tuple[str, ...], prefix: str) -> dict[str, float]:
-    """Returns the numbers to track: `<prefix>/roc_auc`, `<prefix>/roc_auc/<class>` and so on; never NaN.
+def scalars(ranking: Ranking, prefix: str) -> dict[str, float]:
+    """Returns the numbers to track: `<prefix>/roc_auc`, `<prefix>/average_precision` and their intervals; never NaN.
+
+    Those of single classes stand in the table: as metrics they would bury the others in the UI.
 
     Args:
         ranking: From `rank`.
-        class_names: Name of each class, in label order.
         prefix: First part of every name, usually the split.
     """
     found: dict[str, float] = {}
-    for name, macro, interval, rows in (
-        ("roc_auc", ranking.macro_auc, ranking.macro_auc_interval, ranking.auc),
-        ("average_precision", ranking.macro_precision, ranking.macro_precision_interval, ranking.precision),
+    for name, macro, interval in (
+        ("roc_auc", ranking.macro_auc, ranking.macro_auc_interval),
+        ("average_precision", ranking.macro_precision, ranking.macro_precision_interval),
     ):
         found |= {name: macro, f"{name}_low": interval.low, f"{name}_high": interval.high}
-        found |= {f"{name}/{one}": float(value) for one, value in zip(class_names, rows, strict=True)}
     return {f"{prefix}/{name}": value for name, value in found.items() if not np.isnan(value)}
 
 

@@ -12,7 +12,6 @@ outputs/compare-<time>/, and logged: onto the sweep or chain if it is the only i
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -26,7 +25,11 @@ from fer_exp.compare import frames, page, runs, tables
 from fer_exp.compare.comparison import Comparison, compare
 from fer_exp.compare.confusion_difference import confusion_differences
 from fer_exp.compare.tables import TextTable
+from fer_exp.data import csv_cells
 from fer_exp.errors import ComparisonError, UserError
+from fer_exp.process import credentials
+from fer_exp.process.reader import ends_with_reader
+from fer_exp.reporting import console, terminal
 from fer_exp.reporting.figure_style import save
 from fer_exp.tracking import Tracker
 
@@ -35,9 +38,10 @@ PAGE, PICTURE = "compare.html", "confusion_difference.png"
 _MOST_LETTERS = 5000  # of a tag
 
 
+@ends_with_reader()
 def main() -> None:
     """Runs the command line; exits with 0, or 2 for a user's error."""
-    options = _parser().parse_intermixed_args()
+    options = _parser().parse_intermixed_args(credentials.arguments())
     words = [*options.id, *options.by]
     try:
         run(
@@ -46,7 +50,7 @@ def main() -> None:
             [word for word in options.by if "=" not in word],
             options.baseline,
             options.html,
-            Console() if sys.stdout.isatty() else Console(width=160),
+            terminal.opened(160),
         )
     except UserError as error:
         store.refuse(error)
@@ -78,22 +82,24 @@ def run(
     """
     if not ids:
         raise ComparisonError("`id` must name runs, or a sweep or chain by its parent run. Received: none.")
-    if html is not None and (html.is_dir() or not html.absolute().parent.is_dir()):
-        raise ComparisonError(f"`--html` must be a file in an existing folder. Received: {html}.")
-    tracker = store.existing(overrides)
-    selection = runs.select(tracker, ids)
-    found = compare(runs.load(tracker, selection.records), by, baseline, selection.children)
+    if html is not None and (problem := store.output_problem("--html", html)):
+        raise ComparisonError(problem)
+    folder = store.outputs("compare")
+    with console.waiting(screen, "reading the runs"):
+        tracker = store.existing(overrides, [("id", word) for word in ids])
+        selection = runs.select(tracker, ids)
+        found = compare(runs.load(tracker, selection.records), by, baseline, selection.children)
     notes = [*selection.notes, *tables.notes(found)]
     texts = tables.texts(found)
+    screen.print(Text(store.printable(tables.verdict(found)), style="bold"), soft_wrap=True)
     for table in texts:
         screen.print(_on_screen(table))
     for note in notes:
         screen.print(Text(f"note: {store.printable(note)}"), soft_wrap=True)
-    folder = Path("outputs").absolute() / f"compare-{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
     name = f"compare {' | '.join(result.group.name for result in found.results)}"[:200]
     written = _write(folder, found, notes, texts)
     if html is not None:
-        html.write_text(written, encoding="utf-8")
+        store.write(html, written)
     run_id = _log(tracker, folder, name, found, selection)
     screen.print(Text(f"files: {folder}\nlogged: {ARTIFACTS}/ of run {run_id} in {tracker.uri}"), soft_wrap=True)
     return folder
@@ -126,7 +132,7 @@ def _write(folder: Path, found: Comparison, notes: Sequence[str], texts: Sequenc
     """Writes all files and returns the page."""
     folder.mkdir(parents=True)
     for file, frame in frames.frames(found).items():
-        frame.to_csv(folder / f"{file}.csv", index=False)
+        csv_cells.safe(frame).to_csv(folder / f"{file}.csv", index=False)
     base = found.baseline
     panels = [
         (f"{one.result.group.label}  {one.result.group.name}", one.result.shares - base.shares)
@@ -145,7 +151,7 @@ def _write(folder: Path, found: Comparison, notes: Sequence[str], texts: Sequenc
     ]
     picture = (folder / PICTURE).read_bytes() if panels else None
     title = f"{len(found.results)} configurations compared"
-    written = page.render(title, facts, notes, texts, picture, tables.runs_text(found))
+    written = page.render(title, tables.verdict(found), facts, notes, texts, picture, tables.runs_text(found))
     (folder / PAGE).write_text(written, encoding="utf-8")
     return written
 

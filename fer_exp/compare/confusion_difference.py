@@ -14,10 +14,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from fer_exp.reporting.abridged import MOST_CLASSES, every_nth, short
 from fer_exp.reporting.figure_style import DPI, FAINT, INK, headline, headline_height, readable_on
 
 _FAINTEST = 0.05  # full colour stands for 5 percentage points at least, so that noise does not shout
 _CELL_TITLE_LETTERS = 6.4  # fit above a cell
+_MANY = 4.5  # inches of a panel of many classes
+_MOST_NAMED, _MOST_PANELS = 40, 12
 
 
 def confusion_differences(
@@ -30,7 +33,8 @@ def confusion_differences(
     Args:
         panels: Title, and float (classes, classes): share of each true class's images (rows) that is predicted as each
             class (columns), minus the same share with the baseline; NaN in the rows of classes without images.
-        class_names: Name of each class, in label order, 2 to about 11.
+        class_names: Name of each class, in label order. Of more classes than have room for print there are colours
+            alone, and of many panels the first.
         baseline: Name of the baseline.
 
     Raises:
@@ -42,11 +46,13 @@ def confusion_differences(
             f"`panels` must hold at least one matrix of shape ({classes}, {classes}). "
             f"Received: {[values.shape for _, values in panels]}."
         )
+    left_out, panels = max(len(panels) - _MOST_PANELS, 0), panels[:_MOST_PANELS]
     largest = max(float(np.nanmax(np.abs(values), initial=0.0)) for _, values in panels)
     full = max(largest, _FAINTEST)
     across = min(len(panels), 3)
     down = math.ceil(len(panels) / across)
-    side = 0.58 if classes > 4 else 0.8  # inches of one cell
+    side = _side(classes)
+    class_names = [short(name) for name in class_names]
     longest = 0.075 * max(map(len, class_names))
     # Beside the cells: names of the rows, gaps; above them: a title of two lines, slanted names of the columns.
     width = across * (side * classes + 0.25) + longest + 0.3
@@ -64,7 +70,7 @@ def confusion_differences(
         f"against {_cut(baseline, 80)}\n"
         "percentage points of each true class (row) by predicted class (column)\n"
         f"blue: better, orange: worse; full colour at {100 * full:.1f} points"
-    )
+    ) + (f"; {left_out} more configurations are not drawn" if left_out else "")
     headline(figure, "Differences of the confusion matrices", f"{subtitle}\n")  # a line of air below
     return figure
 
@@ -73,22 +79,37 @@ def _draw(
     axes: Axes, title: str, values: np.ndarray, class_names: Sequence[str], full: float, first_of_row: bool
 ) -> None:
     classes = len(class_names)
-    colors = _colors(values, full)
-    axes.imshow(colors)
+    printed, colors = classes <= MOST_CLASSES, _colors(values, full)
+    axes.imshow(colors.astype(np.float32), interpolation="nearest" if printed else "antialiased")
+    named = every_nth(classes, MOST_CLASSES if printed else _MOST_NAMED)
+    called = [class_names[index] for index in named]
+    slant: dict[str, Any] = {"rotation": 45 if printed else 90, "ha": "left", "rotation_mode": "anchor"}
+    axes.set_xticks(named, called, **slant, parse_math=False)
+    axes.set_yticks(named, called if first_of_row else [""] * len(called), parse_math=False)
+    size = 8.5 if printed else 6.5
+    axes.tick_params(length=0, labelsize=size, labelcolor=INK, top=True, labeltop=True, labelbottom=False)
+    axes.set_title(title, loc="left", fontsize=10, color=INK, parse_math=False)  # `$` is no formula
+    axes.spines[:].set_visible(False)
+    if printed:
+        _print(axes, values, colors)
+
+
+def _print(axes: Axes, values: np.ndarray, colors: np.ndarray) -> None:
+    """Writes each change into its cell, and draws lines between the cells."""
+    classes = len(values)
     for row, column in np.ndindex(classes, classes):
         written = _points(float(values[row, column]))
         ink = FAINT if written in ("0", "–") else readable_on(colors[row, column])
         weight = "bold" if row == column and written not in ("0", "–") else "normal"
         axes.text(column, row, written, ha="center", va="center", fontsize=8.5, color=ink, fontweight=weight)
-    slant: dict[str, Any] = {"rotation": 45, "ha": "left", "rotation_mode": "anchor"}
-    axes.set_xticks(range(classes), class_names, **slant, parse_math=False)
-    axes.set_yticks(range(classes), class_names if first_of_row else [""] * classes, parse_math=False)
-    axes.tick_params(length=0, labelsize=8.5, labelcolor=INK, top=True, labeltop=True, labelbottom=False)
-    axes.set_title(title, loc="left", fontsize=10, color=INK, parse_math=False)  # `$` is no formula
-    axes.spines[:].set_visible(False)
     edges = np.arange(classes + 1) - 0.5
     axes.hlines(edges, -0.5, classes - 0.5, color="white", linewidth=1.5)
     axes.vlines(edges, -0.5, classes - 0.5, color="white", linewidth=1.5)
+
+
+def _side(classes: int) -> float:
+    """Returns the side of a cell in inches: a panel of many classes is as large as one of a few."""
+    return (0.58 if classes > 4 else 0.8) if classes <= MOST_CLASSES else _MANY / classes
 
 
 def _colors(values: np.ndarray, full: float) -> np.ndarray:

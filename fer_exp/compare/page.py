@@ -13,6 +13,7 @@ from fer_exp.reporting import html_page
 
 def render(
     title: str,
+    verdict: str,
     facts: Sequence[str],
     notes: Sequence[str],
     tables: Sequence[TextTable],
@@ -23,6 +24,7 @@ def render(
 
     Args:
         title: Of the page.
+        verdict: What came out, in one sentence.
         facts: What was compared, one short text each.
         notes: What a reader must not miss, a sentence each.
         tables: In reading order.
@@ -31,4 +33,6 @@ def render(
     """
     data = None if picture is None else html_page.base64_of(picture)
     template = html_page.template(Path(__file__).parent)
-    return template.render(title=title, facts=facts, notes=notes, tables=tables, picture=data, appendix=appendix)
+    return template.render(
+        title=title, verdict=verdict, facts=facts, notes=notes, tables=tables, picture=data, appendix=appendix
+    )

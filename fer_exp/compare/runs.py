@@ -3,14 +3,13 @@
 Called by `compare`. It must not know how runs are grouped or tested.
 """
 
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from fer_exp import chain_report
 from fer_exp.errors import ComparisonError
 from fer_exp.metrics import Evaluation
+from fer_exp.process import temporary
 from fer_exp.reporting.tables import read_predictions
 from fer_exp.signature import run_id as checked_id
 from fer_exp.tracking import Record, Tracker
@@ -102,8 +101,8 @@ def load(tracker: Tracker, records: Iterable[Record]) -> list[ComparedRun]:
     runs: list[ComparedRun] = []
     problems: list[str] = []
     for record in records:
-        with tempfile.TemporaryDirectory(prefix="fer_exp-compare-") as folder:
-            file = tracker.download(record.run_id, PREDICTIONS, Path(folder))
+        with temporary.folder("compare") as folder:
+            file = tracker.download(record.run_id, PREDICTIONS, folder)
             if file is None:
                 problems.append(f"`id` must be a run with {PREDICTIONS}. Received: {record.called}, which has none.")
                 continue

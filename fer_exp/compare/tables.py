@@ -3,13 +3,14 @@
 Called by `compare`. It computes nothing and writes no file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from fer_exp.compare.comparison import ACCURACY, MACRO_F1, Against, Comparison, Result, Score
 from fer_exp.compare.grouping import DATA, title
+from fer_exp.reporting.abridged import MOST_ROWS
 from fer_exp.significance import ALPHA, FEWEST_REPLICATES, PairedTest
 
 NOTHING = "–"
@@ -52,6 +53,34 @@ def runs_text(comparison: Comparison) -> TextTable:
     axes = ", ".join(title(axis) for axis in comparison.grouping.axes) or "replicate"
     columns = ("", "run", "id", axes, "test accuracy, %", "test macro-F1, %")
     return TextTable("Runs", columns, rows, left=frozenset({0, 1, 2, 3}))
+
+
+def verdict(comparison: Comparison) -> str:
+    """Returns what came out, in one sentence: who is better or worse than the baseline, and by how much."""
+    base = comparison.baseline.group
+    told = [_told(one) for one in comparison.against if one.verdict in ("better", "worse")]
+    tested = [one for one in comparison.against if one.test is not None]
+    against = f"Against {base.label} ({base.name})"
+    if not tested:
+        return f"{against}, nothing could be tested: the notes say why."
+    left = len(tested) - len(told)
+    if not told:
+        which = tested[0].result.group
+        who = f"{which.label} ({which.name}) shows" if left == 1 else f"none of the {left} other configurations shows"
+        return f"{against}, {who} {'no difference' if left == 1 else 'a difference'} that is more than chance."
+    rest = {0: "", 1: "; the other one shows no difference that is more than chance"}.get(
+        left, f"; the other {left} show no difference that is more than chance"
+    )
+    return f"{against}, {'; '.join(told)}{rest}."
+
+
+def _told(one: Against) -> str:
+    """Returns that a group is better or worse, and by how much."""
+    if one.test is None:
+        return ""
+    low, high = _points(one.test.interval.low), _points(one.test.interval.high)
+    who, by = f"{one.result.group.label} ({one.result.group.name})", _points(abs(one.test.difference)).lstrip("+")
+    return f"{who} is {one.verdict} by {by} points of test accuracy (95 % {low} to {high})"
 
 
 def notes(comparison: Comparison) -> list[str]:
@@ -144,15 +173,29 @@ def _classes(comparison: Comparison) -> Iterator[TextTable]:
     base = comparison.baseline
     others = [one.result for one in comparison.against if one.result.class_names == base.class_names]
     support = base.runs[0].evaluation.support
+    every = len(base.class_names)
     for name, values in (("recall", lambda result: result.recall), ("F1", lambda result: result.f1)):
         rows = []
-        for index, class_name in enumerate(base.class_names):
-            cells = [class_name, f"{support[index]:,}", _percent(values(base)[index])]
+        for index in _shown(values, base, others):
+            cells = [base.class_names[index], f"{support[index]:,}", _percent(values(base)[index])]
             cells += [_points(values(result)[index] - values(base)[index]) for result in others]
             rows.append(tuple(cells))
         columns = ("class", "images", f"{base.group.label}, %", *(f"{other.group.label}, points" for other in others))
         note = "Means over the replicates, and differences from them; single classes are not tested."
+        if len(rows) < every:
+            note += f" {len(rows)} of {every:,} classes: those that differ most, or are the largest."
         yield TextTable(f"{name[0].upper()}{name[1:]} of each class", columns, tuple(rows), note, frozenset({0}))
+
+
+def _shown(values: Callable[[Result], np.ndarray], base: Result, others: Sequence[Result]) -> Sequence[int]:
+    """Returns the classes that have a row: of many those whose values differ most, else the largest."""
+    every = len(base.class_names)
+    if every <= MOST_ROWS:
+        return range(every)
+    gaps = [np.abs(np.nan_to_num(values(other) - values(base))) for other in others]
+    furthest = np.max(gaps, axis=0) if gaps else np.zeros(every)
+    order = np.lexsort((-base.runs[0].evaluation.support, -furthest))
+    return sorted(order[:MOST_ROWS].tolist())
 
 
 def _label(result: Result, comparison: Comparison) -> str:

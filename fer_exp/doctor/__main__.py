@@ -2,6 +2,7 @@
 
     python -m fer_exp.doctor runs                       runs that say RUNNING although their process is gone
     python -m fer_exp.doctor runs --mark-killed         give those the status KILLED
+    python -m fer_exp.doctor runs --clean               remove what killed processes have left on the disk
     python -m fer_exp.doctor runs tracking.uri=http://127.0.0.1:5000
 
     python -m fer_exp.doctor data dataset=fer2013 dataset.path=fer2013.csv     copies, leaks, blank images, wrong labels
@@ -16,16 +17,18 @@ import argparse
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from fer_exp import store
 from fer_exp.doctor.sections import SECTIONS
 from fer_exp.errors import UserError
+from fer_exp.process import credentials
+from fer_exp.process.reader import ends_with_reader
+from fer_exp.reporting import terminal
 
 
+@ends_with_reader()
 def main() -> None:
     """Runs the command line."""
-    options = _parser().parse_intermixed_args()
+    options = _parser().parse_intermixed_args(credentials.arguments())
     words = [*options.words, *(word for word in getattr(options, "only", ()) if "=" in word)]
     try:
         found = _runs(options, words) if options.patient == "runs" else _data(options, words)
@@ -37,15 +40,14 @@ def main() -> None:
 def _runs(options: argparse.Namespace, overrides: list[str]) -> bool:
     from fer_exp.doctor import runs
 
-    found = runs.runs(overrides, options.mark_killed, Console())
-    return found > 0 and not options.mark_killed
+    return runs.runs(overrides, options.mark_killed, options.clean, terminal.opened()) > 0
 
 
 def _data(options: argparse.Namespace, overrides: list[str]) -> bool:
     from fer_exp.doctor import data
 
     only = [word for word in options.only if "=" not in word]
-    screen = Console() if sys.stdout.isatty() else Console(width=140)
+    screen = terminal.opened(140)
     return data.run(overrides, only, options.votes, not options.no_log, screen)
 
 
@@ -57,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("words", nargs="*", metavar="key=value", help="dataset=..., tracking.uri=...")
     of_runs = parser.add_argument_group("runs")
     of_runs.add_argument("--mark-killed", action="store_true", help="set those whose process is gone to KILLED")
+    of_runs.add_argument("--clean", action="store_true", help="remove what killed processes have left on the disk")
     of_data = parser.add_argument_group("data")
     sections = ", ".join(SECTIONS)
     of_data.add_argument("--only", nargs="+", default=[], metavar="SECTION", help=f"of {sections}; all if not given")

@@ -13,8 +13,10 @@ import numpy as np
 from fer_exp.doctor.pool import SPLIT_NAMES, TRAIN, Finding, Pool
 from fer_exp.doctor.published import Part
 from fer_exp.emotions import canonical
+from fer_exp.reporting.abridged import listed, spread
 
 _BETA = 0.9999
+_MOST_ROWS = 200  # of the table
 
 
 def table(pool: Pool) -> np.ndarray:
@@ -49,7 +51,7 @@ def examine(pool: Pool, parts: Sequence[Part]) -> Finding:
     for number, split in enumerate(SPLIT_NAMES):
         absent = [name for name, count in zip(pool.class_names, counts[:, number], strict=True) if not count]
         if absent:
-            details.append((f"{split}: {', '.join(absent)}", "no image of this class"))
+            details.append((f"{split}: {listed(absent)}", "no image of this class"))
     for part in parts:
         details += _against_published(counts, pool.class_names, part)
     return Finding(
@@ -84,8 +86,12 @@ def sheet(pool: Pool, parts: Sequence[Part]) -> list[list[str]]:
     counts = table(pool)
     header = ["class", *SPLIT_NAMES, *(f"official {part.title}" for part in parts)]
     rows = []
-    for name, numbers in zip(pool.class_names, counts.tolist(), strict=True):
+    every = len(pool.class_names)
+    for label in spread(every, _MOST_ROWS):
+        name, numbers = pool.class_names[label], counts[label].tolist()
         official = [part.classes.get(canonical(name)) for part in parts]
         rows.append([name, *(f"{n:,}" for n in numbers), *("" if n is None else f"{n:,}" for n in official)])
     sums = [*counts.sum(axis=0).tolist(), *(part.total for part in parts)]
+    if len(rows) < every:
+        rows.append([f"... {every - len(rows):,} more classes", *[""] * (len(header) - 1)])
     return [header, *rows, ["all", *(f"{n:,}" for n in sums)]]

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fer_exp import commandline, config, store
-from fer_exp.data import folds
+from fer_exp.data import csv_cells, folds
 from fer_exp.dataset import Splits
 from fer_exp.doctor import classifier, copies, counts, files, labels, page, pictures, pixels, pool, published, votes
 from fer_exp.doctor.pool import Finding, Group, Pool
@@ -26,7 +26,7 @@ from fer_exp.doctor.published import Part
 from fer_exp.doctor.sections import SECTIONS
 from fer_exp.errors import ConfigError
 from fer_exp.reporting import figure_style
-from fer_exp.tracking import Tracker
+from fer_exp.tracking import Tracker, glance
 
 ARTIFACTS, PAGE = "doctor", "doctor.html"
 _ON_BAD = ("on_bad_image", "on_bad_row")
@@ -84,6 +84,9 @@ def run(overrides: Sequence[str], only: Sequence[str], votes_file: Path | None, 
     if jobs is None:
         raise ConfigError(["Overrides must be key=value."])
     experiment, began = jobs.first, time.monotonic()
+    folder = store.outputs("doctor")
+    if log:
+        glance(experiment.tracking)
     dataset = _lenient(experiment.dataset, overrides)
     votes_file, option = _votes_of(dataset, votes_file, "votes" in only)
     with _step(screen, "reading"):
@@ -98,7 +101,6 @@ def run(overrides: Sequence[str], only: Sequence[str], votes_file: Path | None, 
     parts = published.parts(dataset, splits.notes, experiment.fold is not None)
     examined = examine(gathered, splits, parts, wanted, ballots, screen)
     examined.notes[:0] = notes
-    folder = Path("outputs").absolute() / f"doctor-{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
     with _step(screen, "drawing"):
         write(folder, examined, splits.source)
     screen.print(_summary(examined, splits.source))
@@ -210,7 +212,7 @@ def _examine_labels(result: Examination, copied: Sequence[Group], ballots: votes
 def _step(screen: Console, title: str) -> Iterator[Callable[[float], None]]:
     """Shows that something is at work, and how far it is if it says so; then how long it took."""
     began = time.monotonic()
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
         task = progress.add_task(title, total=None)
         yield lambda share: progress.update(task, total=1.0, completed=share)
@@ -227,7 +229,7 @@ def write(folder: Path, examined: Examination, source: str) -> None:
     """
     folder.mkdir(parents=True)
     for name, table in examined.tables.items():
-        table.to_csv(folder / name, index=False)
+        csv_cells.safe(table).to_csv(folder / name, index=False)
     drawn = {}
     for kind, sheet in pictures.sheets(examined.pool, examined.findings):
         drawn[kind] = folder / f"{kind}.png"

@@ -84,8 +84,8 @@ def _drawn(dataset: Mapping[str, Any]) -> list[int]:
 
 def _fer2013(dataset: Mapping[str, Any], _: Mapping[str, Any]) -> list[Part]:
     drawn = _drawn(dataset)
-    if len(drawn) == 2:
-        return []  # a file without Usage may be any part of it
+    if len(drawn) == 2 or dataset.get("classes", 7) != 7:
+        return []  # a file without Usage may be any part of it, one with contempt is another data set
     found = [_part("Training", (TRAIN, *drawn), OFFICIAL_COUNTS["Training"])]
     for split, usage in ((VAL, dataset["val"]), (TEST, dataset["test"])):
         found += [_part(usage, (split,), OFFICIAL_COUNTS[usage])] if usage in OFFICIAL_COUNTS else []

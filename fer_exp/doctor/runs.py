@@ -1,6 +1,6 @@
-"""Runs that say RUNNING although their process is gone.
+"""Runs that say RUNNING although their process is gone, and what such processes have left on the disk.
 
-Called by the doctor's command line. It changes a run only when asked.
+Called by the doctor's command line. It changes a run, or removes something, only when asked.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,9 +9,12 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from fer_exp import owner, store
+from fer_exp.doctor import left_over
 from fer_exp.record import outbox
+from fer_exp.tracking import Tracker
 
 _MEANING = {
     "alive": "its process is at work",
@@ -22,21 +25,29 @@ _MEANING = {
 }
 
 
-def runs(overrides: list[str], mark_killed: bool, screen: Console) -> int:
+def runs(overrides: list[str], mark_killed: bool, clean: bool, screen: Console) -> int:
     """Shows the runs that say RUNNING, and marks those whose process is gone as KILLED if asked to.
+
+    Then it shows what killed processes have left, and removes it if asked to.
 
     Args:
         overrides: As of the command line; what they say of `tracking` counts.
-        mark_killed: Whether to change anything.
+        mark_killed: Whether to change runs.
+        clean: Whether to remove anything.
         screen: Where the table goes.
 
     Returns:
-        How many of them no process owns.
+        How many runs without a process, and how many folders and files that nobody needs, are as they were.
 
     Raises:
         UserError: If an override is wrong, or there is no database at the tracking URI.
     """
     tracker = store.existing(overrides)
+    found = _running(tracker, mark_killed, screen)
+    return found + left_over.show(left_over.find(tracker), clean, screen)
+
+
+def _running(tracker: Tracker, mark_killed: bool, screen: Console) -> int:
     running = tracker.running()
     states = [_state(tags) for tags in running["tags"]]
     orphans = running["run_id"][[state == "gone" for state in states]]
@@ -52,7 +63,7 @@ def runs(overrides: list[str], mark_killed: bool, screen: Console) -> int:
     screen.print(f"{len(orphans)} of {len(running)} runs {done}.", highlight=False)
     if waiting:
         screen.print(f"{waiting} ended while the server was away: python -m fer_exp.sync delivers it.", highlight=False)
-    return len(orphans) + waiting
+    return 0 if mark_killed else len(orphans) + waiting
 
 
 def _state(tags: Mapping[str, str]) -> str:
@@ -69,5 +80,6 @@ def _table(running: pd.DataFrame, states: Sequence[str]) -> Table:
     for (_, run), state in zip(running.iterrows(), states, strict=True):
         tags = run["tags"]
         since = run["started"].strftime("%Y-%m-%d %H:%M")
-        table.add_row(run["run_id"], run["name"], since, tags.get(owner.HOST), tags.get(owner.PID), _MEANING[state])
+        name = Text(store.printable(run["name"]))  # as text: names may look like markup
+        table.add_row(run["run_id"], name, since, tags.get(owner.HOST), tags.get(owner.PID), _MEANING[state])
     return table

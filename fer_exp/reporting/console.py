@@ -1,34 +1,86 @@
-"""What a run says of itself on the terminal: its configuration at once, what it waits for, and its result.
+"""What a run says of itself on the terminal: what is run at once, what it waits for, its result, what may come next.
 
 Called by `__main__` before anything heavy is imported, then by `experiment` and `training`. It only shows; it must not
 decide anything.
 """
 
-import sys
+import shlex
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
-from rich.tree import Tree
+from rich.text import Text
 
 from fer_exp.config import GROUPS, option_name
+from fer_exp.reporting import terminal
+from fer_exp.tracking import tracking_uri
 
+_ALWAYS = ("lr", "epochs", "batch_size", "seed")  # which a person wants to see of every run
 _PATIENCE_SECONDS = 1.5  # a shorter wait needs no words
 
 
+_defaults: ContextVar[Mapping[str, Any]] = ContextVar("defaults")
+
+
+@contextmanager
+def beside(defaults: Mapping[str, Any]) -> Iterator[None]:
+    """Lets a run that is opened inside show what is not as these values are.
+
+    Args:
+        defaults: A configuration with the same options of groups.
+    """
+    token = _defaults.set(defaults)
+    try:
+        yield
+    finally:
+        _defaults.reset(token)
+
+
 def opened(values: Mapping[str, Any]) -> Console:
-    """Returns the console of a run, on which its configuration stands already; it remembers all that is printed.
+    """Returns the console of a run, which says already what is run; it remembers all that is printed.
 
     Args:
         values: The resolved configuration.
     """
     # As wide as the terminal, or wide enough to read in a log file.
-    screen = Console(record=True) if sys.stdout.isatty() else Console(record=True, width=140)
-    screen.print(config_tree(values))
+    screen = terminal.opened(width=140, record=True)
+    screen.print(Padding(Text(" ".join(f"{group}={option_name(values[group])}" for group in GROUPS)), (0, 0, 0, 2)))
+    for line in differences(values, _defaults.get({})):
+        screen.print(f"  {printable(line)}", soft_wrap=True, highlight=False)
     return screen
+
+
+def differences(values: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Returns `key=value (default)` for each value that is not the default; the scalars of most interest always.
+
+    Args:
+        values: The resolved configuration.
+        defaults: One with the same options of groups.
+        prefix: What stands before the keys.
+    """
+    found = []
+    for key, value in values.items():
+        path, default = f"{prefix}{key}", defaults.get(key)
+        if isinstance(value, Mapping) and isinstance(default, Mapping):
+            found += differences(value, default, f"{path}.")
+        elif path in _ALWAYS or (key in defaults and value != default):
+            differs = key in defaults and value != default
+            found.append(f"{path}={_as_typed(value)}" + (f" ({_as_typed(default)})" if differs else ""))
+    return found
+
+
+def _as_typed(value: Any) -> str:
+    """Returns a value as yaml has it, which is how a person types it."""
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(_as_typed, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {_as_typed(inner)}' for key, inner in value.items())}}}"
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @contextmanager
@@ -40,7 +92,7 @@ def waiting(screen: Console, what: str) -> Iterator[None]:
         what: Is done, for example `loading TensorFlow`.
     """
     if screen.is_terminal:
-        with screen.status(f"{what} ...", refresh_per_second=4):  # latencies are measured meanwhile
+        with screen.status(Text(f"{what} ..."), refresh_per_second=4):  # latencies are measured meanwhile
             yield
         return
     line = threading.Timer(
@@ -53,27 +105,27 @@ def waiting(screen: Console, what: str) -> Iterator[None]:
         line.cancel()
 
 
-def config_tree(values: Mapping[str, Any]) -> Tree:
-    """Returns the configuration as a tree: scalars first, then one branch for each group.
+def next_steps(run: str, uri: str, steps: Sequence[tuple[str, str]]) -> list[Text]:
+    """Returns the lines that name a run and say what a person may want to do with it, as they are typed here.
 
     Args:
-        values: The resolved configuration.
+        run: How it is called, with its id.
+        uri: Where it is.
+        steps: What for, and the command.
     """
-    tree = Tree("[bold]experiment")
-    for key, value in values.items():
-        if key not in GROUPS:
-            tree.add(f"{key} = [cyan]{value}")
-    for group in GROUPS:
-        branch = tree.add(f"[bold]{group}[/bold] = [green]{option_name(values[group])}")
-        for key, value in values[group].items():
-            if key != "_target_":
-                branch.add(f"{key} = [cyan]{value}")
-    return tree
+    place = "" if uri == tracking_uri(None) else f" {shlex.quote(f'tracking.uri={uri}')}"
+    lines = [Text(f"{run} in {uri}")]
+    return [*lines, *(Text(f"  {why}: {command}{place}") for why, command in steps)]
+
+
+def printable(text: str) -> str:
+    """Returns a text without the characters that steer a terminal: names of runs come from anywhere."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def result_table(rows: Sequence[tuple[str, str]]) -> Table:
     """Returns the outcome of a run, one line for each finding."""
     table = Table(title="result", title_justify="left", show_header=False)
     for name, value in rows:
-        table.add_row(name, value)
+        table.add_row(name, Text(value))  # a class may be called [red]
     return table

@@ -16,11 +16,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from fer_exp.metrics import Evaluation
+from fer_exp.reporting.abridged import MOST_CLASSES, every_nth, short
 from fer_exp.reporting.figure_style import DPI, FAINT, INK, headline, readable_on
 
 # Okabe and Ito's colours stay apart with every common colour blindness. Source: https://jfly.uni-koeln.de/color/
 _COLORS = {"train": "#0072b2", "val": "#d55e00", "test": "#009e73"}
 _METRIC_TITLES = {"macro_f1": "macro F1", "lr": "learning rate"}
+_OVERVIEW = 9.0  # inches, of many classes
+_MOST_NAMED = 60  # of many classes
+_SHARP = 500  # classes: with more of them a cell is smaller than a pixel
 _PERCENT_METRICS = ("accuracy", "macro_f1", "balanced_accuracy")
 
 
@@ -28,7 +32,7 @@ def confusion_matrix(evaluation: Evaluation, normalize: bool, title: str) -> Fig
     """Draws the confusion matrix: blue cells are right, orange ones wrong, recall and precision at the sides.
 
     Args:
-        evaluation: What to draw, 2 to about 11 classes.
+        evaluation: What to draw. Of more classes than have room for print there are colours alone.
         normalize: Whether colour and large print show the share of the true class's images, with the count below,
             instead of the count alone.
         title: First line; the scores and their intervals follow below it.
@@ -36,6 +40,8 @@ def confusion_matrix(evaluation: Evaluation, normalize: bool, title: str) -> Fig
     classes, counts, support = len(evaluation.class_names), evaluation.confusion, evaluation.support
     shares = counts / np.maximum(support, 1)[:, None]
     colors = _cell_colors(shares if normalize else counts / counts.max(), support)
+    if classes > MOST_CLASSES:
+        return _overview(evaluation, colors, title)
     side = 0.76 if classes > 4 else 1.0  # inches of one cell
     figure = Figure((side * (classes + 1) + 1.3, side * (classes + 1) + 1.6), DPI, layout="constrained")
     axes = figure.add_subplot()
@@ -53,6 +59,27 @@ def confusion_matrix(evaluation: Evaluation, normalize: bool, title: str) -> Fig
             axes.text(column, row, f"{count:,}", va="center", fontsize=12, **style)
     _label_matrix(axes, evaluation)
     headline(figure, title, _scores(evaluation))
+    return figure
+
+
+def _overview(evaluation: Evaluation, colors: np.ndarray, title: str) -> Figure:
+    """Draws many classes in a picture that is as large as for a few: cells of colour, and a name now and then."""
+    names, classes = evaluation.class_names, len(evaluation.class_names)
+    figure = Figure((_OVERVIEW, _OVERVIEW + 1.0), DPI, layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(colors.astype(np.float32), interpolation="nearest" if classes <= _SHARP else "antialiased")
+    named = every_nth(classes, _MOST_NAMED)
+    size = 9.5 if classes <= _MOST_NAMED / 2 else 6.5
+    called = [short(names[index]) for index in named]
+    axes.set_xticks(named, called, rotation=90, fontsize=size, parse_math=False)
+    axes.set_yticks(named, called, fontsize=size, parse_math=False)
+    axes.tick_params(length=2, labelcolor=INK, color=FAINT, top=True, labeltop=True, bottom=False, labelbottom=False)
+    axes.spines[:].set_visible(False)
+    axes.xaxis.set_label_position("top")
+    axes.set_xlabel(f"predicted, {classes:,} classes", color=FAINT, fontsize=9.5)
+    axes.set_ylabel("true" if len(named) == classes else f"true, {len(named)} of them named", color=FAINT, fontsize=9.5)
+    files = "numbers: tables/confusion_matrix.csv, recall and precision: tables/classification_report.csv"
+    headline(figure, title, f"{_scores(evaluation)}\n{files}")
     return figure
 
 
@@ -113,11 +140,11 @@ def _cell_colors(values: np.ndarray, support: np.ndarray) -> np.ndarray:
 
 def _label_matrix(axes: Axes, evaluation: Evaluation) -> None:
     """Names the classes and writes recall to the right of the rows, precision below the columns."""
-    names, classes = evaluation.class_names, len(evaluation.class_names)
+    names, classes = [short(name) for name in evaluation.class_names], len(evaluation.class_names)
     rows = [f"{name}\n{count:,}" for name, count in zip(names, evaluation.support, strict=True)]
-    axes.set_yticks(range(classes + 1), [*rows, "precision"])
+    axes.set_yticks(range(classes + 1), [*rows, "precision"], parse_math=False)
     slant: dict[str, Any] = {"rotation": 40, "ha": "left"} if max(map(len, names)) > 9 else {}
-    axes.set_xticks(range(classes + 1), [*names, "recall"], **slant)
+    axes.set_xticks(range(classes + 1), [*names, "recall"], **slant, parse_math=False)
     axes.set(xlim=(-0.5, classes + 0.5), ylim=(classes + 0.5, -0.5))
     axes.tick_params(length=0, labelsize=9.5, labelcolor=INK, top=True, labeltop=True, labelbottom=False)
     axes.spines[:].set_visible(False)

@@ -4,7 +4,13 @@ Called by the modules that draw. Figures are built without pyplot, whose global 
 sweep alive and would look for a display.
 """
 
+import functools
+import logging
 import os
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +20,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 DPI = 120
 _COMPRESSION = 3  # of 9: packing takes less time than at the usual 6, and files grow by a fifth at most
+_LACKING = re.compile(r"Glyph \d+ .* missing from")
+_log = logging.getLogger(__name__)
 INK, FAINT = "#222222", "#6b6b6b"
 
 
@@ -32,15 +40,35 @@ def save(figure: Figure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     engine = figure.get_layout_engine()
-    if engine is not None:
-        # Once: `savefig` would draw the whole figure for the layout before it draws it.
-        engine.execute(figure)
-        figure.set_layout_engine("none")
     try:
-        figure.savefig(part, format="png", pil_kwargs={"compress_level": _COMPRESSION})
+        with _signs_told_once():
+            if engine is not None:
+                # Once: `savefig` would draw the whole figure for the layout before it draws it.
+                engine.execute(figure)
+                figure.set_layout_engine("none")
+            figure.savefig(part, format="png", pil_kwargs={"compress_level": _COMPRESSION})
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _signs_told_once() -> Iterator[None]:
+    """Says in one line, once for a process, that the font lacks signs; matplotlib would for each sign of each name."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    lacking = [str(warning.message) for warning in caught if _LACKING.match(str(warning.message))]
+    if lacking:
+        _tell_of_the_font()
+    for warning in caught:
+        if not _LACKING.match(str(warning.message)):
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+
+
+@functools.cache
+def _tell_of_the_font() -> None:
+    _log.warning("The font of the pictures lacks signs of some names: boxes stand in their place. Tables have them.")
 
 
 def headline(figure: Figure, title: str, subtitle: str) -> None:

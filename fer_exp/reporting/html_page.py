@@ -12,7 +12,7 @@ import jinja2
 def template(folder: Path) -> jinja2.Template:
     """Returns `page.html.jinja` of a folder; what is put into it is escaped, and leaving something out is an error."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
+        loader=jinja2.FileSystemLoader([folder, Path(__file__).parent]),  # the page's own, and what pages share
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

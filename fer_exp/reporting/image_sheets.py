@@ -14,7 +14,10 @@ from matplotlib.patches import Rectangle
 
 from fer_exp.data.image_rows import Images
 from fer_exp.metrics import Evaluation
+from fer_exp.reporting.abridged import MOST_CLASSES, short, spread
 from fer_exp.reporting.figure_style import DPI, FAINT, INK, headline, headline_height
+
+_MOST_OF_A_CAPTION = 36  # letters of a line, under an image
 
 
 def confidently_wrong(evaluation: Evaluation, images: Images, most: int = 24) -> Figure:
@@ -46,11 +49,12 @@ def confidently_wrong(evaluation: Evaluation, images: Images, most: int = 24) ->
     for position, index in enumerate(shown):
         left, top = width * (position % across), height * (position // across)
         place(axes, images[index], left + 0.06, top, width - 0.12)
-        true, predicted = (evaluation.class_names[c[index]] for c in (evaluation.labels, evaluation.predictions))
+        true, predicted = (short(evaluation.class_names[c[index]]) for c in (evaluation.labels, evaluation.predictions))
         caption = f"{true} → {predicted}\n{100 * confidence[index]:.0f} %"
         # A line of n characters is about 0.58 n times the font size wide.
         size = min(9.0, 72 * width / (0.58 * caption.index("\n")))
-        axes.text(left + width / 2, top + width - 0.08, caption, ha="center", va="top", fontsize=size, color=INK)
+        style = {"ha": "center", "va": "top", "fontsize": size, "color": INK, "parse_math": False}
+        axes.text(left + width / 2, top + width - 0.08, caption, **style)
     return figure
 
 
@@ -63,6 +67,8 @@ def samples(
 ) -> Figure:
     """Draws a sheet with one row of images for each class, spread evenly over the class's images.
 
+    Of more classes than have room, some are drawn, at even distances.
+
     Args:
         images: uint8 (n, height, width, channels), channels 1 or 3.
         labels: int (n,), 0 <= label < number of classes.
@@ -74,16 +80,19 @@ def samples(
         ValueError: If `images` does not fit the labels.
     """
     _check_images(images, len(labels))
-    side, left = 0.92, 0.35 + 0.085 * max(map(len, class_names))  # inches
+    drawn = spread(len(class_names), MOST_CLASSES)
+    called = [short(class_names[label]) for label in drawn]
+    side, left = 0.92, 0.35 + 0.085 * max(map(len, called))  # inches
     subtitle = f"{len(labels):,} images; below each name the number of its images"
-    figure, axes = sheet(left + side * per_class, side * len(class_names), title, subtitle)
-    for row, name in enumerate(class_names):
-        members = np.flatnonzero(labels == row)
+    subtitle += f"; {len(drawn)} of {len(class_names):,} classes" if len(drawn) < len(class_names) else ""
+    figure, axes = sheet(left + side * per_class, side * len(drawn), title, subtitle)
+    for row, (label, name) in enumerate(zip(drawn, called, strict=True)):
+        members = np.flatnonzero(labels == label)
         shown = members[np.linspace(0, len(members) - 1, min(per_class, len(members))).round().astype(int)]
         for column, index in enumerate(shown):
             place(axes, images[index], left + side * column, side * row, side - 0.06)
         middle = side * (row + 0.5) - 0.03
-        axes.text(left - 0.12, middle, name, ha="right", va="bottom", fontsize=10, color=INK)
+        axes.text(left - 0.12, middle, name, ha="right", va="bottom", fontsize=10, color=INK, parse_math=False)
         count = f"{len(members):,}" if len(members) else "none"
         axes.text(left - 0.12, middle + 0.03, count, ha="right", va="top", fontsize=8.5, color=FAINT)
     return figure
@@ -125,6 +134,7 @@ def captioned(
             )
         for number, (image, text) in enumerate(zip(group, texts, strict=True)):
             place(axes, image, left + number * width + 0.05, top + 0.05, width - 0.1)
+            text = "\n".join(short(line, _MOST_OF_A_CAPTION) for line in text.split("\n"))
             longest = max(map(len, text.split("\n")))
             font = min(8.0, 72 * (width - 0.04) / (0.56 * longest))  # a line of n characters is about 0.56 n sizes wide
             middle = left + (number + 0.5) * width

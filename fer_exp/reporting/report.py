@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fer_exp import metrics
+from fer_exp.data import csv_cells
 from fer_exp.dataset import Split
 from fer_exp.reporting import figure, figure_writer, image_sheets, tables
 
@@ -36,7 +37,7 @@ def write_pruning(folder: Path, table: pd.DataFrame) -> None:
         folder: The run's folder.
         table: One row for each group of channels.
     """
-    table.to_csv(_in(folder, TABLES) / "pruning.csv", index=False)
+    csv_cells.safe(table).to_csv(_in(folder, TABLES) / "pruning.csv", index=False)
 
 
 def write_reproduction(folder: Path, table: pd.DataFrame) -> None:
@@ -46,7 +47,7 @@ def write_reproduction(folder: Path, table: pd.DataFrame) -> None:
         folder: The run's folder.
         table: One row for each thing compared.
     """
-    table.to_csv(_in(folder, TABLES) / "reproduction.csv", index=False)
+    csv_cells.safe(table).to_csv(_in(folder, TABLES) / "reproduction.csv", index=False)
 
 
 def write_history(folder: Path, history: pd.DataFrame, stage_starts: list[int], best_epoch: int) -> None:
@@ -77,14 +78,14 @@ def write_evaluation(folder: Path, evaluation: metrics.Evaluation, test: Split, 
         matrix = figure.confusion_matrix(evaluation, normalize, f"Confusion matrix, {split} split ({name})")
         figure_writer.save(matrix, figures / f"confusion_matrix_{name}.png")
     figure_writer.save(image_sheets.confidently_wrong(evaluation, test.images), figures / "confidently_wrong.png")
-    tables.confusion_table(evaluation).to_csv(lists / "confusion_matrix.csv")
-    tables.confused_pairs(evaluation, most=20).to_csv(lists / "most_confused_pairs.csv", index=False)
+    csv_cells.safe(tables.confusion_table(evaluation)).to_csv(lists / "confusion_matrix.csv")
+    csv_cells.safe(tables.confused_pairs(evaluation, most=20)).to_csv(lists / "most_confused_pairs.csv", index=False)
     (lists / "most_confused_pairs.txt").write_text(
         "\n".join(tables.describe_confusions(evaluation, split=split)) + "\n"
     )
-    tables.classification_table(evaluation).to_csv(lists / "classification_report.csv")
+    csv_cells.safe(tables.classification_table(evaluation)).to_csv(lists / "classification_report.csv")
     (lists / "classification_report.txt").write_text(tables.classification_text(evaluation))
-    tables.predictions_table(evaluation).to_csv(lists / "predictions.csv", index=False)
+    csv_cells.safe(tables.predictions_table(evaluation)).to_csv(lists / "predictions.csv", index=False)
 
 
 def write_sources(folder: Path, found: Mapping[str, metrics.Evaluation]) -> None:
@@ -94,7 +95,7 @@ def write_sources(folder: Path, found: Mapping[str, metrics.Evaluation]) -> None
         folder: The run's folder.
         found: Evaluation of the images of each source, by its name.
     """
-    tables.sources_table(found).to_csv(_in(folder, TABLES) / "per_source.csv", index=False)
+    csv_cells.safe(tables.sources_table(found)).to_csv(_in(folder, TABLES) / "per_source.csv", index=False)
 
 
 def _in(folder: Path, name: str) -> Path:

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fer_exp.data import csv_cells
 from fer_exp.metrics import Evaluation, evaluate
+from fer_exp.record.names import metric_names
 
 _MOST_BYTES = 2**30  # of a table of predictions; 100,000 images of 10 classes take 15 MB
 
@@ -66,7 +68,8 @@ def classification_table(evaluation: Evaluation) -> pd.DataFrame:
     Behind them stand the ends of their 95 % intervals, `precision_low`, `precision_high` and so on: Wilson's for
     precision, recall and accuracy, the bootstrap's for F1 and `macro avg`. Each value of `macro avg` is the mean of the
     defined values above it, hence the macro F1 and the balanced accuracy; `accuracy` stands in the column `f1`, where
-    scikit-learn's report has it. Undefined values are NaN.
+    scikit-learn's report has it. Undefined values are NaN. The last column, `metric_name`, is what a class is called in
+    the names of metrics (`test/f1/<metric_name>`), where not every sign may stand.
     """
     rows = np.column_stack([evaluation.precision, evaluation.recall, evaluation.f1])  # (classes, 3)
     summary = [np.nanmean(rows, axis=0), [np.nan, np.nan, evaluation.accuracy]]
@@ -83,7 +86,8 @@ def classification_table(evaluation: Evaluation) -> pd.DataFrame:
     ):
         low, high = np.vstack([rows, macro, whole]).T
         ends |= {f"{name}_low": low, f"{name}_high": high}
-    return table.assign(support=[*evaluation.support, len(evaluation), len(evaluation)], **ends)
+    called = [*metric_names(evaluation.class_names), "", ""]
+    return table.assign(support=[*evaluation.support, len(evaluation), len(evaluation)], **ends, metric_name=called)
 
 
 def classification_text(evaluation: Evaluation) -> str:
@@ -115,14 +119,17 @@ def confusion_table(evaluation: Evaluation) -> pd.DataFrame:
 def sources_table(found: Mapping[str, Evaluation]) -> pd.DataFrame:
     """Returns one line for each source of the images: their number, accuracy and macro F1 with 95 % intervals.
 
+    The last column, `metric_name`, is what the source is called in the names of metrics.
+
     Args:
         found: Evaluation of the images of each source, by its name.
     """
     rows = [
-        (name, len(e), e.accuracy, *e.accuracy_interval, e.macro_f1, *e.macro_f1_interval) for name, e in found.items()
+        (name, len(e), e.accuracy, *e.accuracy_interval, e.macro_f1, *e.macro_f1_interval, called)
+        for (name, e), called in zip(found.items(), metric_names(list(found)), strict=True)
     ]
     columns = ["accuracy", "accuracy_low", "accuracy_high", "macro_f1", "macro_f1_low", "macro_f1_high"]
-    return pd.DataFrame(rows, columns=["source", "images", *columns])
+    return pd.DataFrame(rows, columns=["source", "images", *columns, "metric_name"])
 
 
 def predictions_table(evaluation: Evaluation) -> pd.DataFrame:
@@ -186,4 +193,6 @@ def read_predictions(file: Path) -> Evaluation:
     if file.stat().st_size > _MOST_BYTES:
         raise ValueError(f"it must be at most {_MOST_BYTES:,} bytes")
     table = pd.read_csv(file, dtype={"label": str, "prediction": str}, keep_default_na=False)
+    for column in {"label", "prediction"} & set(table.columns):
+        table[column] = table[column].map(csv_cells.read)
     return evaluation_of(table)

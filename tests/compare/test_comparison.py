@@ -180,3 +180,20 @@ def test_the_files_hold_every_number_unrounded() -> None:
     assert written["groups"].query("measure == 'test/accuracy'")["n"].tolist() == [3, 3]
     assert written["runs"]["seed"].tolist() == ["0", "1", "2"] * 2
     assert written["parameters"].to_dict("records") == [{"parameter": "lr", "same_in": "", "A": "0.5", "B": "0.9"}]
+
+
+@pytest.mark.parametrize(
+    ("shares", "told"),
+    [
+        ((0.5, 0.9), "Against A (lr=0.5), B (lr=0.9) is better by 37.5 points of test accuracy (95 % "),
+        ((0.9, 0.5), "Against A (lr=0.9), B (lr=0.5) is worse by 37.5 points of test accuracy (95 % "),
+        ((0.5, 0.51), "Against A (lr=0.5), B (lr=0.51) shows no difference that is more than chance."),
+        ((0.5, 0.9, 0.51), "; the other one shows no difference that is more than chance."),
+        ((0.5, 0.51, 0.49), "none of the 2 other configurations shows a difference that is more than chance."),
+    ],
+)
+def test_the_verdict_is_one_sentence(shares: tuple[float, ...], told: str) -> None:
+    sentence = tables.verdict(compare([run(number, share) for number, share in enumerate(shares)]))
+    assert told in sentence
+    assert sentence.endswith(".")
+    assert "\n" not in sentence

@@ -172,7 +172,7 @@ def test_predictions_come_back_as_they_were_written(store: Path, make: MakeRun) 
 def test_malformed_and_unknown_ids_are_told_all_at_once(store: Path) -> None:
     unknown = "0" * 32
     assert refusal(store, "lr", unknown, unknown) == [
-        "`id` must be the id of a run (32 hex digits). Received: lr.",
+        "`id` must be the id of a run (32 hex digits, or the first 8). Received: lr.",
         f"`id` must be a run in sqlite:///{store / 'mlflow.db'}. Received: {unknown}, which is not there.",
     ]
     assert refusal(store) == ["`id` must name runs, or a sweep or chain by its parent run. Received: none."]

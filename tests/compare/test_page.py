@@ -41,7 +41,7 @@ def parsed(page: str) -> Checker:
 
 def page(picture: bytes | None = b"png") -> str:
     table = TextTable(EVIL, ("", EVIL), (("A", EVIL), ("B", "better")), EVIL)
-    return render(EVIL, [EVIL], [EVIL], [table], picture, table)
+    return render(EVIL, EVIL, [EVIL], [EVIL], [table], picture, table)
 
 
 def test_text_from_outside_stays_text() -> None:
@@ -50,7 +50,7 @@ def test_text_from_outside_stays_text() -> None:
     assert "script" not in names
     assert [dict(a)["src"] for name, a in checker.tags if name == "img"] == ["data:image/png;base64,cG5n"]
     assert not any(key.startswith("on") for _, attributes in checker.tags for key in attributes)
-    assert checker.text.count(EVIL) == 12  # twice as title, as fact and note, four times in each table
+    assert checker.text.count(EVIL) == 13  # twice as title, as verdict, fact and note, four times in each table
 
 
 def test_the_page_loads_nothing_and_forbids_it() -> None:

@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fer_exp.data import csv_cells
 from fer_exp.dataset import Splits
 from fer_exp.metrics import Evaluation, Interval
 from fer_exp.reporting import tables
+from fer_exp.reporting.abridged import spread
 
 NOTHING = "–"
 _MOST_ROWS, _MOST_COLUMNS, _MOST_BYTES = 40, 12, 100_000  # of a table that is shown as it is
+_MOST_CLASSES, _MOST_SQUARE = 200, 30  # with a row each; and as a matrix
 # Tables that are shown in another form, or are there to be computed with.
 _ELSEWHERE = ("classification_report", "confusion_matrix", "exports", "history", "predictions")
 _LINE = re.compile(r"\[[^]]*\]\[[^]]*\]\[(WARNING|ERROR)\] (.*)")  # of the run's log
@@ -127,9 +130,11 @@ def images(about: About) -> Table:
     splits = about.splits
     names = ("train", "val", "test")
     counts = [np.bincount(getattr(splits, name).labels, minlength=len(splits.class_names)) for name in names]
-    rows = [(name, *(f"{count[label]:,}" for count in counts)) for label, name in enumerate(splits.class_names)]
+    shown = spread(len(splits.class_names), _MOST_CLASSES)
+    rows = [(splits.class_names[label], *(f"{count[label]:,}" for count in counts)) for label in shown]
     rows.append(("all", *(f"{int(count.sum()):,}" for count in counts)))
-    return Table("Images of each class", ("class", *names), tuple(rows))
+    note = f"{len(shown)} of {len(splits.class_names):,} classes." if len(shown) < len(splits.class_names) else ""
+    return Table("Images of each class", ("class", *names), tuple(rows), note)
 
 
 def classes(about: About) -> Table:
@@ -146,7 +151,10 @@ def classes(about: About) -> Table:
         )
         for name, row in zip(table.index, table.to_dict("records"), strict=True)
     ]  # fmt: skip
-    note = (
+    every = len(about.evaluation.class_names)
+    shown = spread(every, _MOST_CLASSES)
+    rows = [*(rows[label] for label in shown), *rows[every:]]
+    note = (f"{len(shown)} of {every:,} classes, all in tables/. " if len(shown) < every else "") + (
         "Of the test split; recall with its 95 % interval, the others' are in tables/classification_report.csv. The "
         "last line is the share of all images that are classified correctly."
     )
@@ -158,8 +166,13 @@ def _range(low: float, high: float) -> str:
 
 
 def confusions(about: About) -> Table:
-    """Returns the confusion matrix."""
+    """Returns the confusion matrix, of many classes the most frequent confusions."""
     found = about.evaluation
+    if len(found.class_names) > _MOST_SQUARE:
+        pairs = tables.confused_pairs(found, most=_MOST_SQUARE)
+        most = [tuple(map(str, row)) for row in pairs[["true", "predicted", "count"]].to_numpy()]
+        note = "The whole matrix is in tables/confusion_matrix.csv."
+        return Table("Most frequent confusions", ("true", "predicted", "images"), tuple(most), note)
     rows = [
         (name, *(f"{count:,}" for count in row), f"{int(row.sum()):,}")
         for name, row in zip(found.class_names, found.confusion, strict=True)
@@ -202,7 +215,7 @@ def others(folder: Path) -> Iterator[Table]:
             continue
         table = pd.read_csv(file, keep_default_na=False, dtype=str)
         if 0 < len(table) <= _MOST_ROWS and len(table.columns) <= _MOST_COLUMNS:
-            rows = tuple(tuple(map(_rounded, row)) for row in table.to_numpy())
+            rows = tuple(tuple(_rounded(csv_cells.read(cell)) for cell in row) for row in table.to_numpy())
             yield Table(file.stem.replace("_", " ").capitalize(), tuple(map(str, table.columns)), rows)
 
 

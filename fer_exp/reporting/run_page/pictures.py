@@ -78,16 +78,18 @@ def collect(folder: Path, most_bytes: int = MOST_BYTES) -> tuple[list[Picture], 
         folder: With PNG files; it may be missing.
         most_bytes: Of all pictures, as text.
     """
-    files = sorted(folder.glob("*.png"), key=lambda file: (_rank(file.stem), file.name))
+    found = sorted(folder.glob("*.png"), key=lambda file: (_rank(file.stem), file.name))
+    huge = [file.name for file in found if _pixels(file) > _MOST_PIXELS]
+    files = [file for file in found if file.name not in huge]
     pictures: list[Picture] = []
     for width, quality in _STEPS:
         pictures = [_encoded(file, width, quality) for file in files]
         if _size(pictures) <= most_bytes:
-            return pictures, []
+            return pictures, huge
     kept = len(pictures)
     while _size(pictures[:kept]) > most_bytes:
         kept -= 1
-    return pictures[:kept], [file.name for file in files[kept:]]
+    return pictures[:kept], [*huge, *(file.name for file in files[kept:])]
 
 
 def caption(stem: str) -> str:
@@ -108,11 +110,16 @@ def _size(pictures: Sequence[Picture]) -> int:
     return sum(len(picture.data) for picture in pictures)
 
 
+def _pixels(file: Path) -> int:
+    """Returns how many pixels a PNG says it has, which stands at its beginning; nothing is decoded."""
+    with file.open("rb") as opened:
+        start = opened.read(24)
+    return int.from_bytes(start[16:20], "big") * int.from_bytes(start[20:24], "big")
+
+
 def _encoded(file: Path, width: int, quality: int) -> Picture:
     """Returns a figure as WebP, or as it is where that is smaller and not too wide."""
     with Image.open(file) as opened:
-        if opened.width * opened.height > _MOST_PIXELS:
-            raise ValueError(f"{file} must have at most {_MOST_PIXELS:,} pixels")
         image = opened.convert("RGB")
     shown = image if image.width <= width else image.resize((width, round(image.height * width / image.width)))
     packed = io.BytesIO()
