@@ -41,7 +41,7 @@ format: $(STAMP) ## put every file into the house style
 	.venv/bin/ruff check --fix .
 
 ui: $(STAMP) ## open MLflow on what was logged here: http://127.0.0.1:5000 (PORT=...)
-	.venv/bin/mlflow server --host 127.0.0.1 --port $(PORT) --backend-store-uri sqlite:///$(CURDIR)/mlflow.db
+	$(PY) -m fer_exp.ui --port $(PORT)
 
 benchmark: $(STAMP) ## measure speed side by side with the peers, into docs/benchmarks.md (about half an hour)
 	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[benchmark]'

@@ -11,7 +11,7 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -20,9 +20,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from fer_exp import commandline, config, process, reproduction
-from fer_exp.errors import UserError
+from fer_exp import commandline, config, launcher, process, reproduction, tracking
+from fer_exp.errors import ConfigError, StorageError, UserError
 from fer_exp.fit import cluster
+from fer_exp.process import credentials, folders
+from fer_exp.process.reader import ends_with_reader
 from fer_exp.reporting import console
 
 if TYPE_CHECKING:
@@ -35,12 +37,15 @@ def job(cfg: DictConfig) -> float:
     experiment = config.check(commandline.plain(cfg))
     hydra_config = HydraConfig.get()
     screen = console.opened(experiment.model_dump())
-    with console.waiting(screen, "loading TensorFlow and MLflow"):
-        from fer_exp.experiment import run
-
     overrides, folder = list(hydra_config.overrides.task), Path(hydra_config.runtime.output_dir)
     try:
-        value = run(experiment, overrides, folder, reproduction.current(), screen)
+        with console.waiting(screen, f"reading the data set {experiment.option('dataset')}"):
+            from fer_exp.data import loading
+
+            splits = loading.load(experiment)
+        with console.waiting(screen, "loading TensorFlow and MLflow"):
+            from fer_exp.experiment import run
+        value = run(experiment, overrides, folder, reproduction.current(), screen, splits)
     except UserError as error:
         if hydra_config.mode == RunMode.RUN:  # past Hydra, which would say of any exception that the job failed
             _fail(str(error), error.exit_code)
@@ -49,6 +54,7 @@ def job(cfg: DictConfig) -> float:
     return value
 
 
+@ends_with_reader()
 def main() -> None:
     """Runs the command line; exits with 0, 1 (a defect), 2, 3 or 4 (a user's error), 130 or 143 (interrupted).
 
@@ -60,16 +66,21 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _terminate)
     if process.is_job():
         process.end_with_starter()
-    sys.argv[1:] = commandline.with_home(sys.argv[1:])  # which Hydra reads itself
+    sys.argv[1:] = commandline.with_home(credentials.arguments())  # which Hydra reads, and records
     try:
+        _check_working_directory()
         source = _reproduced()
         jobs = commandline.check(sys.argv[1:])
+        if jobs is not None:
+            sys.argv[1:] = jobs.arguments
+            if not process.is_job() and not _is_follower(jobs):  # what starts a job has looked, and the chief looks
+                _look_ahead(jobs)
         if _is_follower(jobs):
             from fer_exp.experiment import follow
 
             follow(jobs.first)
             return
-        with _sweep(jobs), reproduction.of(source):
+        with _sweep(jobs), reproduction.of(source), console.beside(jobs.defaults if jobs else {}):
             job()
         gc.freeze()  # the interpreter would look at all objects once more before it ends
         if source is not None:
@@ -77,9 +88,64 @@ def main() -> None:
     except UserError as error:
         _fail(str(error), error.exit_code)
     except (HydraException, OmegaConfBaseException) as error:
-        _fail(str(error), UserError.exit_code)
+        _fail(commandline.explained(error), UserError.exit_code)
     except KeyboardInterrupt:
         _fail("Interrupted.", 130)
+    except Exception as error:
+        sentence = _of_the_machine(error)
+        if not sentence:
+            raise
+        _fail(sentence, StorageError.exit_code)
+
+
+def _check_working_directory() -> None:
+    """Refuses a working directory that nothing can be run in."""
+    try:
+        folder = os.getcwd()
+    except OSError as error:
+        raise StorageError(f"The working directory is gone ({error.strerror}): change into another.") from error
+    if "${" in folder:
+        raise ConfigError(
+            [f"The working directory must not have `${{` in its name: Hydra looks up what follows. Received: {folder}."]
+        )
+
+
+def _look_ahead(jobs: commandline.Jobs) -> None:
+    """Refuses at once what would otherwise fail after minutes: a folder, a device, a server, files of data, a run.
+
+    Raises:
+        UserError: If something is certainly not there; what only trying can tell is left to the jobs.
+    """
+    around = commandline.surroundings(jobs.arguments)
+    if around.folder is not None and (objection := folders.objection(around.folder)):
+        key = "hydra.sweep.dir" if jobs.multirun else "hydra.run.dir"
+        raise StorageError(
+            f"`{key}` must be a folder that can be made and written: {objection}. Received: {around.folder}. "
+            f"Name another with {key}=<folder>."
+        )
+    tracking.glance(jobs.first.tracking)
+    if not jobs.multirun or launcher.runs_here(jobs.launcher):
+        for strategy in _each(jobs, "strategy"):
+            config.glance(strategy, around.environment)
+    for dataset in _each(jobs, "dataset"):
+        config.glance(dataset)
+    named = dict.fromkeys(name for experiment in jobs.experiments for name in config.run_ids(experiment))
+    if jobs.multirun:  # whose `resume` must not name a run at all, as `sweep` says
+        named = {(key, run_id): None for key, run_id in named if key != "resume"}
+    if named:
+        from fer_exp import store
+
+        store.require_runs(jobs.first.tracking, list(named))
+
+
+def _each(jobs: commandline.Jobs, group: str) -> list[dict[str, Any]]:
+    """Returns each configuration of a group that jobs have."""
+    found: list[dict[str, Any]] = []
+    for experiment in jobs.experiments:
+        node = getattr(experiment, group)
+        if node not in found:
+            found.append(node)
+    return found
 
 
 def _reproduced() -> "Source | None":
@@ -91,6 +157,16 @@ def _reproduced() -> "Source | None":
     source = request.read(sys.argv[1:])
     sys.argv[1:] = source.overrides
     return source
+
+
+def _of_the_machine(error: Exception) -> str:
+    """Returns what a person is told of an error that no code can help: no memory, no home folder; else nothing."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":  # which is TensorFlow's
+        reason = " ".join(str(error).split())[:200].rstrip(".") or "nothing is left"
+        return f"The memory is not enough: {reason}. Make the images, the network or batch_size smaller."
+    if isinstance(error, RuntimeError) and "home directory" in str(error):
+        return "A path begins with ~, and nobody knows whose home folder that is: set HOME, or write the folder itself."
+    return ""
 
 
 def _is_follower(jobs: commandline.Jobs | None) -> TypeGuard[commandline.Jobs]:
@@ -119,6 +195,7 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 
 def _fail(message: str, code: int) -> None:
+    message = credentials.hidden(message)
     print("\n".join(f"error: {line}" for line in message.splitlines()), file=sys.stderr)
     process.say(error=message)
     sys.exit(code)

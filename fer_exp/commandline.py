@@ -7,26 +7,26 @@ apart; here every value of every job is checked first, and all mistakes are told
 import difflib
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
-from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
 from fer_exp import config, sweeper
 from fer_exp.errors import ConfigError
-from fer_exp.explain import without_password
+from fer_exp.grammar import options, override, sweeps
 from fer_exp.hparams import search_space
-from fer_exp.process import kernels
+from fer_exp.process import credentials, keras_state, kernels, user
 from fer_exp.sweeper import Search
+
+_HOME_OR_QUOTED = re.compile(r"""(?<=[=,])~(?=/)|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*["]""")
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,12 @@ class Jobs:
         first: Configuration of the first job.
         multirun: Whether it is a sweep.
         swept_keys: Keys that take more than one value.
-        overrides: The overrides as typed, without passwords.
+        overrides: The overrides as typed, passwords put aside (`process.credentials`).
         launcher: `_target_` and options of the launcher of a sweep; None if it is one of Hydra's own.
         search: What the sweeper is told if it searches; None if it runs every combination.
+        arguments: The command line as Hydra is to read it.
+        experiments: The configurations that were checked: that of the first job, and one for each other value of a key.
+        defaults: What the first job's options of groups are composed to by themselves.
     """
 
     first: config.Experiment
@@ -48,6 +51,22 @@ class Jobs:
     overrides: list[str]
     launcher: dict[str, Any] | None
     search: Search | None
+    arguments: tuple[str, ...] = ()
+    experiments: tuple[config.Experiment, ...] = ()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What Hydra says of the process of a job, or of the jobs of a sweep.
+
+    Attributes:
+        folder: Where files go; None if that is known only once a job runs.
+        environment: Variables of the process.
+    """
+
+    folder: Path | None
+    environment: Mapping[str, str]
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:
@@ -60,7 +79,15 @@ def plain(cfg: DictConfig) -> dict[str, Any]:
         values = OmegaConf.to_container(cfg, resolve=True)
     except OmegaConfBaseException as error:
         raise ConfigError([f"The configuration cannot be resolved: {str(error).splitlines()[0]}"]) from error
-    return {str(key): value for key, value in values.items()} if isinstance(values, dict) else {}
+    named = _with_names(values)
+    return named if isinstance(named, dict) else {}
+
+
+def _with_names(value: Any) -> Any:
+    """Returns a value in which every key is a text: `{0: neutral}` is `{"0": "neutral"}`, as files keep it."""
+    if isinstance(value, dict):
+        return {str(key): _with_names(inner) for key, inner in value.items()}
+    return [_with_names(inner) for inner in value] if isinstance(value, list) else value
 
 
 def with_home(arguments: Sequence[str]) -> list[str]:
@@ -68,7 +95,8 @@ def with_home(arguments: Sequence[str]) -> list[str]:
 
     Hydra's grammar has no `~` in values, so nothing else can be meant.
     """
-    return [re.sub(r"(?<=[=,])~(?=/)", lambda _: str(Path.home()), word) for word in arguments]
+    home = os.path.expanduser("~")  # `~` if nobody knows it, which the check of a value tells with its key
+    return [_HOME_OR_QUOTED.sub(lambda found: home if found[0] == "~" else found[0], word) for word in arguments]
 
 
 def composed(overrides: Sequence[str]) -> dict[str, Any]:
@@ -91,6 +119,29 @@ def composed(overrides: Sequence[str]) -> dict[str, Any]:
         GlobalHydra.instance().hydra = of_the_job
 
 
+def surroundings(arguments: Sequence[str]) -> Surroundings:
+    """Returns what Hydra would give to what a command line asks for.
+
+    Args:
+        arguments: As of `Jobs.arguments`.
+
+    Raises:
+        ConfigError: If the variables are not `name: value`.
+    """
+    parsed = options.parsed(arguments)
+    with initialize_config_dir(version_base="1.3", config_dir=parsed.config_path or str(config.CONF)):
+        single = [str(entry.input_line) for entry in _read(parsed.overrides) if not entry.is_sweep_override()]
+        cfg = _compose(parsed.config_name or "config", [*single, *_search_path(parsed)], with_hydra=True)
+    try:
+        folder = Path(str(cfg.hydra.sweep.dir if parsed.multirun else cfg.hydra.run.dir)).absolute()
+    except InterpolationKeyError as error:
+        raise ConfigError([explained(error)]) from error
+    except OmegaConfBaseException:  # it names what Hydra knows of a job that runs
+        folder = None
+    variables = {str(key): str(value) for key, value in plain(cfg.hydra.job.env_set).items()}
+    return Surroundings(folder, {**os.environ, **variables})
+
+
 def check(arguments: Sequence[str]) -> Jobs | None:
     """Checks every job that a command line asks for.
 
@@ -106,29 +157,47 @@ def check(arguments: Sequence[str]) -> Jobs | None:
     Raises:
         ConfigError: With all problems of all jobs.
     """
-    parsed = get_args_parser().parse_args(with_home(arguments))
-    if parsed.help or parsed.hydra_help or parsed.cfg or parsed.info or parsed.shell_completion:
-        return None
-    try:
-        overrides = OverridesParser.create().parse_overrides(parsed.overrides)
-    except HydraException as error:
-        raise ConfigError([_first_line(error)]) from error
-    search_path = [f"hydra.searchpath=[file://{parsed.config_dir}]"] if parsed.config_dir else []
-    name = parsed.config_name or "config"
-    experiments = []
+    parsed = options.parsed(with_home(credentials.put_aside_all(arguments)))
     with initialize_config_dir(version_base="1.3", config_dir=parsed.config_path or str(config.CONF)):
-        multirun = _multirun(name, overrides, search_path) if parsed.multirun else _Multirun()
-        problems = dict.fromkeys([*kernels.problems(os.environ), *multirun.problems])
-        choices = _probes(multirun.space) if multirun.space else _choices(overrides, bool(parsed.multirun))
-        first = [values[0] for values in choices.values()]
-        jobs = [first]
-        for index, values in enumerate(choices.values()):
-            jobs += [[*first[:index], value, *first[index + 1 :]] for value in values[1:]]
-        for job in jobs:
-            try:
-                experiments.append(config.check(plain(_compose(name, [*job, *search_path]))))
-            except ConfigError as error:
-                problems |= dict.fromkeys(error.problems)
+        overrides = _read(parsed.overrides)
+        if parsed.shows:
+            return None
+        try:
+            jobs = _checked(parsed, overrides)
+            user.house_if_homeless(os.environ, jobs.first.cache_dir)  # before MLflow and Keras are imported
+            return jobs
+        except ConfigError as error:
+            texts = _texts(parsed, overrides)
+            if not texts:
+                raise error
+    return check([texts.get(word, word) for word in parsed.arguments])
+
+
+def _read(words: Sequence[str]) -> list[Override]:
+    try:
+        return override.read_all(words, GlobalHydra.instance().config_loader())
+    except ValueError as error:
+        raise ConfigError(str(error).splitlines()) from error
+
+
+def _checked(parsed: options.Options, overrides: Sequence[Override]) -> Jobs:
+    search_path, name = _search_path(parsed), parsed.config_name or "config"
+    experiments = []
+    multirun = _multirun(name, overrides, search_path) if parsed.multirun else _Multirun()
+    of_the_process = [*kernels.problems(os.environ), *keras_state.problems(os.environ)]
+    problems = dict.fromkeys([*of_the_process, *multirun.problems])
+    choices = _probes(multirun.space) if multirun.space else sweeps.choices(overrides, parsed.multirun)
+    first = [values[0] for values in choices.values()]
+    jobs = [first]
+    for index, values in enumerate(choices.values()):
+        jobs += [[*first[:index], value, *first[index + 1 :]] for value in values[1:]]
+    for job in jobs:
+        try:
+            of_job = plain(_compose(name, [*job, *search_path]))
+            problems |= dict.fromkeys(_passwords(of_job))
+            experiments.append(config.check(of_job))
+        except ConfigError as error:
+            problems |= dict.fromkeys(error.problems)
     if parsed.multirun and any(experiment.option("strategy") == "multi_worker" for experiment in experiments):
         problems["`strategy` multi_worker is for single runs: give each run its own command, without -m."] = None
     if multirun.search and multirun.space and experiments:
@@ -136,8 +205,36 @@ def check(arguments: Sequence[str]) -> Jobs | None:
     if problems:
         raise ConfigError(list(problems))
     swept = [key.lstrip("+~") for key, values in choices.items() if len(values) > 1]
-    typed = [without_password(override) for override in parsed.overrides]
-    return Jobs(experiments[0], bool(parsed.multirun), swept, typed, multirun.launcher, multirun.search)
+    chosen = [f"{group}={experiments[0].option(group)}" for group in config.GROUPS]
+    defaults = plain(_compose(name, [*chosen, *search_path]))
+    return Jobs(
+        experiments[0], parsed.multirun, swept, list(parsed.overrides), multirun.launcher, multirun.search,
+        parsed.arguments, tuple(experiments), defaults,
+    )  # fmt: skip
+
+
+def _texts(parsed: options.Options, overrides: Sequence[Override]) -> dict[str, str]:
+    """Returns the overrides whose keys take nothing but texts and got something else, as typed -> quoted.
+
+    So `name=20260913` names a run, where Hydra reads a number.
+    """
+    single = [str(entry.input_line) for entry in overrides if not entry.is_sweep_override()]
+    try:
+        cfg = _compose(parsed.config_name or "config", [*single, *_search_path(parsed)], with_hydra=True)
+        own = plain(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]))
+        own["hydra"] = {node: plain(cfg.hydra[node]) for node in ("launcher", "sweeper")}
+    except ConfigError:
+        return {}
+    quoted = {word: override.as_text(word) for word in parsed.overrides}
+    return {
+        word: text
+        for word, text in quoted.items()
+        if text != word and config.takes_text(own, override.split(word)[0].lstrip("+~"))
+    }
+
+
+def _search_path(parsed: options.Options) -> list[str]:
+    return [f"hydra.searchpath=[{override.quoted(f'file://{parsed.config_dir}')}]"] if parsed.config_dir else []
 
 
 def search_of(cfg: DictConfig) -> Search | None:
@@ -177,7 +274,7 @@ def _multirun(config_name: str, overrides: Sequence[Override], search_path: Sequ
     single = [str(override.input_line) for override in overrides if not override.is_sweep_override()]
     cfg = _compose(config_name, [*single, *search_path], with_hydra=True)
     launcher, search, space = None, None, None
-    problems: tuple[str, ...] = ()
+    problems = tuple(_passwords(plain(cfg.hydra.sweeper), "hydra.sweeper."))
     try:
         launcher = _launcher(cfg)
     except ConfigError as error:
@@ -189,8 +286,24 @@ def _multirun(config_name: str, overrides: Sequence[Override], search_path: Sequ
     if "builder" in cfg.hydra.sweeper:
         params = plain(cfg.hydra.sweeper)["params"]
         typed = [str(override.input_line) for override in overrides if not override.is_hydra_override()]
-        space = search_space.read(params if isinstance(params, dict) else {}, typed)
+        loader = GlobalHydra.instance().config_loader()
+        space = search_space.read(params if isinstance(params, dict) else {}, typed, loader)
     return _Multirun(launcher, search, space, problems)
+
+
+def _passwords(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yields a sentence for each password that a yaml file holds: Hydra would write it into the folder of the run.
+
+    Those of the command line were put aside before.
+    """
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _passwords(value, f"{prefix}{key}.")
+        elif isinstance(value, str) and credentials.hidden(value) != value:
+            yield (
+                f"`{prefix}{key}` must have no password in a yaml file, because fer_exp records it. Received: "
+                f"{value}. Give the address on the command line, or that of tracking as MLFLOW_TRACKING_URI."
+            )
 
 
 def _launcher(cfg: DictConfig) -> dict[str, Any] | None:
@@ -212,23 +325,6 @@ def _probes(space: search_space.Space) -> dict[str, list[str]]:
     return {**{line: [line] for line in space.fixed}, **searched}
 
 
-def _choices(overrides: Sequence[Override], multirun: bool) -> dict[str, list[str]]:
-    """Returns each key's override once for each of its values."""
-    choices = {}
-    for override in overrides:
-        key, typed = override.get_key_element(), str(override.input_line)
-        if not override.is_sweep_override():
-            choices[typed] = [typed]
-        elif not multirun:
-            raise ConfigError([f"`{key}` has several values: add -m to run one job for each. Received: {typed}."])
-        elif override.is_interval_sweep():
-            needed = "an interval needs a search: add hydra/sweeper=optuna, or give single values"
-            raise ConfigError([f"`{key}` cannot be run for every value: {needed}. Received: {typed}."])
-        else:
-            choices[key] = [f"{key}={element}" for element in override.sweep_string_iterator()]
-    return choices
-
-
 def _compose(config_name: str, overrides: Sequence[str], with_hydra: bool = False) -> DictConfig:
     """Composes one job.
 
@@ -239,7 +335,7 @@ def _compose(config_name: str, overrides: Sequence[str], with_hydra: bool = Fals
     try:
         return compose(config_name, lenient, return_hydra_config=with_hydra)
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError([_explain(error)]) from error
+        raise ConfigError([explained(error)]) from error
 
 
 def _is_group_choice(override: str, groups: set[str]) -> bool:
@@ -247,15 +343,14 @@ def _is_group_choice(override: str, groups: set[str]) -> bool:
     return key.startswith("hydra") or (re.split(r"[@/]", key)[0] in groups and "." not in key)
 
 
-def _explain(error: Exception) -> str:
-    """Turns Hydra's message about an unknown option into one line with the nearest option."""
+def explained(error: Exception) -> str:
+    """Returns what Hydra says of a configuration in one line, of an unknown option with the nearest."""
     text = str(error)
     if "Could not override 'compression'" in text:
         return "`compression` is for finished runs: python -m fer_exp.compress <run id> compression=<name>."
     found = re.search(r"Could not find '([^']+)'\s*Available options in '([^']+)':((?:\n\t\S+)+)", text)
     if found is None:
-        cause = str(error.__cause__ or "").split("\n")[0]
-        return " ".join(f"{text.split(chr(10) * 2)[0]} {cause}".split())
+        return _explained_value(error, text)
     wanted, group = found.group(1).rsplit("/", 1)[-1], found.group(2)
     available = found.group(3).split()
     nearest = difflib.get_close_matches(wanted, available, n=1)
@@ -263,5 +358,15 @@ def _explain(error: Exception) -> str:
     return f"`{group}` must be one of {', '.join(available)}. Received: {group}={wanted}.{hint}"
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+def _explained_value(error: Exception, text: str) -> str:
+    """Returns what Hydra says of a key or a value in one line."""
+    cause = str(error.__cause__ or "").split("\n")[0].rstrip(".")
+    if isinstance(error, InterpolationKeyError):
+        return f"`{error.full_key}` refers to something that is not there: {text.splitlines()[0].rstrip('.')}."
+    if found := re.match(r"Error merging override (.*)", text):
+        return f"`{override.split(found[1])[0].lstrip('+~')}` must be something else: {cause}. Received: {found[1]}."
+    if found := re.match(r"Could not override '([^']+)'", text):
+        nearest = difflib.get_close_matches(found[1], config.Experiment.model_fields, n=1)
+        hint = f" Did you mean `{nearest[0]}`?" if nearest else ""
+        return f"`{found[1]}` is no key of the configuration.{hint} A new one begins with +."
+    return " ".join(f"{text.split(chr(10) * 2)[0]} {cause}".split())

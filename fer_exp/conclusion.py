@@ -3,6 +3,7 @@
 Called by `experiment` with a trained model. It is the only place that looks at the test split.
 """
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,19 +14,23 @@ import numpy as np
 from rich.console import Console
 
 from fer_exp import config, metrics
-from fer_exp.assessment import examine, temperature
+from fer_exp.assessment import examine, learning, temperature
+from fer_exp.assessment.learning import Finding
 from fer_exp.data.image_rows import Images
 from fer_exp.dataset import Splits
-from fer_exp.explain import without_password
 from fer_exp.export import Exportable
 from fer_exp.fit import assembly, fine_tuning, inference, training
 from fer_exp.lite import publication
+from fer_exp.process import is_job
 from fer_exp.reporting import console, figure_writer, report, tables
-from fer_exp.reporting.run_page import page
+from fer_exp.reporting.run_page import description, page
 from fer_exp.reporting.run_page.contents import About
 from fer_exp.reproduction import comparison
 from fer_exp.reproduction.request import Source
+from fer_exp.signature import SHORT_ID
 from fer_exp.tracking import Run, Tracker
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +88,7 @@ def conclude(ended: Ended, tracker: Tracker, tracked: Run, source: Source | None
             (ended.folder / "model").mkdir(exist_ok=True)
             trained.model.save(ended.folder / "model" / "model.keras")
             evaluation, examined = _evaluate(ended, heat, tracked)
+        findings = _judge(ended, evaluation, tracked)
         with console.waiting(screen, "recording the model"):
             tracked.log_model(trained.model, ended.splits.image_shape)  # first: some models cannot be exported
     _export(ended, evaluation, tracked)
@@ -93,11 +99,17 @@ def conclude(ended: Ended, tracker: Tracker, tracked: Run, source: Source | None
         ended.screen.print(comparison.terminal(found, f"against run {source.record.run_id}"))
         source.found.append(found)
     with console.waiting(ended.screen, "writing the page of the run"):
-        tracked.log_text(page.write(ended.folder, _about(ended, evaluation, tracker, tracked)), page.FILE)
+        about = _about(ended, evaluation, tracker, tracked)
+        tracked.log_text(page.write(ended.folder, about), page.FILE)
+        warnings = [finding.sentence for finding in findings]
+        tracked.set_tags({"mlflow.note.content": description.text(about, warnings, tracked.numbers)})
     for name in ("figures", "tables", "tflite", "model"):
         if (ended.folder / name).is_dir():
             tracked.log_folder(ended.folder / name)
-    ended.screen.print(console.result_table(_findings(ended, evaluation, examined, tracker)))
+    rows = [("WARNING", finding.sentence) for finding in findings]
+    ended.screen.print(console.result_table([*rows, *_findings(ended, evaluation, examined)]))
+    for line in console.next_steps(f"run {tracked.run_id}", tracker.uri, _steps(ended, tracked)):
+        ended.screen.print(line, soft_wrap=True)
     if source is not None:
         ended.screen.print(source.found[0].sentence, highlight=False, markup=False, soft_wrap=True)
 
@@ -143,6 +155,18 @@ def _evaluate(ended: Ended, heat: float | None, tracked: Run) -> tuple[metrics.E
     return evaluation, examined
 
 
+def _judge(ended: Ended, evaluation: metrics.Evaluation, tracked: Run) -> list[Finding]:
+    """Tells and notes if the training has diverged, or the model learned nothing; the run ends well all the same."""
+    trained, whole = ended.trained, ended.experiment.limit_batches is None
+    found = learning.judge(trained.history, trained.best_epoch, evaluation, whole)
+    for finding in found:
+        _log.warning(finding.sentence)
+    if found:
+        told = " ".join(finding.sentence for finding in found)
+        tracked.set_tags({"warning": f"{found[0].kind}: {told}"})
+    return found
+
+
 def _export(ended: Ended, evaluation: metrics.Evaluation, tracked: Run) -> None:
     experiment, development = ended.experiment, ended.splits.development
     exportable = Exportable(
@@ -164,7 +188,7 @@ def _about(ended: Ended, evaluation: metrics.Evaluation, tracker: Tracker, track
     return About(
         ended.name,
         tracked.run_id,
-        without_password(tracker.uri),
+        tracker.uri,
         publication.commands(ended.overrides, tracked.run_id),
         publication.options(ended.experiment),
         ended.tags,
@@ -176,9 +200,19 @@ def _about(ended: Ended, evaluation: metrics.Evaluation, tracker: Tracker, track
     )
 
 
-def _findings(
-    ended: Ended, evaluation: metrics.Evaluation, examined: examine.Examined, tracker: Tracker
-) -> list[tuple[str, str]]:
+def _steps(ended: Ended, tracked: Run) -> list[tuple[str, str]]:
+    """Returns what a person may want to do next, and the command; a job of a sweep leaves that to the sweep."""
+    if is_job():
+        return []
+    run = tracked.run_id[:SHORT_ID]
+    return [
+        ("predict a photograph", f"python -m fer_exp.predict {run} photo.jpg"),
+        ("compare it with another run", f"python -m fer_exp.compare {run} <id of the other>"),
+        ("look at it in the browser", f"python -m fer_exp.ui --run {run}"),
+    ]
+
+
+def _findings(ended: Ended, evaluation: metrics.Evaluation, examined: examine.Examined) -> list[tuple[str, str]]:
     trained, (low, high) = ended.trained, evaluation.accuracy_interval
     f1_low, f1_high = evaluation.macro_f1_interval
     rows = [
@@ -188,4 +222,4 @@ def _findings(
     ]
     rows += examined.findings
     rows += [("confusion", sentence) for sentence in tables.describe_confusions(evaluation, most=3)]
-    return [*rows, ("files", str(ended.folder)), ("page", str(ended.folder / page.FILE)), ("tracked in", tracker.uri)]
+    return [*rows, ("files", str(ended.folder)), ("page", str(ended.folder / page.FILE))]

@@ -5,6 +5,7 @@ options of a checked configuration). It knows no option by name except in the cr
 """
 
 import importlib
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,12 +20,15 @@ from fer_exp.signature import (
     ModelName,
     NonNegativeFloat,
     NonNegativeInt,
+    OutputPath,
     PositiveFloat,
     PositiveInt,
     RunId,
     argument_docs,
     read,
+    source_of,
 )
+from fer_exp.signature import takes_text as takes_text_only
 
 PACKAGE = Path(__file__).parent
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"  # in a wheel, in a checkout
@@ -85,14 +89,15 @@ class Evaluation(BaseModel):
     Attributes:
         temperature_scaling: Divide the logits by a number fitted on the validation split, in the model that leaves the
             run too.
-        grad_cam: Largest number of hits, and of misses, that are shown with a map of what speaks for them; 0: no sheet.
+        grad_cam: Largest number of hits, and of misses, that are shown with a map of what speaks for them, 0 to 200;
+            0: no sheet.
         robustness: Corruptions under which accuracy is measured, or `all` of them.
         robustness_images: Largest number of images for that, >= 1; each class has its share.
     """
 
     model_config = STRICT
     temperature_scaling: bool
-    grad_cam: NonNegativeInt
+    grad_cam: Annotated[int, Field(ge=0, le=200)]
     robustness: Literal["all"] | list[Corruption]
     robustness_images: PositiveInt
 
@@ -124,7 +129,7 @@ class Experiment(BaseModel):
         registered_model: Name under which the model is registered in MLflow as a new version, of a sweep that of the
             best run; null registers nothing.
         strict: True refuses data with the same image in two splits, which otherwise is warned about and recorded.
-        cache_dir: Folder for parsed data sets.
+        cache_dir: Folder for parsed data sets; FER_EXP_CACHE=<folder> sets it for every command.
     """
 
     model_config = STRICT
@@ -133,7 +138,7 @@ class Experiment(BaseModel):
     epochs: PositiveInt
     batch_size: PositiveInt
     seed: Annotated[int, Field(ge=0, lt=2**31)]
-    folds: Annotated[int, Field(ge=2)]
+    folds: Annotated[int, Field(ge=2, lt=2**31)]
     fold: NonNegativeInt | None
     sampling: Literal["natural", "balanced", "square_root"]
     deterministic: bool
@@ -148,7 +153,7 @@ class Experiment(BaseModel):
     overfit_batches: PositiveInt | None
     registered_model: ModelName | None
     strict: bool
-    cache_dir: str
+    cache_dir: OutputPath
     dataset: dict[str, Any]
     model: dict[str, Any]
     augmentation: dict[str, Any]
@@ -202,6 +207,42 @@ def check(values: Mapping[str, Any]) -> Experiment:
     return experiment
 
 
+def takes_text(values: Mapping[str, Any], key: str) -> bool:
+    """Tells whether a key takes nothing but texts, or null.
+
+    Args:
+        values: A composed configuration, which says what option each group has.
+        key: Dotted, for example `name` or `tracking.experiment`.
+    """
+    *above, last = key.split(".")
+    node: Any = values
+    for part in above:
+        node = node.get(part) if isinstance(node, Mapping) else None
+    if not isinstance(node, Mapping):
+        return False
+    if not above:
+        field = Experiment.model_fields.get(last)
+    else:
+        target = str(node.get("builder", node.get("_target_", "")))
+        try:
+            field = read(target).schema.model_fields.get(last) if target.startswith("fer_exp.") else None
+        except LookupError:
+            return False
+    # Pydantic keeps what `Annotated` adds beside the type itself.
+    return field is not None and takes_text_only(field.annotation)
+
+
+def run_ids(experiment: Experiment) -> list[tuple[str, str]]:
+    """Returns the keys that name earlier runs, each with the id that it names."""
+    found = [] if experiment.resume in ("auto", "never") else [("resume", experiment.resume)]
+    for group in GROUPS:
+        node = getattr(experiment, group)
+        for option in read(str(node["_target_"])).run_ids:
+            value = node[option]
+            found += [(f"{group}.{option}", run_id) for run_id in ([value] if isinstance(value, str) else value or ())]
+    return found
+
+
 def build(node: Mapping[str, Any], *runtime: Any, **changes: Any) -> Any:
     """Imports the builder of an option and calls it.
 
@@ -225,6 +266,42 @@ def build(node: Mapping[str, Any], *runtime: Any, **changes: Any) -> Any:
     return builder(*runtime, **{name: getattr(checked, name) for name in options})
 
 
+def glance(node: Mapping[str, Any], *runtime: Any) -> None:
+    """Lets an option refuse what it certainly cannot do here, before anything heavy is imported.
+
+    An option whose module has no function `glance` has nothing to say; one that has it imports nothing heavy.
+
+    Args:
+        node: The group's node, checked.
+        *runtime: The runtime arguments that the group's contract names.
+
+    Raises:
+        UserError: What its builder would raise after minutes.
+    """
+    target = str(node["_target_"])
+    module, _, _ = target.rpartition(".")
+    path, _ = source_of(target)
+    if re.search(r"^def glance\(", path.read_text(encoding="utf-8"), re.MULTILINE):
+        importlib.import_module(module).glance(*runtime, **{k: v for k, v in node.items() if k != "_target_"})
+
+
+def fewer(node: Mapping[str, Any], images: int) -> dict[str, Any]:
+    """Returns the node of a data set that makes no more images of each split than are wanted, where that is cheaper.
+
+    An option whose module has no function `fewer` is left as it is: what it reads is cut down afterwards.
+
+    Args:
+        node: The group's node, checked.
+        images: Most images of a split.
+    """
+    module, _, _ = str(node["_target_"]).rpartition(".")
+    path, _ = source_of(str(node["_target_"]))
+    if not re.search(r"^def fewer\(", path.read_text(encoding="utf-8"), re.MULTILINE):
+        return dict(node)
+    changed: dict[str, Any] = importlib.import_module(module).fewer(images, node)
+    return {**node, **changed}
+
+
 def problems_of(group: str, node: Mapping[str, Any], key: str | None = None) -> list[str]:
     """Returns what is wrong with an option, one line for each key.
 
@@ -235,8 +312,8 @@ def problems_of(group: str, node: Mapping[str, Any], key: str | None = None) -> 
     """
     key = key or group
     target = str(node.get("_target_", "nothing"))
-    if not target.startswith(f"fer_exp.{group}."):
-        return [f"`{key}._target_` must be a builder under fer_exp.{group}. Received: {target}."]
+    if not target.startswith(f"fer_exp.{group}.") or not target.endswith(".build"):
+        return [f"`{key}._target_` must be a builder, fer_exp.{group}.<option>.build. Received: {target}."]
     try:
         signature = read(target)
     except LookupError as error:

@@ -5,8 +5,8 @@ Called by the door in `hydra_plugins` that Hydra knows. It must not know where j
 
 import math
 import os
-import time
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from fer_exp import commandline, config, fingerprint, sweep
 from fer_exp.errors import ConfigError
+from fer_exp.grammar import override
 from fer_exp.launcher import Launch
-from fer_exp.process import Job, Outcome
+from fer_exp.process import Job, Outcome, keras_state, kernels
 
 _OURS = ("hydra.run", "hydra.sweep", "hydra.launcher", "hydra/launcher", "hydra.sweeper", "hydra/sweeper", "hydra.mode")
 _HANDED_ON = ("FER_EXP_", "MLFLOW_")  # variables that a job needs wherever it runs
@@ -54,8 +55,9 @@ def launch(
     if problems and plain_sweep:
         raise ConfigError(problems)
     if jobs:
-        with closing(run_all(jobs)) as ended:  # whatever happens here, no job is left running
-            outcomes += _told(ended, len(jobs))
+        told = _Told(len(jobs), sweep.current().monitor)
+        with closing(run_all(jobs, told.begun)) as ended:  # whatever happens here, no job is left running
+            outcomes += map(told.ended, ended)
     in_order = sorted(outcomes, key=lambda outcome: outcome.number)
     sweep.current().outcomes += in_order
     return [
@@ -130,25 +132,54 @@ def _job(cfg: DictConfig, job_cfg: DictConfig, overrides: Sequence[str], number:
     places = [f"--config-path={sources['main']}", f"--config-name={cfg.hydra.job.config_name}"]
     if "command-line" in sources:
         places.append(f"--config-dir={sources['command-line']}")
-    own = [f"hydra.run.dir='{folder}'", f"hydra.job.num={number}", f"hydra.job.id='{number}'"]
+    own = [f"hydra.run.dir={override.quoted(str(folder))}", f"hydra.job.num={number}", f"hydra.job.id='{number}'"]
     folder.parent.mkdir(parents=True, exist_ok=True)
     environment = {key: value for key, value in os.environ.items() if key.startswith(_HANDED_ON)}
+    environment |= {kernels.SWITCH: os.environ[kernels.SWITCH], **keras_state.decisive(os.environ)}
     environment |= {str(key): str(value) for key, value in job_cfg.hydra.job.env_set.items()}
     log = folder.with_name(f"{folder.name}.log")
     return Job(number, name, [*places, *overrides, *hydra, *own], Path.cwd(), log, environment)
 
 
-def _told(outcomes: Iterator[Outcome], count: int) -> Iterator[Outcome]:
-    """Says how each job ended, and how long the rest will take if they are like those before."""
-    began = time.monotonic()
-    for done, outcome in enumerate(outcomes, 1):
-        how = outcome.error.splitlines()[0] if outcome.error else f"{outcome.value:.4f}"
-        left = (time.monotonic() - began) / done * (count - done)
+class _Told:
+    """Says how each job begins and ends, and how long the rest will take if it is like what has ended.
+
+    Args:
+        count: Number of jobs.
+        monitor: The metric that a job's value is.
+    """
+
+    def __init__(self, count: int, monitor: str) -> None:
+        self._count, self._monitor = count, monitor
+        self._lock = threading.Lock()  # jobs begin in threads of the launcher
+        self._started, self._seconds = 0, list[float]()
+
+    def begun(self, job: Job) -> None:
+        """Says that a job begins, and where it writes."""
+        with self._lock:
+            self._started += 1
+            where = "" if job.log is None else f", log: {_near(job.log)}"
+            print(f"[{self._started}/{self._count}] job {job.number} begins: {job.name}{where}", flush=True)
+
+    def ended(self, outcome: Outcome) -> Outcome:
+        """Says how a job ended, and returns its outcome."""
+        with self._lock:
+            at_once = max(1, self._started - len(self._seconds))
+            self._seconds.append(outcome.seconds)
+            done = len(self._seconds)
+        how = outcome.error.splitlines()[0] if outcome.error else f"{self._monitor} {outcome.value:.4f}"
+        left = sum(self._seconds) / done * (self._count - done) / min(at_once, max(1, self._count - done))
         rest = f", about {left / 60:.0f} min left" if left >= 60 else ""
         print(
-            f"[{done}/{count}] job {outcome.number}: {outcome.name}: {how} ({outcome.seconds:.0f} s{rest})", flush=True
+            f"[{done}/{self._count}] job {outcome.number} ended: {outcome.name}: {how} ({outcome.seconds:.0f} s{rest})",
+            flush=True,
         )
-        yield outcome
+        return outcome
+
+
+def _near(path: Path) -> str:
+    """Returns a path as short as it can be typed here."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _as_return(outcome: Outcome, overrides: Sequence[str], plain_sweep: bool) -> JobReturn:

@@ -7,7 +7,6 @@ import contextlib
 import functools
 import math
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,18 +15,20 @@ from typing import Any
 import tensorflow as tf
 from omegaconf import OmegaConf
 from rich.console import Console
+from rich.text import Text
 
-from fer_exp import config, fingerprint, provenance, recorded_config, registry
+from fer_exp import config, fingerprint, provenance, registry
 from fer_exp.assessment import temperature
 from fer_exp.conclusion import Ended, conclude
-from fer_exp.data import folds, input_files, leaks, limits
+from fer_exp.data import input_files, loading
 from fer_exp.dataset import Development, Splits
 from fer_exp.distillation import Distillation
 from fer_exp.fit import assembly, pipeline, resume, teacher, training, workers
 from fer_exp.hparams import trial
 from fer_exp.hparams.trial import TrialPruned
-from fer_exp.process import kernels
-from fer_exp.reporting import console, data_table, figure_writer, report
+from fer_exp.process import kernels, temporary
+from fer_exp.record import names
+from fer_exp.reporting import console, data_table, figure_writer, report, terminal
 from fer_exp.reproduction.request import Source
 from fer_exp.tracking import Run, Tracker
 
@@ -38,6 +39,7 @@ def run(
     folder: Path,
     source: Source | None = None,
     screen: Console | None = None,
+    splits: Splits | None = None,
 ) -> float:
     """Trains, evaluates, exports and logs.
 
@@ -47,6 +49,7 @@ def run(
         folder: Where the run's files go.
         source: The run that this one repeats, with whose numbers its own are compared.
         screen: Where people read, the configuration standing there already; None makes one.
+        splits: The data, if they were read before this was imported.
 
     Returns:
         The monitored metric at the kept epoch, which is what a sweep selects by; of a trial that a search pruned, at
@@ -58,14 +61,17 @@ def run(
     began, values = time.monotonic(), experiment.model_dump()
     screen = screen or console.opened(values)
     figure_writer.start()
-    with console.waiting(screen, f"reading the data set {experiment.option('dataset')}"):
-        splits = load(experiment)
+    if splits is None:
+        with console.waiting(screen, f"reading the data set {experiment.option('dataset')}"):
+            splits = loading.load(experiment)
     development = splits.development  # whatever trains is handed this: the test split is out of its reach
     if source is not None:
         source.check_data(splits.sha256, splits.source)
         for note in source.notes:
             screen.print(note, highlight=False, markup=False, soft_wrap=True)
     screen.print(data_table.data_table(splits))
+    names.tell("classes", splits.class_names)
+    names.tell("sources", splits.source_names)
     with console.waiting(screen, "opening the store of runs"):
         tracker: Tracker = config.build(experiment.tracking)
     strategy = assembly.prepare(experiment)
@@ -81,9 +87,10 @@ def run(
     )
     if parts.inherited:
         screen.print(parts.inherited.summary, highlight=False, markup=False, soft_wrap=True)
-    say = functools.partial(screen.print, soft_wrap=True, highlight=False)
+    say = functools.partial(screen.print, soft_wrap=True, highlight=False, markup=False)
     with resume.chosen(experiment.resume, tracker, identity, splits.sha256, folder, say) as choice:
         if choice.finished:
+            training.forget(choice.folder)  # which the process that finished it did not live to do
             return choice.finished.metrics.get(f"best_{experiment.checkpoint.monitor}", math.nan)  # NaN: it was pruned
         name = experiment.name or provenance.run_name(experiment, overrides)
         tags = {
@@ -98,6 +105,7 @@ def run(
         at_end = (lambda run_id: said.append(registry.complete(tracker, run_id))) if registers else None
         opened = tracker.run(name, provenance.flatten(values), tags, choice.run_id, folder, at_end)
         with opened as tracked, _recorded(screen, tracked):
+            say(Text(f"run {tracked.run_id} ({name})"))
             tracked.log_data(splits)
             _log_teacher(parts, development, tracked, screen)
             _write_config(folder, values, overrides, tracked)
@@ -136,12 +144,12 @@ def follow(experiment: config.Experiment) -> None:
     Raises:
         UserError: If something outside the code is wrong.
     """
-    splits = load(experiment).development
+    splits = loading.load(experiment).development
     strategy = assembly.prepare(experiment)
     workers.check_alike(strategy, f"{fingerprint.of(experiment.model_dump())} {splits.sha256}")
     parts = _assembled(experiment, splits, strategy)
-    with tempfile.TemporaryDirectory() as folder:
-        training.train(experiment, splits, strategy, parts, Path(folder), "", Console(quiet=True), lambda *_: None)
+    with temporary.folder("follower") as folder:
+        training.train(experiment, splits, strategy, parts, folder, "", terminal.opened(quiet=True), lambda *_: None)
 
 
 def _assembled(
@@ -183,14 +191,6 @@ def _recorded(screen: Console, tracked: Run) -> Iterator[None]:
         yield
     finally:
         tracked.log_text(screen.export_text(clear=False), "console.txt")
-
-
-def load(experiment: config.Experiment) -> Splits:
-    """Reads the data set, divides it as the experiment asks, and looks for images that are in two splits."""
-    splits = folds.divide(config.build(experiment.dataset), experiment.folds, experiment.fold)
-    which = {"dataset": experiment.dataset, "folds": experiment.folds, "fold": experiment.fold}
-    arguments = functools.partial(recorded_config.as_typed, which)
-    return limits.limit(leaks.checked(splits, experiment.strict, arguments), experiment)
 
 
 def _write_config(folder: Path, values: Mapping[str, Any], overrides: Sequence[str], tracked: Run) -> None:

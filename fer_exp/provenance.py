@@ -6,6 +6,7 @@ Called by `experiment`. It must not know how a run trains.
 import importlib.metadata
 import os
 import platform
+import re
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -20,9 +21,10 @@ from fer_exp.dataset import Splits
 from fer_exp.fit.assembly import Assembled
 from fer_exp.hparams import trial
 from fer_exp.lite import benchmark
-from fer_exp.process import kernels
+from fer_exp.process import keras_state, kernels
 from fer_exp.tracking import swept
 
+_NAME = re.compile(r"[\w-]+", re.ASCII)
 _LIBRARIES = ("numpy", "pillow", "scikit-learn", "ai-edge-litert")  # that numbers depend on, beside TensorFlow
 
 
@@ -42,10 +44,13 @@ def run_name(experiment: config.Experiment, overrides: Sequence[str]) -> str:
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Returns nested mappings as one level with dotted keys; an empty mapping stays as it is."""
+    """Returns nested mappings as one level with dotted keys.
+
+    A mapping stays as it is if it is empty, or has a key that MLflow takes for no name, such as a folder called `a&b`.
+    """
     flat: dict[str, Any] = {}
     for key, value in values.items():
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, Mapping) and value and all(_NAME.fullmatch(str(inner)) for inner in value):
             flat |= flatten(value, f"{prefix}{key}.")
         else:
             flat[f"{prefix}{key}"] = value
@@ -67,6 +72,8 @@ def tags(overrides: Sequence[str], splits: Splits, parts: Assembled) -> dict[str
         "weights": parts.weights_origin,
         "precision": parts.precision,
         "kernels": kernels.chosen(),
+        "keras": keras_state.described(),
+        "environment": keras_state.told(os.environ),
         "parameters": parts.model.count_params(),
         "multiply_adds": parts.multiply_adds,
         "host": socket.gethostname(),
@@ -76,6 +83,8 @@ def tags(overrides: Sequence[str], splits: Splits, parts: Assembled) -> dict[str
         "device": _device(),
         "threads": tf.config.threading.get_intra_op_parallelism_threads() or process.cores(),
     }
+    if tf.config.get_visible_devices("GPU"):
+        found["tf32"] = tf.config.experimental.tensor_float_32_execution_enabled()
     found |= {f"data_{key}": value for key, value in splits.notes.items()} | trial.tags()
     if parts.teacher is not None:
         found["distilled_from"] = " ".join(parts.teacher.runs)

@@ -4,11 +4,9 @@ Called by the command line around Hydra's own multirun. The same command again g
 finished stays, what is half done goes on, what failed is tried again. It must not know how a run trains.
 """
 
-import getpass
 import hashlib
 import os
 import re
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +25,9 @@ from fer_exp.commandline import Jobs
 from fer_exp.errors import ConfigError, SweepError
 from fer_exp.fingerprint import Identity
 from fer_exp.process import Outcome, kernels
+from fer_exp.reporting import terminal
+from fer_exp.reporting.console import next_steps
+from fer_exp.signature import SHORT_ID
 from fer_exp.tracking import Attempt, Run, Tracker
 
 SWEPT_ENV = "FER_EXP_SWEPT"
@@ -71,8 +72,15 @@ _current: ContextVar[Sweep] = ContextVar("sweep")
 
 
 def current() -> Sweep:
-    """Returns the sweep that is open."""
-    return _current.get()
+    """Returns the sweep that is open.
+
+    Raises:
+        ConfigError: If none is, because a configuration file asks for it and not the command line.
+    """
+    try:
+        return _current.get()
+    except LookupError:
+        raise ConfigError(["A sweep must be asked for on the command line: -m, or hydra.mode=MULTIRUN."]) from None
 
 
 def record(folder: Path, tags: Mapping[str, Any]) -> None:
@@ -112,7 +120,9 @@ def parent(jobs: Jobs) -> Iterator[None]:
     if experiment.registered_model is not None:
         tags[registry.TAG] = experiment.registered_model
     said: list[str] = []
-    with alone(identity.fingerprint, tracker.uri) if experiment.resume == "auto" else nullcontext():
+    with (
+        alone(identity.fingerprint, tracker.uri, experiment.cache_dir) if experiment.resume == "auto" else nullcontext()
+    ):
         earlier = tracker.sweep(identity.fingerprint) if experiment.resume == "auto" else None
         if earlier is not None:
             require_nobody_at_work(tracker, earlier)
@@ -133,8 +143,20 @@ def parent(jobs: Jobs) -> Iterator[None]:
             if failed and jobs.search is None:
                 raise failure(failed, len(opened.outcomes))
         print("".join(f"{line}\n" for line in said if line), end="", flush=True)
-        if len(opened.outcomes) > 1:
-            print(f"Which is better, and is it more than chance? python -m fer_exp.compare {opened.run_id}", flush=True)
+        _show(opened, keys)
+
+
+def _show(opened: Sweep, keys: Sequence[str]) -> None:
+    """Shows the leaderboard, and what a person may want to do next."""
+    screen = terminal.opened()
+    children = opened.tracker.children(opened.run_id)
+    if not children.empty:
+        screen.print(leaderboard.shown(children, opened.monitor, keys))
+    steps = [("look at it in the browser", f"python -m fer_exp.ui --run {opened.run_id[:SHORT_ID]}")]
+    if len(opened.outcomes) > 1:
+        steps.insert(0, ("which is better, and is it more than chance?", f"python -m fer_exp.compare {opened.run_id}"))
+    for line in next_steps(f"sweep {opened.run_id}", opened.tracker.uri, steps):
+        screen.print(line, soft_wrap=True)
 
 
 def _identity(jobs: Jobs) -> Identity:
@@ -147,18 +169,19 @@ def _identity(jobs: Jobs) -> Identity:
 
 
 @contextmanager
-def alone(identity: str, uri: str) -> Iterator[None]:
+def alone(identity: str, uri: str, cache_dir: str) -> Iterator[None]:
     """Keeps a second command for the same sweep out; the system frees the lock however the process ends.
 
     Args:
         identity: What two commands share if they ask for the same.
         uri: Of the tracker.
+        cache_dir: As configured; locks lie in it, where nobody else may write.
 
     Raises:
         ConfigError: If another process on this host is at work on it.
     """
     key = hashlib.sha256(f"{identity} {uri}".encode()).hexdigest()[:16]
-    lock = FileLock(Path(tempfile.gettempdir()) / f"fer_exp-{getpass.getuser()}-sweep-{key}.lock")
+    lock = FileLock(owner.locks(cache_dir) / f"sweep-{key}.lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:

@@ -4,13 +4,13 @@ Called by `sweep` when its leaderboard is made, with what the tracker knows of t
 are made.
 """
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from fer_exp.data import csv_cells
 from fer_exp.lite import export_figure
+from fer_exp.process import temporary
 from fer_exp.reporting import figure_style
 from fer_exp.tracking import Tracker
 
@@ -55,11 +55,11 @@ def record(tracker: Tracker, parent_id: str, children: pd.DataFrame) -> None:
     found = files(children)
     if found.empty:
         return
-    with tempfile.TemporaryDirectory() as folder:
-        found.to_csv(Path(folder) / "exports.csv", index=False)
+    with temporary.folder("exports") as folder:
+        csv_cells.safe(found).to_csv(folder / "exports.csv", index=False)
         picture = export_figure.trade_offs(found, "Exported files of the sweep: accuracy against cost")
-        figure_style.save(picture, Path(folder) / "exports.png")
-        tracker.add_folder(parent_id, Path(folder), FOLDER)
+        figure_style.save(picture, folder / "exports.png")
+        tracker.add_folder(parent_id, folder, FOLDER)
 
 
 def _name(child: "pd.Series[Any]") -> str:

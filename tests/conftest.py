@@ -53,8 +53,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | Non
 
 @pytest.fixture(autouse=True)
 def _no_store_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forgets the address that MLflow has left in the environment, where the next test would log to."""
+    """Forgets what another test has left in the environment: where it logged to, and its passwords."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("FER_EXP_CREDENTIALS", raising=False)
 
 
 @pytest.fixture

@@ -12,17 +12,26 @@ from fer_exp.config import GROUPS
 
 PACKAGE = ROOT / "fer_exp"
 FLOORS = [
+    {"process"},
+    {"errors"},
     {
-        "errors",
         "emotions",
         "signature",
         "owner",
-        "process",
         "lite.model_file",
         "slim.model_calls",
         "data.image_rows",
         "data.fer2013_facts",
+        "data.csv_cells",
+        "network.weights_file",
         "data.published_counts",
+        "grammar.override",
+        "grammar.sqlite",
+        "reporting.terminal",
+        "data.image_formats",
+        "record.names",
+        "fit.divergence",
+        "reporting.abridged",
     },
     {
         "explain",
@@ -33,6 +42,7 @@ FLOORS = [
         "data.data_cache",
         "data.corrections",
         "data.fractions",
+        "data.class_names",
         "data.input_files",
         "data.sample",
         "data.duplicates",
@@ -53,6 +63,7 @@ FLOORS = [
         "lite.folding",
         "lite.usage",
         "data.image_files",
+        "data.label_codes",
         "data.folders",
         "data.image_store",
         "data.source_choice",
@@ -62,12 +73,17 @@ FLOORS = [
         "reporting.html_page",
         "hparams.search_space",
         "hparams.search_figure",
+        "record.address",
+        "record.lookup",
         "record.outbox",
         "record.mlflow_system",
         "record.mlflow_template",
         "slim.channel_groups",
         "network.recorded_model",
         "fit.sampling",
+        "fit.devices",
+        "grammar.options",
+        "grammar.sweeps",
     },
     {
         "lite.benchmark",
@@ -110,6 +126,7 @@ FLOORS = [
         "fit.teacher",
         "fit.callbacks",
         "fit.averaging",
+        "data.demands",
         "data.folds",
         "data.leaks",
         "fit.pipeline",
@@ -139,14 +156,14 @@ FLOORS = [
         "lite.model_card",
         "recorded_config",
     },
-    {"fit.feed", "lite.publication", "provenance", "compression", "reproduction"},
+    {"data.loading", "fit.feed", "lite.publication", "provenance", "compression", "reproduction"},
     {"fit.fine_tuning", "fit.training"},
     {"conclusion"},
     {"experiment", "sweep", "trained"},
-    {"__main__", "doctor", "dispatch", "compare", "compress", "sync", "predict", "evaluate"},
+    {"__main__", "doctor", "dispatch", "compare", "compress", "sync", "predict", "evaluate", "ui"},
 ]
 # Rooms whose modules have floors of their own.
-SHARED = ("data", "fit", "network", "slim", "lite", "record", "hparams", "reporting")
+SHARED = ("data", "fit", "network", "slim", "lite", "record", "hparams", "reporting", "grammar")
 # Hydra wants launchers and sweepers under hydra/; apart from that they are options like all others.
 HOMES = {
     **{group: ROOT / "conf" / group for group in GROUPS},

@@ -1,6 +1,7 @@
 """Bad configurations are refused with words that help, all at once; good ones are typed."""
 
 import copy
+import os
 from pathlib import Path
 from typing import Any
 
@@ -103,8 +104,9 @@ def test_an_added_typo_is_found() -> None:
         ("export.kinds=[]", "`export.kinds` must"),
         (
             "dataset._target_=os.system",
-            "`dataset._target_` must be a builder under fer_exp.dataset. Received: os.system.",
+            "`dataset._target_` must be a builder, fer_exp.dataset.<option>.build. Received: os.system.",
         ),
+        ("dataset._target_=fer_exp.dataset.fer2013._read", "`dataset._target_` must be a builder"),
         ("model._target_=fer_exp.model.vgg.build", "`model._target_` does not lead to a builder"),
     ],
 )
@@ -184,3 +186,12 @@ def test_the_corruptions_of_the_configuration_are_those_that_there_are() -> None
     from fer_exp.assessment.corruptions import CORRUPTIONS
 
     assert get_args(config.Corruption) == tuple(CORRUPTIONS)
+
+
+@pytest.mark.parametrize("option", ["path", "exclude", "relabel"])
+def test_a_pipe_and_a_device_are_no_input(tmp_path: Path, option: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    given = {"path": str(tmp_path), option: str(tmp_path / "pipe")}
+    (problem,) = problems("dataset=fer2013", *(f"dataset.{key}={value}" for key, value in given.items()))
+    assert problem.startswith(f"`dataset.{option}` must be a file or a folder, not a device or a pipe. Received:")
+    assert any("not a device" in found for found in problems("dataset=fer2013", "dataset.path=/dev/zero"))

@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import pytest
 import yaml
 from conftest import CommandLine
 from test_experiment import runs_of
+
+from fer_exp import dispatch
+from fer_exp.process import Job, Outcome
 
 TINY = (
     "model.widths=[4,4]", "model.head_units=8", "dataset.train_size=70", "dataset.val_size=70", "dataset.test_size=70",
@@ -39,3 +43,31 @@ def test_a_job_gets_the_configuration_that_the_command_line_names(command_line: 
     hydra = yaml.safe_load((tmp_path / "here" / "seed 3" / ".hydra" / "hydra.yaml").read_text())["hydra"]
     assert hydra["job"]["env_set"] == {"MARK": "set"}
     assert hydra["job"]["num"] == 0
+
+
+def job(number: int, log: Path | None = None) -> Job:
+    return Job(number, f"seed={number}", [], Path.cwd(), log)
+
+
+def ended(number: int, seconds: float, value: float = 0.5, error: str = "") -> Outcome:
+    return Outcome(number, f"seed={number}", int(bool(error)), value, error, seconds)
+
+
+def test_each_job_tells_its_start_its_log_its_end_and_what_its_value_is(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = dispatch._Told(6, "val/accuracy")
+    for number in range(2):
+        told.begun(job(number, tmp_path / "multirun" / f"{number}.log"))
+    told.ended(ended(1, 120.0))
+    told.begun(job(2))
+    told.ended(ended(0, 120.0, error="`lr` is bad\nand more"))
+    assert capsys.readouterr().out.splitlines() == [
+        "[1/6] job 0 begins: seed=0, log: multirun/0.log",
+        "[2/6] job 1 begins: seed=1, log: multirun/1.log",
+        # Five jobs of two minutes are left, two at once.
+        "[1/6] job 1 ended: seed=1: val/accuracy 0.5000 (120 s, about 5 min left)",
+        "[3/6] job 2 begins: seed=2",
+        "[2/6] job 0 ended: seed=0: `lr` is bad (120 s, about 4 min left)",
+    ]

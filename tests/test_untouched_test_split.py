@@ -10,6 +10,7 @@ import pytest
 from contracts import compose
 
 from fer_exp import config, experiment
+from fer_exp.data import loading
 from fer_exp.dataset import Development, Split, Splits
 from fer_exp.fit import assembly
 
@@ -71,7 +72,7 @@ def test_a_run_hands_on_no_more_than_that(splits: Splits, monkeypatch: pytest.Mo
     monkeypatch.setattr(
         config, "build", lambda node, *a, **b: None if "tracking" in node["_target_"] else built(node, *a, **b)
     )
-    monkeypatch.setattr(experiment, "load", lambda _: splits)
+    monkeypatch.setattr(loading, "load", lambda _: splits)
     monkeypatch.setattr(assembly, "assemble", reached)
     with pytest.raises(ReachedError):
         experiment.run(config.check(compose(*TINY)), [], tmp_path)

@@ -12,9 +12,8 @@ the run, or as a run of its own for a file. `key=value` are overrides as of `pyt
 
 import argparse
 import dataclasses
-import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +21,24 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fer_exp import commandline, config, metrics, store, trained
+from fer_exp import commandline, config, metrics, recorded_config, store, trained
 from fer_exp.assessment import examine, temperature
 from fer_exp.data import folds
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import ConfigError, UserError
 from fer_exp.evaluate import measure
-from fer_exp.reporting import report, tables
-from fer_exp.tracking import Tracker
+from fer_exp.process import credentials
+from fer_exp.process.reader import ends_with_reader
+from fer_exp.record import names
+from fer_exp.reporting import console, report, tables, terminal
+from fer_exp.tracking import Tracker, glance
 from fer_exp.trained import Classifier
 
-_RESOLVED = "config/resolved.yaml"
 
-
+@ends_with_reader()
 def main() -> None:
     """Runs the command line; exits with 0, or 2 or 4 for a user's error."""
-    options = _parser().parse_intermixed_args()
+    options = _parser().parse_intermixed_args(credentials.arguments())
     more = ["evaluation.robustness=all"] if options.robustness else []
     try:
         run(
@@ -46,7 +47,7 @@ def main() -> None:
             options.split,
             options.file,
             options.common,
-            Console() if sys.stdout.isatty() else Console(width=140),
+            terminal.opened(140),
         )
     except UserError as error:
         store.refuse(error)
@@ -83,12 +84,19 @@ def run(word: str, overrides: Sequence[str], split: str, file: str, common: bool
                 "--split val. Use --split test."
             ]
         )
-    with trained.opened(word, file, overrides) as model:
+    folder = store.outputs("evaluate")
+    glance(jobs.first.tracking)
+    if _names_data(overrides):
+        config.glance(jobs.first.dataset)
+    with ExitStack() as stack:
+        with console.waiting(screen, "loading the model"):
+            model = stack.enter_context(trained.opened(word, file, overrides))
         experiment = _experiment(jobs.first, model, overrides)
-        splits = folds.divide(config.build(experiment.dataset), experiment.folds, experiment.fold)
+        with console.waiting(screen, f"reading the data set {experiment.option('dataset')}"):
+            splits = folds.divide(config.build(experiment.dataset), experiment.folds, experiment.fold)
+        stack.enter_context(console.waiting(screen, f"evaluating on the {split} split, and drawing what it says"))
         found, before, more = _measured(model, splits, split, common, experiment.evaluation.temperature_scaling)
         tracker: Tracker = config.build(experiment.tracking, system_metrics=False)
-        folder = Path("outputs").absolute() / f"evaluate-{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
         report.write_evaluation(folder, found.evaluation, found.split, split)
         if found.split.sources is not None:
             report.write_sources(folder, _of_sources(found, splits))
@@ -129,6 +137,7 @@ def _measured(
 ) -> tuple[measure.Evaluated, metrics.Evaluation | None, dict[str, float]]:
     """Returns what was measured, and, if a temperature was fitted on val, the answers before, and the temperature."""
     found = measure.measure(model, splits, split, common)
+    names.tell("classes", found.evaluation.class_names)
     if not scaled:
         return found, None, {}
     heat = temperature.fit(measure.measure(model, splits, "val", common).evaluation)
@@ -145,7 +154,7 @@ def _measured(
 
 def _experiment(typed: config.Experiment, model: Classifier, overrides: Sequence[str]) -> config.Experiment:
     """Returns the configuration with the data set that is meant: the one named, else that of the run."""
-    if any(entry.lstrip("+~").startswith("dataset") for entry in overrides):
+    if _names_data(overrides):
         return typed
     if model.record is None or model.tracker is None:
         raise ConfigError(
@@ -153,7 +162,7 @@ def _experiment(typed: config.Experiment, model: Classifier, overrides: Sequence
         )
     recorded = _recorded(model)
     values = typed.model_dump()
-    option = config.option_name(recorded["dataset"])
+    option = recorded_config.option("dataset", recorded["dataset"], "dataset")
     values["dataset"] = (
         commandline.composed([f"dataset={option}"])["dataset"] | recorded["dataset"]
     )  # which may be older
@@ -164,19 +173,19 @@ def _experiment(typed: config.Experiment, model: Classifier, overrides: Sequence
     return config.check(values)
 
 
+def _names_data(overrides: Sequence[str]) -> bool:
+    return any(entry.lstrip("+~").startswith("dataset") for entry in overrides)
+
+
 def _recorded(model: Classifier) -> Mapping[str, Any]:
-    import tempfile
-
-    import yaml
-
     record, tracker = model.record, model.tracker
-    with tempfile.TemporaryDirectory(prefix="fer_exp-evaluate-") as folder:
-        file = tracker.download(record.run_id, _RESOLVED, Path(folder)) if tracker and record else None
-        values = yaml.safe_load(file.read_text(encoding="utf-8")) if file else None
-    if not isinstance(values, dict) or not {"dataset", "folds", "fold"} <= values.keys():
-        raise ConfigError(
-            [f"`dataset` must be named: {model.name} has no {_RESOLVED} that says what it was tested on."]
-        )
+    unnamed = f"`dataset` must be named: {model.name} has no {recorded_config.RESOLVED} that says its data."
+    try:
+        values = recorded_config.read(tracker, record) if tracker and record else {}
+    except ConfigError as error:
+        raise ConfigError([unnamed, *error.problems]) from error
+    if not {"dataset", "folds", "fold"} <= values.keys() or not isinstance(values["dataset"], dict):
+        raise ConfigError([unnamed])
     return values
 
 
