@@ -6,7 +6,7 @@ options of a checked configuration). It knows no option by name except in the cr
 
 import importlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -278,11 +278,9 @@ def glance(node: Mapping[str, Any], *runtime: Any) -> None:
     Raises:
         UserError: What its builder would raise after minutes.
     """
-    target = str(node["_target_"])
-    module, _, _ = target.rpartition(".")
-    path, _ = source_of(target)
-    if re.search(r"^def glance\(", path.read_text(encoding="utf-8"), re.MULTILINE):
-        importlib.import_module(module).glance(*runtime, **{k: v for k, v in node.items() if k != "_target_"})
+    function = _function(node, "glance")
+    if function is not None:
+        function(*runtime, **{key: value for key, value in node.items() if key != "_target_"})
 
 
 def fewer(node: Mapping[str, Any], images: int) -> dict[str, Any]:
@@ -294,12 +292,18 @@ def fewer(node: Mapping[str, Any], images: int) -> dict[str, Any]:
         node: The group's node, checked.
         images: Most images of a split.
     """
-    module, _, _ = str(node["_target_"]).rpartition(".")
-    path, _ = source_of(str(node["_target_"]))
-    if not re.search(r"^def fewer\(", path.read_text(encoding="utf-8"), re.MULTILINE):
-        return dict(node)
-    changed: dict[str, Any] = importlib.import_module(module).fewer(images, node)
-    return {**node, **changed}
+    function = _function(node, "fewer")
+    return dict(node) if function is None else {**node, **function(images, node)}
+
+
+def _function(node: Mapping[str, Any], name: str) -> Callable[..., Any] | None:
+    """Returns what the module of an option defines beside its builder; the module is imported only if it does."""
+    target = str(node["_target_"])
+    path, _ = source_of(target)
+    if not re.search(rf"^def {name}\(", path.read_text(encoding="utf-8"), re.MULTILINE):
+        return None
+    function: Callable[..., Any] = getattr(importlib.import_module(target.removesuffix(".build")), name)
+    return function
 
 
 def problems_of(group: str, node: Mapping[str, Any], key: str | None = None) -> list[str]:
