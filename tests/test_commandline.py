@@ -58,11 +58,14 @@ def test_the_configuration_is_on_the_screen_before_anything_heavy_is_imported(tm
 
 
 def test_a_run_says_nothing_on_the_standard_error(tmp_path: Path) -> None:
-    """A cold start: no line of CUDA, oneDNN, absl or XNNPACK, and no progress bar of a library."""
+    """A cold start, in stages: no line of CUDA, oneDNN, absl, XNNPACK or Keras, and no progress bar of a library."""
     words = [
         "debug=fast",
-        "model.widths=[4,4]",
-        "model.head_units=8",
+        "model=mobilenet_v1",
+        "model.alpha=0.1",
+        "model.input_size=32",
+        "model.weights=null",
+        "finetune=staged",
         "export.kinds=[float32]",
         "export.latency_calls=1",
     ]
@@ -71,7 +74,7 @@ def test_a_run_says_nothing_on_the_standard_error(tmp_path: Path) -> None:
         env={key: value for key, value in environment_for().items() if key != "TF_CPP_MIN_LOG_LEVEL"},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, "finetune=staged freezes a backbone that has random weights.\n")
     assert "with oneDNN's kernels on the CPU" in done.stdout
 
 

@@ -82,6 +82,8 @@ class Keeper(keras.callbacks.Callback):
     def __init__(self, checkpoint: Checkpoint, whole: keras.Model, images: int, folder: Path) -> None:
         super().__init__()
         self.whole = whole
+        # Of the same layers, but without the optimizer, whose variables would be written with every kept epoch.
+        self._weights = keras.Model(whole.inputs, whole.outputs)
         self._images, self._folder = images, folder
         self._monitor, self._keep = checkpoint.monitor, checkpoint.keep
         self.rows: list[dict[str, float]] = []
@@ -118,14 +120,14 @@ class Keeper(keras.callbacks.Callback):
         partial = path.with_name(f"partial-{path.name}")
         with explained(path):
             self._folder.mkdir(parents=True, exist_ok=True)
-            self.whole.save_weights(partial)
+            self._weights.save_weights(partial)
             partial.replace(path)  # a kill in the middle of writing leaves the previous weights
         for old in set(self._folder.glob("*.weights.h5")) - {path, previous}:
             old.unlink(missing_ok=True)
 
     def restore(self) -> None:
         """Loads the kept weights."""
-        self.whole.load_weights(self._path(self.kept[0]))
+        self._weights.load_weights(self._path(self.kept[0]))
 
     def _path(self, epoch: int) -> Path:
         return self._folder / f"after-epoch-{epoch:06d}.weights.h5"

@@ -6,6 +6,7 @@ So the stream itself is held back for that long, whoever imports TensorFlow, and
 """
 
 import importlib.util
+import logging
 import os
 import re
 import sys
@@ -23,6 +24,7 @@ _EVERYTHING = "0"
 _IDLE = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog|I\d{4} [\d:.]+ +\d+ |INFO: |fully_quantize: "
 )
+_RETRACED = "triggered tf.function retracing"  # which each stage of a training does once, having a step of its own
 _one_at_a_time = threading.RLock()
 
 
@@ -32,8 +34,15 @@ def install(environment: MutableMapping[str, str]) -> None:
     Args:
         environment: `os.environ`; TF_CPP_MIN_LOG_LEVEL=0 asks for everything.
     """
-    if environment.setdefault(LEVEL, "3") != _EVERYTHING and "tensorflow" not in sys.modules:
+    if environment.setdefault(LEVEL, "3") == _EVERYTHING:
+        return
+    logging.getLogger("tensorflow").addFilter(_worth_telling)
+    if "tensorflow" not in sys.modules:
         sys.meta_path.insert(0, _Finder())
+
+
+def _worth_telling(record: logging.LogRecord) -> bool:
+    return _RETRACED not in record.getMessage()
 
 
 class _Finder(MetaPathFinder):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from fer_exp import config
 from fer_exp.data.image_rows import ImageRows
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import TrainingDivergedError
-from fer_exp.fit import assembly, callbacks, feed, inference, pipeline, training
+from fer_exp.fit import assembly, callbacks, feed, inference, pipeline, snapshot, training
 
 # Two epochs in which hardly anything happens, then steps so large that every later epoch is much worse.
 GETS_WORSE = ("schedule=step", "schedule.milestones=[0.5]", "schedule.factor=1.0e+7", "lr=1e-6", "epochs=4")
@@ -128,6 +129,15 @@ def test_stages_share_one_epoch_axis_without_gaps_and_scale_the_rate(tmp_path: P
     assert found.trained.stage_starts == [3]
     assert found.trained.history["lr"].tolist() == pytest.approx([1e-3, 1e-3, 1e-4, 1e-4])
     assert [epoch for _, epoch in found.logged] == [1, 2, 3, 4]
+
+
+def test_no_variable_of_the_optimizer_is_kept_with_the_weights(tmp_path: Path) -> None:
+    found = run(tmp_path, "epochs=1", "optimizer=adam")
+    (file,) = (tmp_path / snapshot.KEPT).iterdir()
+    sizes: list[int] = []
+    with h5py.File(file) as kept:
+        kept.visititems(lambda _, item: sizes.append(item.size) if isinstance(item, h5py.Dataset) else None)
+    assert sum(sizes) == sum(variable.numpy().size for variable in found.trained.model.variables)
 
 
 def doubtful(drawn: bool) -> Splits:
