@@ -9,7 +9,6 @@ Source: Goodfellow et al., "Challenges in Representation Learning", 2013, https:
 
 import csv
 import logging
-import os
 from collections import deque
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,6 +19,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from fer_exp import process
 from fer_exp.data import archive, data_cache
 from fer_exp.emotions import EIGHT, EMOTIONS
 from fer_exp.errors import DataError
@@ -159,7 +159,7 @@ def parse(
     rows: list[tuple[int, int, int]] = []  # label, usage, position
     bad: list[tuple[int, str]] = []
     columns, line, position = None, 1, 0
-    workers = os.cpu_count() or 1
+    workers = process.cores()
     pending: deque[tuple[list[tuple[int, str]], Future]] = deque()
 
     def take_oldest() -> None:

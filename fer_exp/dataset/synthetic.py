@@ -7,7 +7,6 @@ Source: the expressions follow the action units of Ekman, Friesen and Hager, "Fa
 """
 
 import functools
-import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 import psutil
 from pydantic import Field
 
+from fer_exp import process
 from fer_exp.data import data_cache, drawing
 from fer_exp.dataset import Split, Splits, assemble
 from fer_exp.emotions import EMOTIONS
@@ -157,7 +157,7 @@ def _draw_split(size: int, image_size: int, difficulty: float, seed: tuple[int, 
         chunk = slice(start, min(start + step, size))
         images[chunk, :, :, 0] = _draw_chunk(labels[chunk], image_size, difficulty, _generator(*seed, start + 1))
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(process.cores()) as pool:
         list(pool.map(draw_from, range(0, size, step)))  # the list raises what a chunk raised
     return {"images": images, "labels": labels}
 

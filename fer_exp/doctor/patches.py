@@ -6,7 +6,6 @@ signs are pooled over a grid and their roots taken.
 Source: Coates and Ng, "Learning Feature Representations with K-means", 2012.
 """
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fer_exp import process
 from fer_exp.data.image_rows import Images, take
 from fer_exp.doctor.pool import grey, shrunk
 
@@ -90,7 +90,7 @@ def features(images: Images, filters: Filters) -> Iterator[np.ndarray]:
 
 def _answers(images: Images, filters: Filters) -> Iterator[np.ndarray]:
     """Yields the features of each chunk, the next ones being computed meanwhile: NumPy lets other threads run."""
-    workers = os.cpu_count() or 1
+    workers = process.cores()
     pending: deque[Future[np.ndarray]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for part in _sized(images):

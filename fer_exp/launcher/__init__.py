@@ -5,12 +5,11 @@ A launcher decides where jobs run and how many at once. It must not know what th
 """
 
 import importlib
-import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fer_exp.process import Job, Outcome
+from fer_exp.process import Job, Outcome, cores
 
 Begun = Callable[[Job], None]
 """Told of each job when it begins, or, where a cluster decides when that is, when it is handed over; by any thread."""
@@ -31,14 +30,14 @@ def runs_here(node: Mapping[str, Any] | None) -> bool:
     return bool(getattr(importlib.import_module(module), "RUNS_HERE", False))
 
 
-def share_cores(job: Job, jobs_at_once: int, cores: int | None = None) -> Job:
+def share_cores(job: Job, jobs_at_once: int, of: int | None = None) -> Job:
     """Returns the job with its share of the threads, so that jobs side by side do not fight for cores.
 
     Args:
         job: Any; variables it sets itself win.
         jobs_at_once: How many share the machine, >= 1.
-        cores: Of the machine; None asks it.
+        of: Cores that are shared; None: those that this process may use.
     """
-    threads = str(max(1, (cores or os.cpu_count() or 1) // jobs_at_once))
+    threads = str(max(1, (of or cores()) // jobs_at_once))
     names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
     return replace(job, environment={**dict.fromkeys(names, threads), **job.environment})

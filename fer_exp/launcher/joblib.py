@@ -1,13 +1,12 @@
 """Several jobs at once on this machine, each in a process of its own, threads divided among them."""
 
-import os
 import queue
 import threading
 from collections.abc import Generator, Sequence
 from typing import Literal
 
 from fer_exp.launcher import Begun, Launch, share_cores
-from fer_exp.process import Job, Outcome, StartMethod, run
+from fer_exp.process import Job, Outcome, StartMethod, cores, run
 from fer_exp.signature import Threads
 
 RUNS_HERE = True
@@ -17,14 +16,15 @@ def build(*, n_jobs: Threads | Literal[-1], start_method: StartMethod) -> Launch
     """Builds the launcher.
 
     Args:
-        n_jobs: Jobs at once, 1-4096; -1 as many as there are cores. Each gets its share of the threads even when fewer
-            jobs are left than that: the number of threads changes the last bits of a training.
+        n_jobs: Jobs at once, 1-4096; -1 as many as there are cores that this process may use. Each gets its share of
+            the threads even when fewer jobs are left than that: the number of threads changes the last bits of a
+            training.
         start_method: forkserver (a job is forked from a process that has imported TensorFlow and MLflow, on Linux) or
             spawn (a new interpreter for each job).
     """
 
     def launch(jobs: Sequence[Job], begun: Begun) -> Generator[Outcome, None, None]:
-        at_once = n_jobs if n_jobs > 0 else os.cpu_count() or 1
+        at_once = n_jobs if n_jobs > 0 else cores()
         stop = threading.Event()
         ended: queue.SimpleQueue[Outcome | BaseException | None] = queue.SimpleQueue()
         how = (begun, at_once, start_method)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 RESULT_ENV = "FER_EXP_RESULT"  # names the file that a job leaves its result in
 OWN_PREFIXES = ("FER_EXP_", "MLFLOW_")  # of variables that differ from job to job; nothing reads them while importing
 
@@ -129,6 +130,15 @@ def say(**result: float | str) -> None:
         Path(os.environ[RESULT_ENV]).write_text(json.dumps(result), encoding="utf-8")
 
 
-def cores() -> int:
-    """Returns how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def cores(quota: Path = _QUOTA) -> int:
+    """Returns how many cores this process may use: what a scheduler, `taskset` or a container leaves it, >= 1.
+
+    Args:
+        quota: Where Linux says how much time of all cores the process may have; elsewhere there is no such file.
+    """
+    may_use = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        share, period = quota.read_text(encoding="ascii").split()
+        return max(1, min(may_use, math.ceil(int(share) / int(period))))
+    except (OSError, ValueError):  # no such file, or `max`
+        return may_use

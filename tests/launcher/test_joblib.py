@@ -15,20 +15,20 @@ from fer_exp.process import Job
 def test_the_outcomes_of_all_jobs_come_back_and_each_has_its_share_of_the_cores(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)))
     printed = launcher_contract.check_outcomes("joblib", tmp_path, n_jobs=2)
     assert "cache_dir: '2'" in printed[0]
 
 
 def test_minus_one_is_a_job_for_every_core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(3)))
     assert "cache_dir: '1'" in launcher_contract.check_outcomes("joblib", tmp_path, n_jobs=-1)[2]
 
 
 def test_a_job_that_is_alone_has_no_more_threads_than_its_twin_had_beside_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)))
     shown = ["--cfg", "job", "--resolve", "cache_dir=${oc.env:TF_NUM_INTRAOP_THREADS,unset}"]
     job = Job(0, "alone", shown, tmp_path, tmp_path / "log")
     (outcome,) = config.build(launcher_node("joblib", n_jobs=2))([job], lambda job: None)
