@@ -6,11 +6,9 @@ really starts, so that help, a printed configuration and a mistake answer within
 
 import gc
 import os
-import signal
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import hydra
@@ -24,8 +22,7 @@ from fer_exp import commandline, config, launcher, process, reproduction, tracki
 from fer_exp.errors import ConfigError, StorageError, UserError
 from fer_exp.fit import cluster
 from fer_exp.process import credentials, folders
-from fer_exp.process.reader import ends_with_reader
-from fer_exp.reporting import console
+from fer_exp.reporting import command, console
 
 if TYPE_CHECKING:
     from fer_exp.reproduction.request import Source
@@ -48,54 +45,48 @@ def job(cfg: DictConfig) -> float:
         value = run(experiment, overrides, folder, reproduction.current(), screen, splits)
     except UserError as error:
         if hydra_config.mode == RunMode.RUN:  # past Hydra, which would say of any exception that the job failed
-            _fail(str(error), error.exit_code)
+            command.fail(str(error), error.exit_code)
         raise
     process.say(value=value)
     return value
 
 
-@ends_with_reader()
-def main() -> None:
+@command.framed
+def main() -> int | None:
     """Runs the command line; exits with 0, 1 (a defect), 2, 3 or 4 (a user's error), 130 or 143 (interrupted).
 
     A run whose result waits in its outbox has ended well: 0. A sweep whose leaderboard does has not: 2. `reproduce=`
     exits with 1 too if the numbers differ.
     """
-    # Hydra would print stack traces for a user's mistake and end the process itself; errors are sorted out below.
+    # Hydra would print stack traces for a user's mistake and end the process itself; the frame sorts errors out.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    signal.signal(signal.SIGTERM, _terminate)
     if process.is_job():
         process.end_with_starter()
     sys.argv[1:] = commandline.with_home(credentials.arguments())  # which Hydra reads, and records
+    _check_working_directory()
     try:
-        _check_working_directory()
-        source = _reproduced()
-        jobs = commandline.check(sys.argv[1:])
-        if jobs is not None:
-            sys.argv[1:] = jobs.arguments
-            if not process.is_job() and not _is_follower(jobs):  # what starts a job has looked, and the chief looks
-                _look_ahead(jobs)
-        if _is_follower(jobs):
-            from fer_exp.experiment import follow
-
-            follow(jobs.first)
-            return
-        with _sweep(jobs), reproduction.of(source), console.beside(jobs.defaults if jobs else {}):
-            job()
-        gc.freeze()  # the interpreter would look at all objects once more before it ends
-        if source is not None:
-            sys.exit(source.exit_code)
-    except UserError as error:
-        _fail(str(error), error.exit_code)
+        return _run()
     except (HydraException, OmegaConfBaseException) as error:
-        _fail(commandline.explained(error), UserError.exit_code)
-    except KeyboardInterrupt:
-        _fail("Interrupted.", 130)
-    except Exception as error:
-        sentence = _of_the_machine(error)
-        if not sentence:
-            raise
-        _fail(sentence, StorageError.exit_code)
+        raise ConfigError([commandline.explained(error)]) from error
+
+
+def _run() -> int | None:
+    """Does what the command line asks for, and returns the exit code, if there is something to tell by it."""
+    source = _reproduced()
+    jobs = commandline.check(sys.argv[1:])
+    if jobs is not None:
+        sys.argv[1:] = jobs.arguments
+        if not process.is_job() and not _is_follower(jobs):  # what starts a job has looked, and the chief looks
+            _look_ahead(jobs)
+    if _is_follower(jobs):
+        from fer_exp.experiment import follow
+
+        follow(jobs.first)
+        return None
+    with _sweep(jobs), reproduction.of(source), console.beside(jobs.defaults if jobs else {}):
+        job()
+    gc.freeze()  # the interpreter would look at all objects once more before it ends
+    return None if source is None else source.exit_code
 
 
 def _check_working_directory() -> None:
@@ -159,16 +150,6 @@ def _reproduced() -> "Source | None":
     return source
 
 
-def _of_the_machine(error: Exception) -> str:
-    """Returns what a person is told of an error that no code can help: no memory, no home folder; else nothing."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":  # which is TensorFlow's
-        reason = " ".join(str(error).split())[:200].rstrip(".") or "nothing is left"
-        return f"The memory is not enough: {reason}. Make the images, the network or batch_size smaller."
-    if isinstance(error, RuntimeError) and "home directory" in str(error):
-        return "A path begins with ~, and nobody knows whose home folder that is: set HOME, or write the folder itself."
-    return ""
-
-
 def _is_follower(jobs: commandline.Jobs | None) -> TypeGuard[commandline.Jobs]:
     """Tells whether another process of a cluster keeps the records of this run."""
     if jobs is None or jobs.first.option("strategy") != "multi_worker":
@@ -186,19 +167,6 @@ def _sweep(jobs: commandline.Jobs | None) -> AbstractContextManager[None]:
     from fer_exp.sweep import parent
 
     return parent(jobs)
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    """Turns SIGTERM into an exception, so that the run is closed as KILLED; a second one must not break that off."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise SystemExit(128 + number)
-
-
-def _fail(message: str, code: int) -> None:
-    message = credentials.hidden(message)
-    print("\n".join(f"error: {line}" for line in message.splitlines()), file=sys.stderr)
-    process.say(error=message)
-    sys.exit(code)
 
 
 if __name__ == "__main__":

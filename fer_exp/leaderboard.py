@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from fer_exp import sweep_exports
-from fer_exp.reporting.console import printable
 from fer_exp.reporting.tables import markdown
+from fer_exp.reporting.terminal import printable
 from fer_exp.signature import SHORT_ID, log_mode
 from fer_exp.tracking import Attempt, Tracker
 

@@ -1,22 +1,20 @@
-"""What the commands beside the main one share: the store of runs that overrides name, files they write, how they speak.
+"""What the commands beside the main one share: the store of runs that overrides name, and the files they write.
 
 Called by `doctor`, `compare`, `predict` and their like, and by `__main__` for the runs that a configuration names. It
 must not know what they do with the runs.
 """
 
 import os
-import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from fer_exp import commandline, config
-from fer_exp.errors import ConfigError, StorageError, TrackingError, UserError
+from fer_exp.errors import ConfigError, StorageError, TrackingError
 from fer_exp.process import folders
 from fer_exp.record import lookup
-from fer_exp.reporting.console import printable as printable
 from fer_exp.signature import is_run_id
 from fer_exp.tracking import Tracker, database, glance, tracking_uri
 
@@ -118,9 +116,3 @@ def write(path: Path, text: str) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise StorageError(f"{path} cannot be written: {error.strerror or error}.") from error
-
-
-def refuse(error: UserError) -> NoReturn:
-    """Prints each line of the message as an error and ends the process with the error's exit code."""
-    print("\n".join(f"error: {printable(line)}" for line in str(error).splitlines()), file=sys.stderr)
-    sys.exit(error.exit_code)

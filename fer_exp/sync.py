@@ -8,43 +8,32 @@ Exits with 0 if everything was delivered, with 1 if something is still kept. An 
 it. Doing it twice is harmless. What follows the folders are overrides as of `python -m fer_exp`.
 """
 
-import argparse
 import functools
 import shutil
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from fer_exp import commandline, config, owner, store
-from fer_exp.errors import ConfigError, StorageError, TrackingError, UserError
-from fer_exp.process import credentials
-from fer_exp.process.reader import ends_with_reader
+from fer_exp import commandline, config, owner
+from fer_exp.errors import ConfigError, StorageError, TrackingError
 from fer_exp.record import outbox
-from fer_exp.reporting import terminal
-from fer_exp.sweep import finish
+from fer_exp.reporting import command, terminal
 from fer_exp.tracking import Tracker, database, tracking_uri
 
 _ROOTS = ("outputs", "multirun")
 
 
-@ends_with_reader()
-def main() -> None:
+@command.framed
+def main() -> int:
     """Runs the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m fer_exp.sync", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command.parser("fer_exp.sync", __doc__)
     parser.add_argument("arguments", nargs="*", metavar="FOLDER | key=value", help="of runs, or above them")
-    arguments = parser.parse_args(credentials.arguments()).arguments
+    arguments = command.parsed(parser).arguments
     overrides = [entry for entry in arguments if "=" in entry and not Path(entry).exists()]
     roots = [Path(entry) for entry in arguments if entry not in overrides]
-    try:
-        left = sync(roots, overrides, terminal.opened())
-    except UserError as error:
-        store.refuse(error)
-    sys.exit(1 if left else 0)
+    return 1 if sync(roots, overrides, terminal.opened()) else 0
 
 
 def sync(roots: Sequence[Path], overrides: Sequence[str], screen: Console) -> int:
@@ -81,6 +70,8 @@ def sync(roots: Sequence[Path], overrides: Sequence[str], screen: Console) -> in
 
 
 def _deliver(folder: Path, node: Mapping[str, Any], parents: dict[str, Tracker]) -> str:
+    from fer_exp.sweep import finish  # pandas takes a moment, and there is often nothing to deliver
+
     lock = owner.lock(folder)
     if lock is None:
         raise TrackingError("its run is at work, and delivers it itself.")
@@ -115,6 +106,8 @@ def _tracker(node: Mapping[str, Any], header: outbox.Header) -> Tracker:
 
 def _finish_again(parents: Mapping[str, Tracker], say: Callable[[str], None]) -> int:
     """Makes the leaderboards of ended sweeps again whose children have arrived late; returns how many it could not."""
+    from fer_exp.sweep import finish
+
     failed = 0
     for parent_id, tracker in parents.items():
         try:

@@ -17,6 +17,7 @@ from fer_exp import commandline, registry, store
 from fer_exp.errors import ConfigError, ModelError
 from fer_exp.lite import litert_guard
 from fer_exp.process import temporary
+from fer_exp.reporting.terminal import printable
 from fer_exp.signature import is_run_id
 from fer_exp.signature import run_id as checked_id
 from fer_exp.tracking import Record, Tracker
@@ -160,4 +161,4 @@ def _no_file(record: Record, file: str) -> str:
 
 
 def _called(record: Record) -> str:
-    return f"{record.run_id} ({store.printable(record.name)})"
+    return f"{record.run_id} ({printable(record.name)})"

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fer_exp import commandline, recorded_config, store
-from fer_exp.errors import ConfigError, TrackingError, UserError
+from fer_exp.errors import ConfigError, TrackingError
 from fer_exp.grammar import sqlite
 from fer_exp.process import credentials
-from fer_exp.process.reader import ends_with_reader
+from fer_exp.reporting import command
 from fer_exp.signature import run_id as checked_id
 from fer_exp.tracking import database, tracking_uri, ui_address
 
@@ -29,21 +29,18 @@ _FILE = "mlflow.db"
 _ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PYTHONWARNINGS": "ignore::DeprecationWarning"}
 
 
-@ends_with_reader()
+@command.framed
 def main() -> None:
     """Runs the command line; it ends as the server does, or with 2 for a user's error."""
-    options = _parser().parse_intermixed_args(credentials.arguments())
-    try:
-        uri = _uri(options.words)
-        run = _run(uri, options.run) if options.run else ()
-        if uri.startswith(("http://", "https://")):
-            print(f"The runs are on a server, which has the UI: {ui_address(uri, *run)}")
-            return
-        port = _free_port(options.port)
-        address = ui_address(f"http://{_HOST}:{port}", *run)
-        print(f"The runs of {uri} are shown at {address}\nThe server takes some seconds to start. Ctrl-C ends it.")
-    except UserError as error:
-        store.refuse(error)
+    options = command.parsed(_parser())
+    uri = _uri(options.words)
+    run = _run(uri, options.run) if options.run else ()
+    if uri.startswith(("http://", "https://")):
+        print(f"The runs are on a server, which has the UI: {ui_address(uri, *run)}")
+        return
+    port = _free_port(options.port)
+    address = ui_address(f"http://{_HOST}:{port}", *run)
+    print(f"The runs of {uri} are shown at {address}\nThe server takes some seconds to start. Ctrl-C ends it.")
     sys.stdout.flush()
     # In the place of this process, so that signals reach it; others cannot read its environment as its arguments.
     environment = {**_ENVIRONMENT, **os.environ, "MLFLOW_BACKEND_STORE_URI": credentials.whole(uri)}
@@ -52,9 +49,7 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m fer_exp.ui", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command.parser("fer_exp.ui", __doc__)
     add = parser.add_argument
     add(
         "words",

@@ -36,6 +36,7 @@ FLOORS = [
     {
         "explain",
         "fingerprint",
+        "reporting.command",
         "metrics",
         "data.drawing",
         "data.archive",
@@ -156,7 +157,7 @@ FLOORS = [
         "lite.model_card",
         "recorded_config",
     },
-    {"data.loading", "fit.feed", "lite.publication", "provenance", "compression", "reproduction"},
+    {"data.loading", "fit.feed", "lite.publication", "provenance", "reproduction"},
     {"fit.fine_tuning", "fit.training"},
     {"conclusion"},
     {"experiment", "sweep", "trained"},

@@ -168,6 +168,23 @@ def test_the_list_of_pages_names_every_page_and_every_link_leads_somewhere() -> 
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_the_command_of_the_guide_works_as_printed(tmp_path: Path) -> None:
+    """The guide's module is put beside the package's own, and its help and a missing word are asked for."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    body = re.search(r"`fer_exp/durations/__main__.py`\n\n```python\n(.*?)```", text, re.DOTALL)
+    assert body is not None
+    (tmp_path / "durations.py").write_text(body.group(1))
+
+    def ended(*words: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "durations.py", *words],
+            cwd=tmp_path, env=environment_for(PYTHONPATH=str(ROOT)), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    assert "Says how long each finished run took." in ended("--help").stdout
+    assert ended().returncode == 2
+
+
 @pytest.mark.whole
 def test_the_model_of_the_guide_works_as_printed(tmp_path: Path) -> None:
     """The guide's module and yaml are written into a copy of the package, and the guide's command is run."""

@@ -52,7 +52,7 @@ def without_tensorflow(folder: Path, *words: str) -> "subprocess.CompletedProces
         ["fer_exp.compare.__main__", UNKNOWN],
         ["fer_exp.predict.__main__", UNKNOWN, "face.png"],
         ["fer_exp.evaluate.__main__", UNKNOWN],
-        ["fer_exp.compress", UNKNOWN],
+        ["fer_exp.compress.__main__", UNKNOWN],
     ],
     ids=lambda words: " ".join(words)[:60],
 )

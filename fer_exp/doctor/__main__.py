@@ -14,27 +14,19 @@ overrides as of `python -m fer_exp`.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
-from fer_exp import store
 from fer_exp.doctor.sections import SECTIONS
-from fer_exp.errors import UserError
-from fer_exp.process import credentials
-from fer_exp.process.reader import ends_with_reader
-from fer_exp.reporting import terminal
+from fer_exp.reporting import command, terminal
 
 
-@ends_with_reader()
-def main() -> None:
+@command.framed
+def main() -> int:
     """Runs the command line."""
-    options = _parser().parse_intermixed_args(credentials.arguments())
+    options = command.parsed(_parser())
     words = [*options.words, *(word for word in getattr(options, "only", ()) if "=" in word)]
-    try:
-        found = _runs(options, words) if options.patient == "runs" else _data(options, words)
-    except UserError as error:
-        store.refuse(error)
-    sys.exit(1 if found else 0)
+    found = _runs(options, words) if options.patient == "runs" else _data(options, words)
+    return 1 if found else 0
 
 
 def _runs(options: argparse.Namespace, overrides: list[str]) -> bool:
@@ -52,9 +44,7 @@ def _data(options: argparse.Namespace, overrides: list[str]) -> bool:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m fer_exp.doctor", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command.parser("fer_exp.doctor", __doc__)
     parser.add_argument("patient", choices=("runs", "data"), help="what is examined")
     parser.add_argument("words", nargs="*", metavar="key=value", help="dataset=..., tracking.uri=...")
     of_runs = parser.add_argument_group("runs")

@@ -26,6 +26,7 @@ from fer_exp.doctor.published import Part
 from fer_exp.doctor.sections import SECTIONS
 from fer_exp.errors import ConfigError
 from fer_exp.reporting import figure_style
+from fer_exp.reporting.terminal import printable
 from fer_exp.tracking import Tracker, glance
 
 ARTIFACTS, PAGE = "doctor", "doctor.html"
@@ -105,7 +106,7 @@ def run(overrides: Sequence[str], only: Sequence[str], votes_file: Path | None, 
         write(folder, examined, splits.source)
     screen.print(_summary(examined, splits.source))
     for note in examined.notes:
-        screen.print(Text(f"note: {store.printable(note)}"), soft_wrap=True)
+        screen.print(Text(f"note: {printable(note)}"), soft_wrap=True)
     seconds = time.monotonic() - began
     screen.print(Text(f"{seconds:.0f} seconds; page and files: {folder}"), soft_wrap=True)
     if tracker is not None:
@@ -251,7 +252,7 @@ def write(folder: Path, examined: Examination, source: str) -> None:
 
 
 def _summary(examined: Examination, source: str) -> Table:
-    shown = Table(title=Text(store.printable(source)), title_justify="left")
+    shown = Table(title=Text(printable(source)), title_justify="left")
     for column, justify in (("finding", "left"), ("images", "right"), ("groups", "right"), ("for example", "left")):
         shown.add_column(column, justify=justify)  # type: ignore[arg-type]
     for finding in examined.found:
@@ -261,7 +262,7 @@ def _summary(examined: Examination, source: str) -> Table:
             example = ": ".join(finding.missing[0]) if finding.missing else ""
         groups = f"{len(finding.groups):,}" if finding.groups else ""
         cells = (finding.title, f"{len(finding):,}", groups, example)
-        shown.add_row(*(Text(store.printable(cell)) for cell in cells))
+        shown.add_row(*(Text(printable(cell)) for cell in cells))
     if not examined.found:
         shown.add_row("nothing", "0", "", "")
     return shown

@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fer_exp import owner, store
+from fer_exp import owner
 from fer_exp.fit import snapshot
 from fer_exp.process import temporary
+from fer_exp.reporting.terminal import printable
 from fer_exp.tracking import Tracker
 
 _SNAPSHOTS, _TEMPORARY = "to continue a run that has finished", "temporary, of a process that is gone"
@@ -82,7 +83,7 @@ def show(found: Sequence[LeftOver], clean: bool, screen: Console) -> int:
         return 0
     table = Table("left over", "what", "MB")
     for one in found:
-        table.add_row(Text(store.printable(str(one.path)), overflow="fold"), one.what, f"{one.size / 1e6:,.1f}")
+        table.add_row(Text(printable(str(one.path)), overflow="fold"), one.what, f"{one.size / 1e6:,.1f}")
     size = sum(one.size for one in found) / 1e6
     screen.print(table)
     gone = sum(one.remove() for one in found) if clean else 0

@@ -14,6 +14,7 @@ from rich.text import Text
 from fer_exp import owner, store
 from fer_exp.doctor import left_over
 from fer_exp.record import outbox
+from fer_exp.reporting.terminal import printable
 from fer_exp.tracking import Tracker
 
 _MEANING = {
@@ -80,6 +81,6 @@ def _table(running: pd.DataFrame, states: Sequence[str]) -> Table:
     for (_, run), state in zip(running.iterrows(), states, strict=True):
         tags = run["tags"]
         since = run["started"].strftime("%Y-%m-%d %H:%M")
-        name = Text(store.printable(run["name"]))  # as text: names may look like markup
+        name = Text(printable(run["name"]))  # as text: names may look like markup
         table.add_row(run["run_id"], name, since, tags.get(owner.HOST), tags.get(owner.PID), _MEANING[state])
     return table

@@ -17,7 +17,7 @@ from rich.text import Text
 from fer_exp.data import csv_cells
 from fer_exp.predict.sources import Source
 from fer_exp.predict.work import Outcome, Seen
-from fer_exp.store import printable
+from fer_exp.reporting.terminal import printable
 
 MOST_ROWS = 40  # on the terminal
 

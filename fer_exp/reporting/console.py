@@ -18,6 +18,7 @@ from rich.text import Text
 
 from fer_exp.config import GROUPS, option_name
 from fer_exp.reporting import terminal
+from fer_exp.reporting.terminal import printable
 from fer_exp.tracking import tracking_uri
 
 _ALWAYS = ("lr", "epochs", "batch_size", "seed")  # which a person wants to see of every run
@@ -116,11 +117,6 @@ def next_steps(run: str, uri: str, steps: Sequence[tuple[str, str]]) -> list[Tex
     place = "" if uri == tracking_uri(None) else f" {shlex.quote(f'tracking.uri={uri}')}"
     lines = [Text(f"{run} in {uri}")]
     return [*lines, *(Text(f"  {why}: {command}{place}") for why, command in steps)]
-
-
-def printable(text: str) -> str:
-    """Returns a text without the characters that steer a terminal: names of runs come from anywhere."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def result_table(rows: Sequence[tuple[str, str]]) -> Table:

@@ -23,3 +23,8 @@ def opened(width: int | None = None, record: bool = False, quiet: bool = False, 
     return Console(
         markup=False, emoji=False, width=None if is_terminal else width, record=record, quiet=quiet, file=file
     )
+
+
+def printable(text: str) -> str:
+    """Returns a text without the characters that steer a terminal: names of runs come from anywhere."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

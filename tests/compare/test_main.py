@@ -16,7 +16,7 @@ from contracts import node
 from rich.console import Console
 
 from fer_exp import config
-from fer_exp.compare.__main__ import run
+from fer_exp.compare.comparing import run
 from fer_exp.errors import ComparisonError
 from fer_exp.reporting.tables import predictions_table
 

@@ -12,7 +12,7 @@ from made_run import make_run, tracker_of, write_tflite
 from rich.console import Console
 
 from fer_exp.errors import ConfigError, UserError
-from fer_exp.evaluate import __main__ as evaluate
+from fer_exp.evaluate import evaluating
 
 BRIGHT = {"angry": 20, "happy": 128, "sad": 240}
 
@@ -40,7 +40,7 @@ def test_a_file_is_evaluated_and_logged_as_a_run_of_its_own(screen: Console, tmp
     path = write_tflite(tmp_path)
     faces = write_faces(tmp_path / "faces", **{**BRIGHT, "sad": 20})  # what is called sad looks angry
     asked = [*on(faces), "evaluation.robustness=[blur]"]
-    run_id = evaluate.run(str(path), asked, "test", "keras", False, screen)
+    run_id = evaluating.run(str(path), asked, "test", "keras", False, screen)
     run = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}").get_run(run_id)
     metrics = run.data.metrics
     assert run.info.status == "FINISHED"
@@ -70,7 +70,7 @@ def test_a_run_is_evaluated_on_its_own_data_if_none_are_named_and_gets_a_child(s
     tracker, folder = tracker_of(tmp_path), tmp_path / "outputs" / "r"
     run_id = make_run(tracker, folder, answered(right(0.5, 0)))
     with pytest.raises(ConfigError, match=r"`dataset` must be named: run .* has no config/resolved.yaml"):
-        evaluate.run(run_id, [], "val", "keras", False, screen)
+        evaluating.run(run_id, [], "val", "keras", False, screen)
     from fer_exp.commandline import check
 
     jobs = check([*on(write_faces(tmp_path / "faces", **BRIGHT)), "dataset.image_size=30"])
@@ -80,7 +80,7 @@ def test_a_run_is_evaluated_on_its_own_data_if_none_are_named_and_gets_a_child(s
     del values["dataset"]["exclude"]  # as of a run that is older than this option
     (tmp_path / "config" / "resolved.yaml").write_text(yaml.safe_dump(values))
     tracker.add_folder(run_id, tmp_path / "config", "config")
-    child = evaluate.run(run_id, ["evaluation.grad_cam=2"], "val", "keras", False, screen)
+    child = evaluating.run(run_id, ["evaluation.grad_cam=2"], "val", "keras", False, screen)
     found = mlflow.MlflowClient(tracker.uri).get_run(child)
     assert found.data.tags["mlflow.parentRunId"] == run_id
     assert found.data.metrics["val/accuracy"] == 1.0
@@ -97,8 +97,8 @@ def test_a_temperature_is_fitted_on_val_and_told_and_the_file_stays_as_it_is(scr
     faces = write_faces(tmp_path / "faces", angry=80, happy=90, sad=175)
     asked = [*on(faces), "evaluation.temperature_scaling=true"]
     with pytest.raises(ConfigError, match="is fitted on val and must be judged on another split"):
-        evaluate.run(str(path), asked, "val", "keras", False, screen)
-    run_id = evaluate.run(str(path), asked, "test", "keras", False, screen)
+        evaluating.run(str(path), asked, "val", "keras", False, screen)
+    run_id = evaluating.run(str(path), asked, "test", "keras", False, screen)
     metrics = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}").get_run(run_id).data.metrics
     assert metrics["test/nll"] < metrics["test_uncalibrated/nll"]
     assert metrics["temperature"] < 1  # right throughout, without being sure of it
@@ -114,6 +114,6 @@ def test_mistakes_are_told_and_nothing_is_logged(screen: Console, tmp_path: Path
         (["dataset=image_folder", "dataset.path=nowhere"], "`dataset.path` must be an existing path"),
     ):
         with pytest.raises(UserError) as caught:
-            evaluate.run(str(path), words, "test", "keras", False, screen)
+            evaluating.run(str(path), words, "test", "keras", False, screen)
         assert told in str(caught.value)
     assert [entry.name for entry in tmp_path.iterdir()] == ["float32.tflite"]

@@ -22,7 +22,7 @@ from rich.console import Console
 from fer_exp.data import image_files
 from fer_exp.errors import ConfigError, ModelError, StorageError, UserError
 from fer_exp.predict import __main__ as program
-from fer_exp.predict import annotated, sources, videos
+from fer_exp.predict import annotated, predicting, sources, videos
 
 Predict = Callable[..., tuple[int, str]]
 
@@ -39,7 +39,7 @@ def predict(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pre
 
     def run(*words: str, of: str = str(model)) -> tuple[int, str]:
         screen = Console(record=True, width=160)
-        failed = program.run(program._parser().parse_intermixed_args([of, *words]), screen)
+        failed = predicting.run(program._parser().parse_intermixed_args([of, *words]), screen)
         return failed, screen.export_text()
 
     return run

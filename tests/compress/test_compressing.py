@@ -10,10 +10,11 @@ import pytest
 from conftest import environment_for
 from finished_runs import tracker_in
 from rich.console import Console
-from test_compression import TWO, source
+from small_chains import TWO, source
 from test_experiment import TINY, client_of, runs_of, start
 
-from fer_exp import commandline, compress, fingerprint, process
+from fer_exp import commandline, fingerprint, process
+from fer_exp.compress import compressing
 from fer_exp.errors import ConfigError, SweepError, TrackingError
 from fer_exp.process import Job, Outcome
 from fer_exp.tracking import Tracker
@@ -58,7 +59,7 @@ def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Jobs:
 def chain(run: str, *words: str) -> tuple[str, str]:
     """Runs the command in this process; returns the id of the chain's run and what was shown."""
     text = io.StringIO()
-    return compress.run(run, ["compression=two.yaml", *words], Console(file=text, width=200)), text.getvalue()
+    return compressing.run(run, ["compression=two.yaml", *words], Console(file=text, width=200)), text.getvalue()
 
 
 def test_stages_follow_each_other_and_are_children_of_one_run(jobs: Jobs, tmp_path: Path) -> None:

@@ -1,55 +1,24 @@
-"""Compresses a finished run in stages: prune, distil, quantise, each a tracked run that goes on from the one before.
+"""The stages of a chain, each a run in a process of its own, and the table of what they came to.
 
-    python -m fer_exp.compress <run id>                                    half the multiply-adds, then int8
-    python -m fer_exp.compress <run id> compression=prune_in_rounds        another chain: conf/compression/*.yaml
-    python -m fer_exp.compress <run id> prune:pruning.ratio=0.7 distil:epochs=40
-    python -m fer_exp.compress <run id> tracking.uri=http://127.0.0.1:5000 deterministic=true
-
-Each stage has the configuration of the run that is compressed, then what the preset says, then what is said here:
-`key=value` to all stages, `<stage>:key=value` to one. The same command again goes on where an earlier one ended. At the
-end there is a table: stage, multiply-adds, parameters, accuracy, macro-F1, files.
+Called by the command line of `compress`.
 """
 
-import argparse
 import functools
-import signal
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fer_exp import chain_report, commandline, compression, config, fingerprint, process, registry, store, sweep
-from fer_exp.compression import Chain
-from fer_exp.errors import ConfigError, SweepError, TrackingError, UserError
-from fer_exp.process import Job, credentials
-from fer_exp.process.reader import ends_with_reader
-from fer_exp.reporting import terminal
+from fer_exp import chain_report, commandline, config, fingerprint, process, registry, store, sweep
+from fer_exp.compress import stages
+from fer_exp.compress.stages import Chain
+from fer_exp.errors import ConfigError, SweepError, TrackingError
+from fer_exp.process import Job
 from fer_exp.signature import run_id as checked_id
 from fer_exp.sweep import Sweep
 from fer_exp.tracking import Record, Tracker, finished_run
-
-
-@ends_with_reader()
-def main() -> None:
-    """Runs the command line; exits with 0, with the code of a stage that failed, or 2 for a user's error."""
-    parser = argparse.ArgumentParser(
-        prog="python -m fer_exp.compress", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("id", metavar="RUN", help="the run that is compressed")
-    parser.add_argument("overrides", nargs="*", metavar="key=value | stage:key=value", help="as of python -m fer_exp")
-    options = parser.parse_args(credentials.arguments())
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        run(options.id, options.overrides, terminal.opened(160))
-    except UserError as error:
-        store.refuse(error)
-    except KeyboardInterrupt:
-        print("error: Interrupted.", file=sys.stderr)
-        sys.exit(130)
 
 
 def run(source_id: str, overrides: Sequence[str], screen: Console) -> str:
@@ -70,7 +39,7 @@ def run(source_id: str, overrides: Sequence[str], screen: Console) -> str:
     rest = [word for word in overrides if not word.startswith("compression=")]
     tracker = store.existing([word for word in rest if word.startswith("tracking.")], [("RUN", source_id)])
     source = _source(tracker, source_id)
-    chain = compression.plan(tracker, source, names[-1] if names else compression.DEFAULT, rest)
+    chain = stages.plan(tracker, source, names[-1] if names else stages.DEFAULT, rest)
     tracker = config.build(chain.first.tracking)  # of the experiment that the source belongs to
     name = f"compress {source.name[:150]} by {chain.preset}"
     tags = {
@@ -146,13 +115,3 @@ def _show(tracker: Tracker, tags: dict[str, str], screen: Console) -> None:
         for row in found.itertuples(index=False):
             shown.add_row(*map(str, row))
         screen.print(shown)
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    """Turns SIGTERM into an exception, so that the stage and the chain are closed as KILLED."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise SystemExit(128 + number)
-
-
-if __name__ == "__main__":
-    main()
