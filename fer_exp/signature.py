@@ -20,6 +20,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
+from fer_exp.fit import epoch_metrics
+
 _MOST = 2**31  # what TensorFlow, and any machine, can count to
 PositiveInt = Annotated[int, Field(gt=0, lt=_MOST)]
 NonNegativeInt = Annotated[int, Field(ge=0, lt=_MOST)]
@@ -37,8 +39,11 @@ RunId = Annotated[str, AfterValidator(lambda text: run_id(text))]
 ModelName = Annotated[str, AfterValidator(lambda text: model_name(text))]
 ImageSize = Annotated[int, Field(ge=32, le=1024)]
 Degrees = Annotated[float, Field(ge=0, le=180)]
-Metric = Literal["train/loss", "train/accuracy", "val/loss", "val/accuracy", "val/macro_f1"]
-"""What an epoch measures, by the names used in MLflow."""
+if typing.TYPE_CHECKING:
+    Metric = str
+else:
+    Metric = Literal[epoch_metrics.recorded()]
+    """What an epoch measures, by the names used in MLflow."""
 
 
 LONG_ID, SHORT_ID = 32, 8  # hex digits of a run's id, and how many of them name a run where it is the only such

@@ -115,7 +115,7 @@ def _train(values: dict[str, Any], splits: Any, steps: int) -> float:
     import keras
 
     from fer_exp import config
-    from fer_exp.fit import assembly
+    from fer_exp.fit import assembly, fitting
     from fer_exp.fit.pipeline import training_batches
 
     experiment = config.check(values)
@@ -124,10 +124,11 @@ def _train(values: dict[str, Any], splits: Any, steps: int) -> float:
         splits.train, BATCH, seed=0, num_classes=len(splits.class_names), augment=parts.augment, class_weights=None,
         epochs=1,
     )  # fmt: skip
-    parts.model.compile(config.build(experiment.optimizer, experiment.lr), parts.objective.loss)
+    model = fitting.fitted(parts.model, parts.objective)
+    fitting.compile_for_training(model, config.build(experiment.optimizer, experiment.lr))
     marks: list[float] = []
     watch = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: marks.append(time.perf_counter()))
-    parts.model.fit(batches.take(steps + 10), callbacks=[watch], shuffle=False, verbose=0)
+    model.fit(batches.take(steps + 10), callbacks=[watch], shuffle=False, verbose=0)
     return marks[-1] - marks[9]
 
 

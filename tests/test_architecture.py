@@ -13,7 +13,7 @@ from fer_exp.config import GROUPS
 PACKAGE = ROOT / "fer_exp"
 FLOORS = [
     {"process"},
-    {"errors"},
+    {"errors", "fit.epoch_metrics"},
     {
         "emotions",
         "signature",
@@ -97,6 +97,7 @@ FLOORS = [
         "lite.quantization_aware",
         "reporting.figure",
         "reporting.image_sheets",
+        "fit.fitting",
         "fit.inference",
         "fit.mixing",
         "reporting.tables",
@@ -249,6 +250,7 @@ BEFORE_THE_TEST = [
         "features",
         "feed",
         "fine_tuning",
+        "fitting",
         "pipeline",
         "teacher",
         "training",

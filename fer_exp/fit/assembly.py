@@ -21,7 +21,8 @@ from fer_exp import config
 from fer_exp.dataset import Development
 from fer_exp.errors import ConfigError
 from fer_exp.finetune import Stage
-from fer_exp.fit import distilling, precision
+from fer_exp.fit import precision
+from fer_exp.fit.distilling import Teacher
 from fer_exp.fit.pipeline import Augment, steps_in
 from fer_exp.loss import Objective
 from fer_exp.network import batch_norm, cost
@@ -49,7 +50,7 @@ class Assembled:
         multiply_adds: What one image costs in a forward pass.
         inherited: What is taken over from an earlier run.
         rebuild: Makes the network anew under the dtype policy in force, on one device; its weights are of no account.
-        teacher: Whom it learns from beside the labels; the loss takes both.
+        teacher: Whom it learns from beside the labels.
     """
 
     model: keras.Model
@@ -62,13 +63,11 @@ class Assembled:
     multiply_adds: int
     inherited: Inheritance | None
     rebuild: Callable[[], keras.Model]
-    teacher: distilling.Teacher | None = None
+    teacher: Teacher | None = None
 
-    def taught_by(self, teacher: distilling.Teacher) -> "Assembled":
-        """Returns the same with a teacher, and with the loss that listens to it."""
-        loss = distilling.DistillationLoss(self.objective.loss, teacher.temperature, teacher.weight)
-        objective = dataclasses.replace(self.objective, loss=loss)
-        return dataclasses.replace(self, teacher=teacher, objective=objective)
+    def taught_by(self, teacher: Teacher) -> "Assembled":
+        """Returns the same with a teacher."""
+        return dataclasses.replace(self, teacher=teacher)
 
 
 def prepare(experiment: config.Experiment) -> tf.distribute.Strategy:

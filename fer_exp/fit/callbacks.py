@@ -13,9 +13,10 @@ import keras
 
 from fer_exp.config import Checkpoint
 from fer_exp.errors import TrainingDivergedError
+from fer_exp.fit import epoch_metrics
 from fer_exp.fit.divergence import guessing, is_far
 from fer_exp.fit.snapshot import explained
-from fer_exp.signature import log_mode
+from fer_exp.signature import log_key, log_mode
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class Keeper(keras.callbacks.Callback):
 
     Args:
         checkpoint: What ranks the epochs, and which is kept.
-        whole: The model whose weights are kept; what is fitted may be a part of it.
+        whole: The model whose weights are kept, without an optimizer; what is fitted has its layers, or some of them.
         images: Training images of an epoch.
         folder: Where the weights go, made when there are some.
 
@@ -82,8 +83,6 @@ class Keeper(keras.callbacks.Callback):
     def __init__(self, checkpoint: Checkpoint, whole: keras.Model, images: int, folder: Path) -> None:
         super().__init__()
         self.whole = whole
-        # Of the same layers, but without the optimizer, whose variables would be written with every kept epoch.
-        self._weights = keras.Model(whole.inputs, whole.outputs)
         self._images, self._folder = images, folder
         self._monitor, self._keep = checkpoint.monitor, checkpoint.keep
         self.rows: list[dict[str, float]] = []
@@ -98,11 +97,7 @@ class Keeper(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         values = logs or {}
         metrics = {
-            "train/loss": values["loss"],
-            "train/accuracy": values["accuracy"],
-            "val/loss": values["val_loss"],
-            "val/accuracy": values["val_accuracy"],
-            "val/macro_f1": values["val_macro_f1"],
+            **{name: values[log_key(name)] for name in epoch_metrics.recorded()},
             "lr": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
             "images_per_second": self._images / self._train_seconds,
         }
@@ -120,14 +115,14 @@ class Keeper(keras.callbacks.Callback):
         partial = path.with_name(f"partial-{path.name}")
         with explained(path):
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._weights.save_weights(partial)
+            self.whole.save_weights(partial)
             partial.replace(path)  # a kill in the middle of writing leaves the previous weights
         for old in set(self._folder.glob("*.weights.h5")) - {path, previous}:
             old.unlink(missing_ok=True)
 
     def restore(self) -> None:
         """Loads the kept weights."""
-        self._weights.load_weights(self._path(self.kept[0]))
+        self.whole.load_weights(self._path(self.kept[0]))
 
     def _path(self, epoch: int) -> Path:
         return self._folder / f"after-epoch-{epoch:06d}.weights.h5"

@@ -4,9 +4,9 @@ Called by `training` for stages in which no layer of the backbone learns. It mus
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
 import keras
 import numpy as np
@@ -23,13 +23,15 @@ class Features:
     """What the frozen part of a model makes of several augmented views of a split.
 
     Attributes:
-        arrays: The parts of a batch (features, labels and, if there are, weights), each (views * rows, ...);
-            in memory, or in a file without a name if they are many.
+        arrays: The leaves of a batch (features, targets[, weights]), each (views * rows, ...); in memory, or in a file
+            without a name if they are many.
         views: Augmented views of the split.
+        structure: A batch with anything in the place of its leaves.
     """
 
     arrays: tuple[Images, ...]
     views: int
+    structure: Any
 
     @property
     def rows(self) -> int:
@@ -52,12 +54,12 @@ def split_model(model: keras.Model) -> tuple[keras.Model, keras.Model]:
     return keras.Model(model.input, first.input), keras.Model(first.input, model.output)
 
 
-def compute(trunk: keras.Model, batches: Iterable[tuple[tf.Tensor, ...]], views: int) -> Features:
+def compute(trunk: keras.Model, batches: Iterable[tuple[Any, ...]], views: int) -> Features:
     """Runs the trunk over all batches.
 
     Args:
         trunk: Images -> features, called in inference mode.
-        batches: Batches (images, labels[, weights]) of `views` passes over the split.
+        batches: Batches (images, targets[, weights]) of `views` passes over the split.
         views: How many passes there are.
 
     Raises:
@@ -65,11 +67,15 @@ def compute(trunk: keras.Model, batches: Iterable[tuple[tf.Tensor, ...]], views:
     """
     forward = tf.function(lambda images: trunk(images, training=False), reduce_retracing=True)
     columns: list[_Column] = []
+    structure: Any = None
     for images, *rest in batches:
-        columns = columns or [_Column() for _ in (images, *rest)]
-        for column, part in zip(columns, (forward(images), *rest), strict=True):
-            column.add(part.numpy())
-    return Features(tuple(column.whole() for column in columns), views)
+        structure = (images, *rest)
+        leaves = tf.nest.flatten((forward(images), *rest))
+        columns = columns or [_Column() for _ in leaves]
+        for column, leaf in zip(columns, leaves, strict=True):
+            column.add(leaf.numpy())
+    names = tf.nest.map_structure(lambda leaf: None, structure)
+    return Features(tuple(column.whole() for column in columns), views, names)
 
 
 def batches_of(features: Features, batch_size: int, *, seed: int, first_epoch: int = 0) -> tf.data.Dataset:
@@ -83,8 +89,7 @@ def batches_of(features: Features, batch_size: int, *, seed: int, first_epoch: i
         seed: Seed of the order.
         first_epoch: Epoch to begin with, from 0, counted from the first of the stage.
     """
-    readers = [reader(array) for array in features.arrays]
-    rows, views = features.rows, features.views
+    load, rows, views = _loader(features), features.rows, features.views
 
     def rows_of_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.range(rows)
@@ -92,18 +97,25 @@ def batches_of(features: Features, batch_size: int, *, seed: int, first_epoch: i
         order = tf.where(epoch < views, order, shuffled) + (epoch % views) * rows
         return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
 
-    def load(chosen: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return tuple(read(chosen) for read in readers)
-
     epochs = tf.data.Dataset.range(first_epoch, tf.int32.max, output_type=tf.int32)
     return without_autotuning(epochs.flat_map(rows_of_epoch).map(load, num_parallel_calls=2).prefetch(4))
 
 
-def in_order(features: Features, batch_size: int) -> Iterator[tuple[tf.Tensor, ...]]:
+def in_order(features: Features, batch_size: int) -> Iterator[tuple[Any, ...]]:
     """Returns one pass over the rows as they were computed."""
-    readers = [reader(array) for array in features.arrays]
     rows = tf.data.Dataset.range(len(features.arrays[0]), output_type=tf.int32).batch(batch_size)
-    return without_autotuning(rows.map(lambda chosen: tuple(read(chosen) for read in readers)))
+    return without_autotuning(rows.map(_loader(features)))
+
+
+def _loader(features: Features) -> Callable[[tf.Tensor], tuple[Any, ...]]:
+    """Returns a function of row numbers, int32 (b,), that gives the batch of these rows."""
+    readers = [reader(array) for array in features.arrays]
+
+    def load(chosen: tf.Tensor) -> tuple[Any, ...]:
+        batch: tuple[Any, ...] = tf.nest.pack_sequence_as(features.structure, [read(chosen) for read in readers])
+        return batch
+
+    return load
 
 
 class _Column:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import keras
 import tensorflow as tf
 from rich.console import Console
 from rich.progress import track
@@ -15,7 +14,7 @@ from rich.progress import track
 from fer_exp import config
 from fer_exp.dataset import Development
 from fer_exp.finetune import Stage
-from fer_exp.fit import distilling, features
+from fer_exp.fit import features, fitting
 from fer_exp.fit.assembly import Assembled
 from fer_exp.fit.pipeline import evaluation_batches, even_batch_size, steps_in, training_batches
 
@@ -30,7 +29,7 @@ class Feed:
         val: One pass over the validation split.
     """
 
-    model: keras.Model
+    model: fitting.Fitted
     train: Callable[[int], tf.data.Dataset]
     val: tf.data.Dataset
 
@@ -93,9 +92,10 @@ def of_stage(
     views = min(stage.feature_views, last - first)
     if stage.unfreeze or not views:
         with strategy.scope():
-            return Feed(distilling.student(parts.model, parts.teacher), train, val)
+            return Feed(fitting.fitted(parts.model, parts.objective, parts.teacher), train, val)
     with strategy.scope():  # a model trains under the strategy that it was made under
         trunk, head = features.split_model(parts.model)
+        learner = fitting.fitted(head, parts.objective, parts.teacher, asks=False)
     steps = views * steps_in(splits.train, batch_size, replicas)
     began = time.perf_counter()
     shown = track(
@@ -103,11 +103,11 @@ def of_stage(
         disable=not console.is_terminal,
     )  # fmt: skip
     # What the teacher says of each view is kept with its features: the head never sees the images.
-    of_train = features.compute(trunk, parts.teacher.taught(shown) if parts.teacher else shown, views)
+    of_train = features.compute(trunk, fitting.taught(shown, parts.teacher), views)
     console.print(f"features of {views} views computed in {time.perf_counter() - began:.1f} s", highlight=False)
     of_val = features.compute(trunk, val, views=1)
     return Feed(
-        head,
+        learner,
         lambda epoch: features.batches_of(of_train, batch_size, seed=experiment.seed, first_epoch=epoch - first),
         features.in_order(of_val, even_batch_size(len(splits.val), batch_size, replicas)),
     )

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from fer_exp import config
 from fer_exp.dataset import Development
-from fer_exp.fit import averaging, distilling, feed
+from fer_exp.fit import averaging, feed, fitting
 from fer_exp.fit.assembly import Assembled
 from fer_exp.fit.callbacks import StopAtNaN
 from fer_exp.fit.pipeline import evaluation_batches, steps_in
@@ -39,9 +39,9 @@ def train(
         TrainingDivergedError: If the loss is no longer finite.
     """
     steps = steps_in(splits.train, experiment.batch_size, 1)
-    fitted = distilling.student(model, parts.teacher)
+    fitted = fitting.fitted(model, parts.objective, parts.teacher)
     optimizer = config.build(experiment.optimizer, keras.optimizers.schedules.CosineDecay(peak, epochs * steps))
-    distilling.compile_for_training(fitted, optimizer, parts.objective.loss)
+    fitting.compile_for_training(fitted, optimizer)
     batches = feed.images(experiment, splits, parts, replicas=1, epochs=epochs, first_epoch=0)
     val = evaluation_batches(splits.val, experiment.batch_size, len(splits.class_names), 1)
     progress = TrainingProgress(console, "fine-tuning", 0, epochs, steps, experiment.batch_size)

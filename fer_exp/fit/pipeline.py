@@ -6,6 +6,7 @@ augmentation of epoch e depend on (seed, e) alone, so that any epoch can be prod
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +14,7 @@ import tensorflow as tf
 from fer_exp.data.image_rows import Images
 from fer_exp.dataset import Split
 from fer_exp.fit import sampling
+from fer_exp.fit.fitting import LABELS, OFFSETS
 
 Augment = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
@@ -57,13 +59,14 @@ def training_batches(
         first_epoch: Epoch to begin with, from 0.
         replicas: Devices that share each batch evenly; the rows left over, fewer than that, are others each epoch.
         how: How often the classes are drawn, see `sampling`; an epoch has as many rows in any case.
-        logit_offsets: What stands behind the labels, the same for each image; see `loss.Objective`.
+        logit_offsets: Of each class, the same for each image; see `loss.Objective`.
 
     Returns:
-        Batches (images float32 (b, h, w, c) in [0, 255], labels float32 (b, classes)[, weights float32 (b,)]), the
-        labels being `split.targets` where there are any, or classes drawn from them; with offsets (b, 2 * classes).
+        Batches (images float32 (b, h, w, c) in [0, 255], targets[, weights float32 (b,)]), the targets as in
+        `fer_exp.fit.fitting`: labels, which are `split.targets` where there are any, or classes drawn from them, and
+        offsets if they are given.
     """
-    read, target_of = reader(split.images), _targets(split, num_classes)
+    read, label_of = reader(split.images), _labels(split, num_classes)
     steps = steps_in(split, batch_size, replicas)
     weights = None if class_weights is None else tf.constant(class_weights, tf.float32)
     offsets = None if logit_offsets is None else tf.constant([logit_offsets], tf.float32)
@@ -75,16 +78,17 @@ def training_batches(
         return rows.enumerate(start=tf.cast(epoch, tf.int64) * steps)
 
     @_written_for_graphs
-    def load(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        batch, targets = tf.cast(read(rows), tf.float32), target_of(rows)
+    def load(step: tf.Tensor, rows: tf.Tensor) -> tuple[Any, ...]:
+        batch, labels = tf.cast(read(rows), tf.float32), label_of(rows)
         if split.drawn:
-            targets = draw(targets, tf.stack([seed ^ 0xD4A3, tf.cast(step, tf.int32)]))
+            labels = draw(labels, tf.stack([seed ^ 0xD4A3, tf.cast(step, tf.int32)]))
         # The constant keeps augmentation and data order from drawing on the same stream.
         progress = tf.cast(step / (epochs * steps), tf.float32)
-        batch, targets = augment(batch, targets, tf.stack([seed ^ 0x5EED, tf.cast(step, tf.int32)]), progress)
-        weight = () if weights is None else (tf.linalg.matvec(targets, weights),)
+        batch, labels = augment(batch, labels, tf.stack([seed ^ 0x5EED, tf.cast(step, tf.int32)]), progress)
+        weight = () if weights is None else (tf.linalg.matvec(labels, weights),)
+        targets = {LABELS: labels}
         if offsets is not None:
-            targets = tf.concat([targets, tf.tile(offsets, [tf.shape(targets)[0], 1])], axis=1)
+            targets[OFFSETS] = tf.tile(offsets, [tf.shape(labels)[0], 1])
         return batch, targets, *weight
 
     every_epoch = tf.data.Dataset.range(first_epoch, tf.int32.max, output_type=tf.int32)
@@ -104,7 +108,7 @@ def reader(images: Images) -> Callable[[tf.Tensor], tf.Tensor]:
     return read
 
 
-def _targets(split: Split, num_classes: int) -> Callable[[tf.Tensor], tf.Tensor]:
+def _labels(split: Split, num_classes: int) -> Callable[[tf.Tensor], tf.Tensor]:
     """Returns a function of row numbers, int32 (b,), that gives float32 (b, classes)."""
     if split.targets is not None:
         targets = tf.constant(split.targets, tf.float32)
@@ -149,13 +153,13 @@ def evaluation_batches(split: Split, batch_size: int, num_classes: int, replicas
         replicas: Devices that share each batch, see `even_batch_size`.
 
     Returns:
-        Batches (images float32 (b, h, w, c) in [0, 255], labels float32 (b, classes)).
+        Batches (images float32 (b, h, w, c) in [0, 255], targets), the targets being labels, float32 (b, classes).
     """
     read, labels = reader(split.images), tf.constant(split.labels, tf.int32)
 
     @_written_for_graphs
-    def load(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return tf.cast(read(rows), tf.float32), tf.one_hot(tf.gather(labels, rows), num_classes)
+    def load(rows: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        return tf.cast(read(rows), tf.float32), {LABELS: tf.one_hot(tf.gather(labels, rows), num_classes)}
 
     rows = tf.data.Dataset.range(len(split), output_type=tf.int32)
     batches = rows.batch(even_batch_size(len(split), batch_size, replicas))

@@ -4,6 +4,7 @@ Called by `training`. It only watches; it must not change anything.
 """
 
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -11,7 +12,9 @@ import keras
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from fer_exp.fit.epoch_metrics import EPOCH_METRICS, LOSS, recorded
 from fer_exp.reporting import console as terminal
+from fer_exp.signature import log_key
 
 _WIDE = 120  # letters, in which all columns of the bar have room
 
@@ -90,9 +93,7 @@ class TrainingProgress(keras.callbacks.Callback):
         parts = [
             f"epoch {epoch + 1:>3}/{self._last}",
             self._stage,
-            f"train loss {values['loss']:.4f} accuracy {values['accuracy']:.4f}",
-            f"val loss {values['val_loss']:.4f} accuracy {values['val_accuracy']:.4f} "
-            f"macro-F1 {values['val_macro_f1']:.4f}",
+            *(f"{split} {_measured(values, split)}" for split in ("train", "val")),
             f"{seconds:.1f} s, {seconds * (self._last - epoch - 1):.0f} s left",
         ]
         self._console.print("  ".join(parts), highlight=False, soft_wrap=True)
@@ -107,3 +108,12 @@ class TrainingProgress(keras.callbacks.Callback):
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
+
+
+def _measured(values: Mapping[str, Any], split: str) -> str:
+    titles = {LOSS: LOSS, **{metric.name: metric.title for metric in EPOCH_METRICS}}
+    return " ".join(
+        f"{titles[name.partition('/')[2]]} {values[log_key(name)]:.4f}"
+        for name in recorded()
+        if name.startswith(f"{split}/")
+    )

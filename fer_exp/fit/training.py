@@ -16,7 +16,7 @@ from rich.console import Console
 from fer_exp import config
 from fer_exp.dataset import Development
 from fer_exp.finetune import Stage, split_epochs, unfreeze
-from fer_exp.fit import averaging, continuation, distilling, feed, snapshot, workers
+from fer_exp.fit import averaging, continuation, feed, fitting, snapshot, workers
 from fer_exp.fit.assembly import Assembled
 from fer_exp.fit.callbacks import Keeper, StopAtNaN, TellDivergence
 from fer_exp.fit.continuation import Continuation, EpochLog, Place
@@ -137,7 +137,7 @@ def _train_stage(
     fed = feed.of_stage(experiment, splits, strategy, parts, stage, (first, first + epochs), console)
     with strategy.scope():
         optimizer = config.build(experiment.optimizer, schedule.learning_rate)
-        distilling.compile_for_training(fed.model, optimizer, parts.objective.loss)
+        fitting.compile_for_training(fed.model, optimizer)
         state.put_back_optimizer(fed.model)
     batches = fed.train(begin)
     workers.adapt(fed.model, batches)

@@ -2,7 +2,8 @@
 
 Called by `training` through `config.build`. The loss takes one-hot or mixed labels (batch, classes) and logits (batch,
 classes). Class weights travel as sample weights of the training batches, so that the validation loss stays unweighted
-and comparable between runs, as with Keras' `class_weight`. So do offsets of the logits, as more columns of the labels.
+and comparable between runs, as with Keras' `class_weight`. Offsets of the logits are targets of training batches alone,
+for the same reason.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,8 +26,7 @@ class Objective:
     Attributes:
         loss: Keras loss of labels (batch, classes) and logits (batch, classes).
         class_weights: Weight of an image of each class in the training loss; None for equal weights.
-        logit_offsets: What the loss adds to the logits of each class in training; the training batches carry it behind
-            the labels, (batch, 2 * classes), and those of validation do not. None: the loss takes labels alone.
+        logit_offsets: What is added to the logits of each class in training, before the loss takes them; None: nothing.
     """
 
     loss: "keras.losses.Loss"

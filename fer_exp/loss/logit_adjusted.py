@@ -8,7 +8,6 @@ import math
 from collections.abc import Sequence
 
 import keras
-import tensorflow as tf
 
 from fer_exp.loss import ClassWeights, Objective, require_every_class, resolve_class_weights
 from fer_exp.signature import NonNegativeFloat, OpenFraction
@@ -43,28 +42,5 @@ def build(
     require_every_class("`loss` logit_adjusted", class_counts, class_names)
     offsets = tuple(tau * math.log(count / sum(class_counts)) for count in class_counts)
     weights = resolve_class_weights(class_weights, beta, class_counts, class_names)
-    return Objective(LogitAdjustedCrossentropy(label_smoothing), weights, offsets)
-
-
-class LogitAdjustedCrossentropy(keras.losses.Loss):
-    """Cross-entropy of logits to which what stands behind the labels is added, if anything does.
-
-    Args:
-        label_smoothing: Share of the label that is spread over all classes.
-    """
-
-    def __init__(self, label_smoothing: float) -> None:
-        super().__init__(name="logit_adjusted")
-        self._plain = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)
-
-    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
-        """Returns the loss of each image, (batch,).
-
-        Args:
-            y_true: Labels (batch, classes), of validation; or labels and offsets (batch, 2 * classes), of training.
-            y_pred: Logits (batch, classes).
-        """
-        classes = y_pred.shape[-1]
-        if y_true.shape[-1] == classes:
-            return self._plain.call(y_true, y_pred)
-        return self._plain.call(y_true[:, :classes], y_pred + y_true[:, classes:])
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)
+    return Objective(loss, weights, offsets)

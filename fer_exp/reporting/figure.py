@@ -15,17 +15,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from fer_exp.fit.epoch_metrics import EPOCH_METRICS
 from fer_exp.metrics import Evaluation
 from fer_exp.reporting.abridged import MOST_CLASSES, every_nth, short
 from fer_exp.reporting.figure_style import DPI, FAINT, INK, headline, readable_on
 
 # Okabe and Ito's colours stay apart with every common colour blindness. Source: https://jfly.uni-koeln.de/color/
 _COLORS = {"train": "#0072b2", "val": "#d55e00", "test": "#009e73"}
-_METRIC_TITLES = {"macro_f1": "macro F1", "lr": "learning rate"}
+_METRIC_TITLES = {"lr": "learning rate"} | {metric.name: metric.title for metric in EPOCH_METRICS}
 _OVERVIEW = 9.0  # inches, of many classes
 _MOST_NAMED = 60  # of many classes
 _SHARP = 500  # classes: with more of them a cell is smaller than a pixel
-_PERCENT_METRICS = ("accuracy", "macro_f1", "balanced_accuracy")
+_PERCENT_METRICS = ("balanced_accuracy", *(metric.name for metric in EPOCH_METRICS))
 
 
 def confusion_matrix(evaluation: Evaluation, normalize: bool, title: str) -> Figure:

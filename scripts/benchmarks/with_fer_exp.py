@@ -23,7 +23,7 @@ from fer_exp import config
 from fer_exp.dataset import Development, Split
 from fer_exp.emotions import EMOTIONS
 from fer_exp.finetune import unfreeze
-from fer_exp.fit import assembly, features
+from fer_exp.fit import assembly, features, fitting
 from fer_exp.fit.callbacks import Keeper, StopAtNaN
 from fer_exp.fit.continuation import Continuation, Place
 from fer_exp.fit.pipeline import evaluation_batches, training_batches
@@ -65,11 +65,8 @@ def train_with(
         data = features.batches_of(
             features.compute(trunk, data.take(len(split) // arguments.batch), views=1), arguments.batch, seed=0
         )
-    model.compile(
-        config.build(experiment.optimizer, experiment.lr),
-        parts.objective.loss,
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy"), keras.metrics.F1Score("macro", name="macro_f1")],
-    )
+    model = fitting.fitted(model, parts.objective)
+    fitting.compile_for_training(model, config.build(experiment.optimizer, experiment.lr))
     if kind in ("bare_fit", "framework_fit"):
         return _epochs(arguments, experiment, splits, model, data, steps)
 

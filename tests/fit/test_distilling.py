@@ -14,13 +14,16 @@ from small_trainings import PLAIN, SMALL_CNN, SMALL_MOBILENET, SPLITS, evaluate
 from tensorflow.python.framework.config import disable_op_determinism
 
 from fer_exp import config
-from fer_exp.fit import assembly, inference, pipeline, training
-from fer_exp.fit.distilling import DistillationLoss, Teacher, measured, student
+from fer_exp.fit import assembly, epoch_metrics, inference, pipeline, training
+from fer_exp.fit.distilling import Teacher
+from fer_exp.fit.fitting import TrainingLoss, fitted
+from fer_exp.loss import Objective
 
 LOGITS = np.array([[2.0, -1.0, 0.5], [0.0, 3.0, 1.0]], np.float32)
 ONE_HOT = np.eye(3, dtype=np.float32)[[0, 2]]
 SOFT = np.array([[0.5, 0.5, 0.0], [0.1, 0.2, 0.7]], np.float32)
-BOTH = np.concatenate([ONE_HOT, SOFT], axis=1)
+PLAIN_LOSS = Objective(keras.losses.CategoricalCrossentropy(from_logits=True), None)
+BOTH = {"labels": ONE_HOT, "teacher": SOFT}
 
 
 @pytest.fixture(autouse=True)
@@ -56,28 +59,27 @@ def a_teacher(temperature: float = 4.0, weight: float = 0.7, count: int = 1) -> 
 
 @pytest.mark.parametrize("option", ["cross_entropy", "focal"])
 def test_the_loss_is_that_of_the_labels_and_the_divergence_in_their_shares(option: str) -> None:
-    hard = config.build(node("loss", option, label_smoothing=0.1), (1, 1, 1), ("a", "b", "c")).loss
-    found = DistillationLoss(hard, temperature=4.0, weight=0.7).call(tf.constant(BOTH), tf.constant(LOGITS)).numpy()
-    expected = 0.3 * hard.call(ONE_HOT, LOGITS).numpy() + 0.7 * 16 * divergence(SOFT, softmax(LOGITS / 4))
+    objective = config.build(node("loss", option, label_smoothing=0.1), (1, 1, 1), ("a", "b", "c"))
+    found = TrainingLoss(objective, a_teacher()).call(BOTH, tf.constant(LOGITS)).numpy()
+    expected = 0.3 * objective.loss.call(ONE_HOT, LOGITS).numpy() + 0.7 * 16 * divergence(SOFT, softmax(LOGITS / 4))
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_a_teacher_who_says_the_same_adds_nothing() -> None:
-    hard = keras.losses.CategoricalCrossentropy(from_logits=True)
-    both = np.concatenate([ONE_HOT, softmax(LOGITS / 2)], axis=1)
-    found = DistillationLoss(hard, temperature=2.0, weight=1.0).call(tf.constant(both), tf.constant(LOGITS))
+    same = {"labels": ONE_HOT, "teacher": softmax(LOGITS / 2)}
+    found = TrainingLoss(PLAIN_LOSS, a_teacher(temperature=2.0, weight=1.0)).call(same, tf.constant(LOGITS))
     np.testing.assert_allclose(found, [0, 0], atol=1e-6)
 
 
 def test_the_loss_and_metrics_of_validation_are_those_of_the_labels_alone() -> None:
-    hard = keras.losses.CategoricalCrossentropy(from_logits=True)
-    assert float(DistillationLoss(hard, 4.0, 0.7)(ONE_HOT, LOGITS)) == pytest.approx(float(hard(ONE_HOT, LOGITS)))
-    for labels in (ONE_HOT, BOTH):
-        accuracy, f1 = measured(LOGITS.shape[1])
-        accuracy.update_state(labels, LOGITS)
-        f1.update_state(labels, LOGITS)
-        assert float(accuracy.result()) == 0.5
-        assert float(f1.result()) == pytest.approx(1 / 3)  # of one class 1, of the others 0
+    of_labels = float(PLAIN_LOSS.loss(ONE_HOT, LOGITS))
+    assert float(TrainingLoss(PLAIN_LOSS, a_teacher())({"labels": ONE_HOT}, LOGITS)) == pytest.approx(of_labels)
+    inputs = keras.Input((3,))
+    model = fitted(keras.Model(inputs, keras.layers.Identity()(inputs)), PLAIN_LOSS, a_teacher())
+    model.compile(metrics=epoch_metrics.built(3))
+    measured = model.evaluate(tf.data.Dataset.from_tensors((LOGITS, BOTH)), return_dict=True, verbose=0)
+    assert measured["accuracy"] == 0.5
+    assert measured["macro_f1"] == pytest.approx(1 / 3)  # of one class 1, of the others 0
 
 
 def test_several_models_answer_with_the_mean_of_their_probabilities_at_the_temperature() -> None:
@@ -89,11 +91,11 @@ def test_several_models_answer_with_the_mean_of_their_probabilities_at_the_tempe
     np.testing.assert_allclose(teacher.probabilities(images, 1.0), one, rtol=1e-5)
 
 
-def test_keras_sees_nothing_of_the_teacher_and_without_one_the_model_itself_is_fitted() -> None:
+def test_keras_sees_nothing_of_the_teacher() -> None:
     model = config.build(node("model", "cnn", widths=[4, 4], head_units=8), (8, 8, 1), 3)
-    assert student(model, None) is model
-    made = student(model, a_teacher())
-    assert [id(variable) for variable in made.variables] == [id(variable) for variable in model.variables]
+    for teacher in (None, a_teacher()):
+        made = fitted(model, PLAIN_LOSS, teacher)
+        assert [id(variable) for variable in made.variables] == [id(variable) for variable in model.variables]
 
 
 def train(
@@ -130,7 +132,7 @@ def test_a_step_measures_the_loss_on_augmented_and_mixed_images(tmp_path: Path, 
     teacher = a_teacher()
     found, parts = train(tmp_path, *overrides, "batch_size=24", "epochs=1", "lr=1e-12", teacher=teacher)
     assert found is not None
-    images, labels, *weights = next(
+    images, targets, *weights = next(
         iter(
             pipeline.training_batches(
                 SPLITS.train, 24, seed=0, num_classes=3, augment=parts.augment,
@@ -139,7 +141,8 @@ def test_a_step_measures_the_loss_on_augmented_and_mixed_images(tmp_path: Path, 
         )
     )  # fmt: skip
     logits = np.asarray(found.model(images, training=False))
-    hard = parts.objective.loss._hard.call(labels, logits).numpy()
+    labels = targets["labels"]
+    hard = parts.objective.loss.call(labels, logits).numpy()
     (model,) = teacher.models
     soft = divergence(softmax(np.asarray(model(images)) / 4), softmax(logits / 4))
     each = 0.3 * hard + 0.7 * 16 * soft

@@ -41,7 +41,7 @@ def test_every_view_is_gone_through_in_turn_first_in_order_then_shuffled(model: 
     trunk, _ = features.split_model(model)
     weights = np.arange(20, dtype=np.float32)  # tells the rows of both views apart
     doubled = np.concatenate([IMAGES, 255 - IMAGES])
-    batches = tf.data.Dataset.from_tensor_slices((doubled, np.concatenate([LABELS] * 2), weights)).batch(5)
+    batches = tf.data.Dataset.from_tensor_slices((doubled, {"labels": np.concatenate([LABELS] * 2)}, weights)).batch(5)
     found = features.compute(trunk, batches, views=2)
     assert (found.rows, found.views) == (10, 2)
     np.testing.assert_allclose(found.arrays[0], trunk(doubled), rtol=1e-5)
@@ -62,7 +62,7 @@ def test_features_that_are_many_are_kept_in_a_file_and_give_the_same_batches(
     model: keras.Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trunk, _ = features.split_model(model)
-    batches = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(4)
+    batches = tf.data.Dataset.from_tensor_slices((IMAGES, {"labels": LABELS})).batch(4)
     held = features.compute(trunk, batches, views=1)
     monkeypatch.setattr(image_store, "IN_MEMORY_BYTES", 100)  # of 160 and 280 bytes: it is found out on the way
     filed = features.compute(trunk, batches, views=1)
@@ -70,7 +70,7 @@ def test_features_that_are_many_are_kept_in_a_file_and_give_the_same_batches(
     assert isinstance(filed.arrays[0], ImageRows)
     both = ([*features.in_order(f, 4), *features.batches_of(f, 4, seed=0).take(6)] for f in (held, filed))
     for batch, twin in zip(*both, strict=True):
-        for part, same in zip(batch, twin, strict=True):
+        for part, same in zip(tf.nest.flatten(batch), tf.nest.flatten(twin), strict=True):
             np.testing.assert_array_equal(part, same)
 
 
@@ -82,11 +82,11 @@ def test_features_that_fit_nowhere_are_an_error(model: keras.Model, monkeypatch:
     monkeypatch.setattr(image_store, "IN_MEMORY_BYTES", 0)
     monkeypatch.setattr(tempfile, "TemporaryFile", full)
     with pytest.raises(StorageError, match=r"too many for memory, and .* \(No space left on device\)\. Free"):
-        features.compute(trunk, tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(4), views=1)
+        features.compute(trunk, tf.data.Dataset.from_tensor_slices((IMAGES, {"labels": LABELS})).batch(4), views=1)
 
 
 def test_validation_is_in_order(model: keras.Model) -> None:
     trunk, _ = features.split_model(model)
-    found = features.compute(trunk, tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(4), views=1)
-    labels = np.concatenate([batch[1] for batch in features.in_order(found, 4)])
+    found = features.compute(trunk, tf.data.Dataset.from_tensor_slices((IMAGES, {"labels": LABELS})).batch(4), views=1)
+    labels = np.concatenate([targets["labels"] for _, targets in features.in_order(found, 4)])
     np.testing.assert_array_equal(labels, LABELS)

@@ -30,7 +30,7 @@ def unchanged(
 
 
 def epochs(count: int, **changes: Any) -> list[list[Batch]]:
-    """Returns the batches of `count` epochs, one list for each."""
+    """Returns the batches (images, labels[, weights]) of `count` epochs, one list for each."""
     arguments: dict[str, Any] = {
         "seed": 0,
         "num_classes": CLASSES,
@@ -41,8 +41,15 @@ def epochs(count: int, **changes: Any) -> list[list[Batch]]:
     split, batch_size = changes.pop("split", SPLIT), changes.pop("batch_size", 4)
     steps = steps_in(split, batch_size, changes.get("replicas", 1))
     batches = training_batches(split, batch_size, **{**arguments, **changes}).take(count * steps)
-    found = [tuple(part.numpy() for part in batch) for batch in batches]
+    found = [flat(batch) for batch in batches]
     return [found[start : start + steps] for start in range(0, len(found), steps)]
+
+
+def flat(batch: tuple[Any, ...]) -> Batch:
+    """Returns a batch without the names of its only target."""
+    images, targets, *weights = batch
+    assert list(targets) == ["labels"]
+    return tuple(part.numpy() for part in (images, targets["labels"], *weights))
 
 
 def rows(epoch: list[Batch]) -> list[int]:
@@ -50,8 +57,8 @@ def rows(epoch: list[Batch]) -> list[int]:
 
 
 def same(one: list[list[Batch]], other: list[list[Batch]]) -> bool:
-    flat = [[part for epoch in epochs for batch in epoch for part in batch] for epochs in (one, other)]
-    return len(flat[0]) == len(flat[1]) and all(np.array_equal(a, b) for a, b in zip(*flat, strict=True))
+    parts = [[part for epoch in epochs for batch in epoch for part in batch] for epochs in (one, other)]
+    return len(parts[0]) == len(parts[1]) and all(np.array_equal(a, b) for a, b in zip(*parts, strict=True))
 
 
 def test_every_epoch_holds_every_row_once_in_batches_of_which_the_last_is_smaller() -> None:
@@ -114,10 +121,13 @@ def test_rare_classes_are_drawn_as_often_as_others() -> None:
     assert [int(label) for _, labels in epoch for label in labels.argmax(axis=1)] == split.labels[rows(epoch)].tolist()
 
 
-def test_offsets_stand_behind_the_labels_of_training_batches() -> None:
-    for _, labels, weights in epochs(1, class_weights=(0.5, 1.0, 3.0), logit_offsets=(-1.0, -2.0, -3.0))[0]:
-        np.testing.assert_array_equal(labels[:, 3:], np.tile(np.float32([-1, -2, -3]), (len(labels), 1)))
-        np.testing.assert_allclose(weights, labels[:, :3] @ np.array([0.5, 1.0, 3.0]))
+def test_offsets_are_a_target_of_training_batches_and_not_of_others() -> None:
+    options = {"seed": 0, "num_classes": CLASSES, "augment": unchanged, "class_weights": (0.5, 1.0, 3.0), "epochs": 1}
+    for _, targets, weights in training_batches(SPLIT, 4, **options, logit_offsets=(-1.0, -2.0, -3.0)).take(3):
+        assert set(targets) == {"labels", "offsets"}
+        np.testing.assert_array_equal(targets["offsets"], np.tile(np.float32([-1, -2, -3]), (len(weights), 1)))
+        np.testing.assert_allclose(weights, targets["labels"].numpy() @ np.array([0.5, 1.0, 3.0]))
+    assert all(set(targets) == {"labels"} for _, targets in evaluation_batches(SPLIT, 4, CLASSES))
 
 
 def test_the_weight_of_an_image_is_that_of_its_class() -> None:
@@ -149,9 +159,7 @@ def test_no_replica_goes_without_images() -> None:
 
 
 def test_evaluation_batches_keep_order_and_end() -> None:
-    batches: list[Batch] = [
-        (images.numpy(), labels.numpy()) for images, labels in evaluation_batches(SPLIT, 4, CLASSES)
-    ]
+    batches = [flat(batch) for batch in evaluation_batches(SPLIT, 4, CLASSES)]
     assert rows(batches) == list(range(ROWS))
     assert np.concatenate([labels for _, labels in batches]).argmax(axis=1).tolist() == SPLIT.labels.tolist()
     assert batches[0][0].dtype == np.float32
@@ -175,7 +183,7 @@ def test_evaluation_leaves_no_replica_without_a_row_while_it_can(
     count: int, batch_size: int, replicas: int, sizes: list[int]
 ) -> None:
     split = Split(np.zeros((count, 4, 4, 1), np.uint8), np.zeros(count, np.int64))
-    found = [len(labels) for _, labels in evaluation_batches(split, batch_size, CLASSES, replicas)]
+    found = [len(images) for images, _ in evaluation_batches(split, batch_size, CLASSES, replicas)]
     assert found == sizes
 
 
@@ -184,11 +192,11 @@ def test_soft_targets_are_trained_towards_and_labels_are_validated(tmp_path: Pat
     targets = rng.dirichlet(np.ones(3), 12).astype(np.float32)
     split = Split(rng.integers(0, 256, (12, 4, 4, 1), np.uint8), targets.argmax(axis=1), targets)
     options = {"seed": 0, "num_classes": 3, "augment": unchanged, "class_weights": (1.0, 2.0, 4.0), "epochs": 1}
-    images, labels, weights = next(iter(training_batches(split, 12, **options)))
-    order = [int(np.flatnonzero((split.images == image).all(axis=(1, 2, 3)))[0]) for image in images.numpy()]
+    images, labels, weights = flat(next(iter(training_batches(split, 12, **options))))
+    order = [int(np.flatnonzero((split.images == image).all(axis=(1, 2, 3)))[0]) for image in images]
     np.testing.assert_allclose(labels, targets[order])
     np.testing.assert_allclose(weights, targets[order] @ np.array([1.0, 2.0, 4.0]), rtol=1e-6)
-    _, validated = next(iter(evaluation_batches(split, 12, 3)))
+    _, validated = flat(next(iter(evaluation_batches(split, 12, 3))))
     np.testing.assert_array_equal(validated, np.eye(3)[split.labels])
 
 
@@ -265,7 +273,7 @@ def test_images_on_disk_give_the_batches_of_images_in_memory(tmp_path: Path) -> 
     pairs = [(training_batches(s, 8, **options).take(3), evaluation_batches(s, 8, 7)) for s in (SPLIT, split)]
     for one, other in zip(*pairs, strict=True):
         for batch, twin in zip(one, other, strict=True):
-            for part, same in zip(batch, twin, strict=True):
+            for part, same in zip(flat(batch), flat(twin), strict=True):
                 np.testing.assert_array_equal(part, same)
 
 

@@ -100,7 +100,8 @@ def test_weighted_training_batches_train_as_keras_does_with_class_weight() -> No
         augment=lambda images, one_hot, seed, progress: (images, one_hot),
         class_weights=objective.class_weights,
     )
-    for images, one_hot, weights in batches.take(3):  # one epoch: batches of 4, 4 and 2
+    for images, targets, weights in batches.take(3):  # one epoch: batches of 4, 4 and 2
+        one_hot = targets["labels"]
         our_loss = ours.train_on_batch(images, one_hot, sample_weight=weights)
         their_loss = theirs.train_on_batch(images, one_hot, class_weight={0: 1.0, 1: 5.0, 2: 0.5})
         assert float(our_loss) == pytest.approx(float(their_loss), rel=1e-5)

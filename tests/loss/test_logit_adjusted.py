@@ -11,7 +11,8 @@ from contracts import node
 from fer_exp import config
 from fer_exp.dataset import Split
 from fer_exp.errors import ConfigError
-from fer_exp.fit import distilling
+from fer_exp.fit.distilling import Teacher
+from fer_exp.fit.fitting import TrainingLoss, compile_for_training, fitted
 from fer_exp.fit.pipeline import evaluation_batches, training_batches
 from fer_exp.loss import Objective
 
@@ -26,9 +27,9 @@ def build(**changes: Any) -> Objective:
     return objective
 
 
-def with_offsets(objective: Objective) -> np.ndarray:
-    """Returns the labels as training batches carry them."""
-    return np.hstack([LABELS, np.tile(np.float32(objective.logit_offsets), (2, 1))])
+def with_offsets(objective: Objective) -> dict[str, np.ndarray]:
+    """Returns the targets as training batches carry them."""
+    return {"labels": LABELS, "offsets": np.tile(np.float32(objective.logit_offsets), (2, 1))}
 
 
 def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -40,21 +41,22 @@ def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
 def test_training_adds_the_logarithm_of_the_class_frequencies(tau: float, smoothing: float) -> None:
     objective = build(tau=tau, label_smoothing=smoothing)
     expected = cross_entropy(LOGITS + tau * np.log([0.4, 0.1, 0.5]), LABELS * (1 - smoothing) + smoothing / 3)
-    assert float(objective.loss(with_offsets(objective), LOGITS)) == pytest.approx(expected, rel=1e-5)
+    assert float(TrainingLoss(objective)(with_offsets(objective), LOGITS)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_validation_takes_the_logits_as_they_are() -> None:
-    assert float(build().loss(LABELS, LOGITS)) == pytest.approx(cross_entropy(LOGITS, LABELS), rel=1e-5)
+    found = float(TrainingLoss(build())({"labels": LABELS}, LOGITS))
+    assert found == pytest.approx(cross_entropy(LOGITS, LABELS), rel=1e-5)
 
 
 def test_a_teacher_is_compared_with_the_plain_logits() -> None:
     objective, soft = build(), np.array([[0.2, 0.3, 0.5], [0.6, 0.2, 0.2]], np.float32)
-    both = distilling.DistillationLoss(objective.loss, temperature=2.0, weight=0.25)
-    found = float(both(np.hstack([with_offsets(objective), soft]), LOGITS))
+    both = TrainingLoss(objective, Teacher((), temperature=2.0, weight=0.25))
+    found = float(both({**with_offsets(objective), "teacher": soft}, LOGITS))
     divergence = cross_entropy(LOGITS / 2, soft) - cross_entropy(np.log(soft), soft)
     hard = cross_entropy(LOGITS + np.log([0.4, 0.1, 0.5]), LABELS)
     assert found == pytest.approx(0.75 * hard + 0.25 * 4 * divergence, rel=1e-5)
-    assert float(both(LABELS, LOGITS)) == pytest.approx(cross_entropy(LOGITS, LABELS), rel=1e-5)
+    assert float(both({"labels": LABELS}, LOGITS)) == pytest.approx(cross_entropy(LOGITS, LABELS), rel=1e-5)
 
 
 def test_a_class_without_images_is_named() -> None:
@@ -73,17 +75,18 @@ def test_fit_trains_on_adjusted_logits_and_validates_plain_ones() -> None:
     objective = build(class_weights="auto")
     model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(3, use_bias=False)])
     model.set_weights([np.zeros((16, 3), np.float32)])
-    model.compile(keras.optimizers.SGD(0.0), objective.loss, metrics=distilling.measured(model.output_shape[-1]))
+    learner = fitted(model, objective)
+    compile_for_training(learner, keras.optimizers.SGD(0.0))
     batches = training_batches(
         split, 10, seed=0, num_classes=3, epochs=1, augment=lambda images, one_hot, seed, progress: (images, one_hot),
         class_weights=objective.class_weights, logit_offsets=objective.logit_offsets,
     )  # fmt: skip
     _, targets, weights = next(iter(batches))
-    assert targets.shape == (10, 6)
+    assert targets["offsets"].shape == (10, 3)
     assert tf.reduce_sum(weights).numpy() == pytest.approx(10)
-    fitted = model.fit(
+    history = learner.fit(
         batches, steps_per_epoch=1, validation_data=evaluation_batches(split, 10, 3), verbose=0, shuffle=False
     ).history
     # All logits are 0: the plain loss is log 3, the adjusted one -log(frequency), each class weighing the same.
-    assert fitted["val_loss"] == pytest.approx([np.log(3)], rel=1e-5)
-    assert fitted["loss"] == pytest.approx([-np.mean(np.log([0.4, 0.1, 0.5]))], rel=1e-5)
+    assert history["val_loss"] == pytest.approx([np.log(3)], rel=1e-5)
+    assert history["loss"] == pytest.approx([-np.mean(np.log([0.4, 0.1, 0.5]))], rel=1e-5)
