@@ -47,7 +47,7 @@ class Assembled:
         weights_origin: Where the model's first weights came from.
         precision: Number format it computes in.
         precision_reason: Why that one.
-        multiply_adds: What one image costs in a forward pass.
+        multiply_adds: What one image costs in a forward pass, as far as it can be counted.
         inherited: What is taken over from an earlier run.
         rebuild: Makes the network anew under the dtype policy in force, on one device; its weights are of no account.
         teacher: Whom it learns from beside the labels.
@@ -135,6 +135,13 @@ def assemble(experiment: config.Experiment, splits: Development, strategy: tf.di
     pruning: Pruning | None = config.build(experiment.pruning)
     inherited = inheritance.of(pruning, config.build(experiment.tracking), experiment, splits) if pruning else None
     model, reason = _build_model(experiment, splits, strategy, inherited)
+    counted = cost.multiply_adds(model)
+    if counted.uncounted:
+        log.warning(
+            "The multiply-adds are more than %s: fer_exp cannot count those of these layers: %s.",
+            f"{counted.total:,}",
+            ", ".join(counted.uncounted),
+        )
     origin = inherited.origin if inherited else getattr(model, "weights_origin", "random")
     if len(stages) > 1 and origin.startswith("random"):
         log.warning("finetune=%s freezes a backbone that has random weights.", experiment.option("finetune"))
@@ -146,7 +153,7 @@ def assemble(experiment: config.Experiment, splits: Development, strategy: tf.di
         weights_origin=origin,
         precision=keras.mixed_precision.dtype_policy().name,
         precision_reason=reason,
-        multiply_adds=cost.multiply_adds(model).total,
+        multiply_adds=counted.total,
         inherited=inherited,
         rebuild=lambda: _network(experiment, splits, inherited, load_weights=False),
     )

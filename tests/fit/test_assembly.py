@@ -12,6 +12,7 @@ from fer_exp import config
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import ConfigError
 from fer_exp.fit import assembly, precision
+from fer_exp.network import cost
 
 SPLIT = Split(np.zeros((8, 48, 48, 1), np.uint8), np.arange(8) % 2)
 SPLITS = Splits(SPLIT, SPLIT, SPLIT, ("happy", "sad"), "0", "made in the test")
@@ -35,6 +36,14 @@ def test_auto_takes_what_fits_and_says_why(monkeypatch: pytest.MonkeyPatch, chos
     parts = assemble("precision=auto")
     assert (parts.precision, parts.precision_reason) == (chosen, f"auto: {parts.multiply_adds} multiply-adds")
     assert parts.model.get_layer("conv2d").compute_dtype == compute
+
+
+def test_layers_whose_multiply_adds_cannot_be_counted_are_named(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(cost, "multiply_adds", lambda model: cost.MultiplyAdds(1_000, uncounted=("odd", "memory")))
+    assert assemble().multiply_adds == 1_000
+    assert "more than 1,000: fer_exp cannot count those of these layers: odd, memory." in caplog.text
 
 
 def test_what_is_configured_is_taken() -> None:
