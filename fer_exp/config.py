@@ -1,7 +1,8 @@
 """The typed root of the configuration, its rules, and the one way to build an option.
 
 Called by the command line (to refuse bad input before TensorFlow is imported) and by `experiment` (to build the
-options of a checked configuration). It knows no option by name except in the cross-field rules at the end.
+options of a checked configuration). It knows no option by name: what an option asks of others its group's contract
+says, in `problems(experiment)`.
 """
 
 import importlib
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fer_exp.data import source_choice
 from fer_exp.errors import ConfigError
-from fer_exp.explain import describe, siblings
+from fer_exp.explain import describe
 from fer_exp.signature import (
     Metric,
     ModelName,
@@ -333,62 +334,12 @@ def problems_of(group: str, node: Mapping[str, Any], key: str | None = None) -> 
 
 
 def _cross_field_problems(experiment: Experiment) -> Iterator[str]:
-    """The rules that no single option can know."""
+    """The rules that no single option can know: those of each group, and those of the scalars."""
+    for group in GROUPS:
+        contract = importlib.import_module(f"fer_exp.{group}")
+        if hasattr(contract, "problems"):
+            yield from contract.problems(experiment)
     e = experiment
-    if e.option("dataset") == "combine":
-        for name, node in e.dataset["sources"].items():
-            yield from problems_of("dataset", node, f"dataset.sources.{name}")
-        chosen = {key: e.dataset[key] for key in ("train", "test", "test_images")}
-        yield from source_choice.problems(tuple(e.dataset["sources"]), **chosen)
-    devices = e.strategy.get("devices")
-    if isinstance(devices, int) and e.batch_size % devices:
-        yield (
-            f"`batch_size` must be divisible by the {devices} replicas of strategy={e.option('strategy')}, because it "
-            f"counts the images of all replicas together. Received: batch_size={e.batch_size}."
-        )
-    stages = e.finetune.get("stages")
-    if stages is not None and "weights" not in e.model:
-        with_backbone = [s.target.split(".")[-2] for s in siblings("model") if "weights" in s.options]
-        yield (
-            f"`finetune={e.option('finetune')}` needs a model with a backbone: "
-            f"model={' or model='.join(with_backbone)}. Received: model={e.option('model')}. Use finetune=none."
-        )
-    if stages is not None and e.epochs < len(stages):
-        yield f"`epochs` must give each of the {len(stages)} stages one epoch. Received: epochs={e.epochs}."
-    warmup = e.schedule.get("warmup_epochs", 0)
-    if warmup >= e.epochs and not e.limit_batches:  # a trial of a recipe is not a training
-        yield (
-            f"`schedule.warmup_epochs` must be smaller than epochs={e.epochs}. "
-            f"Received: schedule.warmup_epochs={warmup}."
-        )
-    if e.precision == "mixed_float16" and e.option("strategy") == "cpu":
-        yield "`precision` mixed_float16 needs a GPU: use strategy=gpu, or precision=mixed_bfloat16 on a CPU."
-    if e.option("strategy") == "multi_worker" and e.resume != "never":
-        yield (
-            "`resume` must be never with strategy=multi_worker: the state of a training is kept on one machine only. "
-            f"Received: resume={e.resume}."
-        )
-    if e.option("strategy") == "multi_worker" and e.option("distillation") != "none":
-        yield (
-            "`distillation` must be none with strategy=multi_worker: its other processes read no tracking store. "
-            f"Received: distillation={e.option('distillation')}."
-        )
-    if e.option("strategy") == "multi_worker" and e.option("pruning") != "none":
-        yield (
-            "`pruning` must be none with strategy=multi_worker: the other processes do not read the tracking store. "
-            f"Received: pruning={e.option('pruning')}."
-        )
-    amounts = [f"pruning.{key}={e.pruning[key]}" for key in ("ratio", "threshold") if e.pruning.get(key) is not None]
-    if "ratio" in e.pruning and len(amounts) != 1:
-        yield (
-            "`pruning.ratio` (share of the multiply-adds to remove) or `pruning.threshold` (least score that stays) "
-            f"must be given, and not both. Received: {' '.join(amounts) or 'neither'}."
-        )
-    if e.sampling != "natural" and e.option("loss") == "logit_adjusted":
-        yield (
-            "`sampling` must be natural with loss=logit_adjusted, which evens out the classes itself, by their shares "
-            f"of the training images. Received: sampling={e.sampling}."
-        )
     if e.fold is not None and e.fold >= e.folds:
         yield f"`fold` must be smaller than folds={e.folds}: folds are counted from 0. Received: fold={e.fold}."
     if e.limit_batches and e.overfit_batches:

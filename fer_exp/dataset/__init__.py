@@ -9,13 +9,14 @@ its images may have `fewer(images, options)`: it returns the options with which 
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from fer_exp.data import data_cache, image_rows
+from fer_exp import config
+from fer_exp.data import data_cache, image_rows, source_choice
 from fer_exp.data.corrections import Corrections, Found
 from fer_exp.data.image_rows import Images
 from fer_exp.errors import DataError
@@ -215,3 +216,14 @@ def _corrected(
         whole = dataclasses.replace(split, labels=corrected.labels, targets=targets)
         changed.append(whole.take(corrected.kept))
     return (changed[0], changed[1]), counts, emptied
+
+
+def problems(experiment: config.Experiment) -> Iterator[str]:
+    """Yields what is wrong with the sources of a data set that has some."""
+    node = experiment.dataset
+    if "sources" not in node:
+        return
+    for name, source in node["sources"].items():
+        yield from config.problems_of("dataset", source, f"dataset.sources.{name}")
+    chosen = {key: node[key] for key in ("train", "test", "test_images")}
+    yield from source_choice.problems(tuple(node["sources"]), **chosen)

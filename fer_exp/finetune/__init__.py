@@ -4,15 +4,18 @@ Called by `training` through `config.build`. A plan says how much of the backbon
 a particular model. All stages share one epoch axis.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from fer_exp.explain import siblings
 from fer_exp.signature import Fraction, NonNegativeInt, PositiveFloat
 
 if TYPE_CHECKING:
     import keras
+
+    from fer_exp.config import Experiment
 
 
 class Stage(BaseModel):
@@ -76,3 +79,19 @@ def unfreeze(model: "keras.Model", share: float) -> int:
         for index, layer in enumerate(backbone.layers):
             layer.trainable = index >= len(backbone.layers) - learning
     return int(sum(variable.shape.num_elements() for variable in model.trainable_variables))
+
+
+def problems(experiment: "Experiment") -> Iterator[str]:
+    """Yields what is wrong with the plan beside the rest of a configuration."""
+    stages = experiment.finetune.get("stages")
+    if stages is None:
+        return
+    if "weights" not in experiment.model:
+        with_backbone = [s.target.split(".")[-2] for s in siblings("model") if "weights" in s.options]
+        yield (
+            f"`finetune={experiment.option('finetune')}` needs a model with a backbone: "
+            f"model={' or model='.join(with_backbone)}. Received: model={experiment.option('model')}. "
+            "Use finetune=none."
+        )
+    if experiment.epochs < len(stages):
+        yield f"`epochs` must give each of the {len(stages)} stages one epoch. Received: epochs={experiment.epochs}."

@@ -6,7 +6,7 @@ and comparable between runs, as with Keras' `class_weight`. Offsets of the logit
 for the same reason.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +15,8 @@ from fer_exp.signature import NonNegativeFloat, OpenFraction
 
 if TYPE_CHECKING:
     import keras
+
+    from fer_exp.config import Experiment
 
 ClassWeights = Literal["auto", "effective_number"] | dict[str, NonNegativeFloat] | None
 
@@ -87,3 +89,12 @@ def require_every_class(who: str, class_counts: Sequence[int], class_names: Sequ
     empty = [name for name, count in zip(class_names, class_counts, strict=True) if count == 0]
     if empty:
         raise ConfigError([f"{who} needs training images of every class; none of: {empty}."])
+
+
+def problems(experiment: "Experiment") -> Iterator[str]:
+    """Yields what is wrong with the loss beside the rest of a configuration."""
+    if experiment.sampling != "natural" and experiment.option("loss") == "logit_adjusted":
+        yield (
+            "`sampling` must be natural with loss=logit_adjusted, which evens out the classes itself, by their shares "
+            f"of the training images. Received: sampling={experiment.sampling}."
+        )

@@ -4,7 +4,7 @@ Called by `assembly` through `config.build`. An option names the run whose weigh
 channels that stay; it must not know how runs are kept, how a network is built without some channels, nor the data.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from fer_exp.config import Experiment
     from fer_exp.slim.channel_groups import Channels
 
 
@@ -43,3 +44,14 @@ class Pruning:
 
     run: str
     choose: "Callable[[Channels, LossChanges], Chosen] | None"
+
+
+def problems(experiment: "Experiment") -> Iterator[str]:
+    """Yields what is wrong with the pruning as a whole; its options are known to be valid one by one."""
+    given = experiment.pruning
+    amounts = [f"pruning.{key}={given[key]}" for key in ("ratio", "threshold") if given.get(key) is not None]
+    if "ratio" in given and len(amounts) != 1:
+        yield (
+            "`pruning.ratio` (share of the multiply-adds to remove) or `pruning.threshold` (least score that stays) "
+            f"must be given, and not both. Received: {' '.join(amounts) or 'neither'}."
+        )
