@@ -39,6 +39,12 @@ def train(
         TrainingDivergedError: If the loss is no longer finite.
     """
     steps = steps_in(splits.train, experiment.batch_size, 1)
+    console.print(
+        f"fine-tuning: {epochs} epochs from lr {peak:g} by a cosine to 0; schedule={experiment.option('schedule')} was "
+        "for the training before",
+        highlight=False,
+        soft_wrap=True,
+    )
     fitted = fitting.fitted(model, parts.objective, parts.teacher)
     optimizer = config.build(experiment.optimizer, keras.optimizers.schedules.CosineDecay(peak, epochs * steps))
     fitting.compile_for_training(fitted, optimizer)

@@ -12,7 +12,7 @@ import keras
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from fer_exp.fit.epoch_metrics import EPOCH_METRICS, LOSS, recorded
+from fer_exp.fit import epoch_metrics
 from fer_exp.reporting import console as terminal
 from fer_exp.signature import log_key
 
@@ -111,9 +111,9 @@ class TrainingProgress(keras.callbacks.Callback):
 
 
 def _measured(values: Mapping[str, Any], split: str) -> str:
-    titles = {LOSS: LOSS, **{metric.name: metric.title for metric in EPOCH_METRICS}}
+    titles = {metric.name: metric.title for metric in epoch_metrics.EPOCH_METRICS} | {epoch_metrics.LOSS: "loss"}
     return " ".join(
         f"{titles[name.partition('/')[2]]} {values[log_key(name)]:.4f}"
-        for name in recorded()
+        for name in epoch_metrics.recorded()
         if name.startswith(f"{split}/")
     )

@@ -1,14 +1,10 @@
 """augmentation=none."""
 
 import numpy as np
-from augmentation_contract import check_contract, run
+from augmentation_contract import run
 from contracts import node
 
 from fer_exp import config
-
-
-def test_it_keeps_the_contract() -> None:
-    check_contract("none")
 
 
 def test_it_changes_nothing() -> None:
