@@ -4,8 +4,6 @@ Called by `doctor`, `compare`, `predict` and their like, and by `__main__` for t
 must not know what they do with the runs.
 """
 
-import os
-import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -106,13 +104,8 @@ def write(path: Path, text: str) -> None:
     Raises:
         StorageError: If it cannot be written.
     """
-    target = path.resolve()
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
-        try:
-            temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with folders.put(path.resolve()) as part:
+            part.write_text(text, encoding="utf-8", errors="surrogateescape")
     except OSError as error:
         raise StorageError(f"{path} cannot be written: {error.strerror or error}.") from error

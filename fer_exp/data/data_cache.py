@@ -10,8 +10,6 @@ import csv
 import hashlib
 import io
 import logging
-import os
-import uuid
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -20,6 +18,7 @@ import numpy as np
 
 from fer_exp.data import csv_cells, image_rows
 from fer_exp.data.image_rows import Images
+from fer_exp.process import folders
 
 _log = logging.getLogger(__name__)
 
@@ -58,17 +57,11 @@ def keep_list(cache_dir: str, kind: str, rows: Sequence[tuple[str, str]]) -> str
         Path of a csv with the columns name and reason; None if it cannot be written, which costs the list only.
     """
     entry = Path(cache_dir).expanduser().absolute() / f"{make_key(kind, [f'{n}|{reason}' for n, reason in rows])}.csv"
-    temporary = entry.with_name(f".{entry.name}.{uuid.uuid4().hex}.tmp")
     try:
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-                csv.writer(file, lineterminator="\n").writerows(
-                    [("name", "reason"), *([csv_cells.written(cell) for cell in row] for row in rows)]
-                )
-            os.replace(temporary, entry)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with folders.put(entry) as part, part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(
+                [("name", "reason"), *([csv_cells.written(cell) for cell in row] for row in rows)]
+            )
     except OSError as error:
         _log.warning("What was left out cannot be listed: %s (%s).", entry, error.strerror or error)
         return None
@@ -117,18 +110,12 @@ def _read(entry: Path, key: str) -> dict[str, np.ndarray] | None:
 
 
 def _write(entry: Path, key: str, arrays: dict[str, np.ndarray]) -> str | None:
-    temporary = entry.with_name(f".{key}.{uuid.uuid4().hex}.tmp")
     try:
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with zipfile.ZipFile(temporary, "x") as archive:
-                archive.comment = key.encode()
-                for name, array in arrays.items():
-                    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                        np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
-            os.replace(temporary, entry)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with folders.put(entry) as part, zipfile.ZipFile(part, "x") as archive:
+            archive.comment = key.encode()
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
     except OSError as error:
         problem = f"not cached: {entry.parent} cannot be written ({error.strerror or error})"
         _log.warning("The data is %s. Every start will read it anew: free space there, or set cache_dir.", problem)

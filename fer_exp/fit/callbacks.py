@@ -16,6 +16,7 @@ from fer_exp.errors import TrainingDivergedError
 from fer_exp.fit import epoch_metrics
 from fer_exp.fit.divergence import guessing, is_far
 from fer_exp.fit.snapshot import explained
+from fer_exp.process import folders
 from fer_exp.signature import log_key, log_mode
 
 _log = logging.getLogger(__name__)
@@ -112,11 +113,8 @@ class Keeper(keras.callbacks.Callback):
     def _save(self, epoch: int) -> None:
         """Writes the weights beside those that were kept before, which the last snapshot may still go back to."""
         path, previous = self._path(epoch), self._path(self.kept[0])
-        partial = path.with_name(f"partial-{path.name}")
-        with explained(path):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self.whole.save_weights(partial)
-            partial.replace(path)  # a kill in the middle of writing leaves the previous weights
+        with explained(path), folders.put(path) as part:
+            self.whole.save_weights(part)
         for old in set(self._folder.glob("*.weights.h5")) - {path, previous}:
             old.unlink(missing_ok=True)
 

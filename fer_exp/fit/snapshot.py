@@ -8,7 +8,6 @@ It must not know Keras.
 import io
 import json
 import logging
-import os
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,12 +19,13 @@ from typing import Any
 import numpy as np
 
 from fer_exp.errors import StorageError
+from fer_exp.process import folders
 
 FOLDER = "snapshots"
 KEPT = "kept"  # folder of the weights that are kept, beside it
 _NAME = re.compile(r"after-epoch-(\d+)\.npz")
 # Names in both folders, also of files whose writing was cut off.
-_STATES = re.compile(r"(\.?after-epoch-\d+\.npz(\.partial)?)|((partial-)?after-epoch-\d+\.weights\.h5)")
+_STATES = re.compile(r"(\.[0-9a-f]{8}\.|\.|partial-)?after-epoch-\d+\.(npz(\.partial)?|weights\.h5)")
 _STATE = "state.json"
 _DAMAGED = (
     *(OSError, ValueError, KeyError, EOFError, MemoryError, RecursionError, NotImplementedError),
@@ -65,18 +65,9 @@ def write(run: Path, key: str, epochs: int, state: Mapping[str, Any], arrays: Se
     """
     folder = run / FOLDER
     target = folder / f"after-epoch-{epochs:06d}.npz"
-    partial = folder / f".{target.name}.partial"
-    with explained(target):
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with partial.open("wb") as file:
-                _write_archive(file, key, state, arrays)
-                file.flush()
-                os.fsync(file.fileno())  # a rename that outlives its content would leave an empty file after a crash
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
-    for old in _files(run)[_KEPT:]:
+    with explained(target), folders.put(target, durable=True) as part, part.open("wb") as file:
+        _write_archive(file, key, state, arrays)
+    for old in (*_files(run)[_KEPT:], *folder.glob(".*")):  # hidden: the writing of it was killed
         old.unlink(missing_ok=True)
 
 

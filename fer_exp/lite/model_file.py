@@ -6,12 +6,13 @@ tool, find the rest from the end. Called by `litert` and the export options. It 
 
 import io
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from fer_exp.process import folders
 
 LABELS, METADATA = "labels.txt", "metadata.json"
 _MOST_BYTES = 1 << 20  # of an entry that is read: a file may come from anywhere
@@ -68,13 +69,8 @@ def write(path: Path, content: bytes) -> None:
         path: Target; its folder is made if needed.
         content: Of the file.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with folders.put(path) as part:
         part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _with_entry(content: bytes, name: str, text: str) -> bytes:

@@ -4,20 +4,22 @@ Called by the model builders. Never fails silently: what was loaded is returned 
 random weights, which only `auto` may do, is warned about.
 """
 
+import base64
 import hashlib
 import logging
 import os
-import shutil
 import time
 import urllib.request
 import warnings
 import zipfile
+from email.message import Message
 from pathlib import Path
 
 import keras
 
 from fer_exp.errors import WeightsError
 from fer_exp.network import weights_file
+from fer_exp.process import folders
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +40,7 @@ def load(backbone: keras.Model, weights: str | None, family: str, alpha: float, 
         size: Side of its input in pixels.
 
     Returns:
-        Where the weights came from: `random`, `imagenet (<file>)` or `<path> (sha256 ...)`.
+        Where the weights came from: `random`, `imagenet (<file>, sha256 ...)` or `<path> (sha256 ...)`.
 
     Raises:
         WeightsError: If the file is missing, cannot be downloaded, or does not fit.
@@ -56,7 +58,7 @@ def load(backbone: keras.Model, weights: str | None, family: str, alpha: float, 
         log.warning("model.weights=auto: training %s from RANDOM weights, because %s", family, error)
         return "random (auto: ImageNet weights were not at hand)"
     _load_file(backbone, path)
-    return f"imagenet ({path.name})"
+    return f"imagenet ({path.name}, sha256 {_short_sha256(path)})"
 
 
 def _load_file(backbone: keras.Model, path: Path) -> str:
@@ -81,7 +83,11 @@ def _load_file(backbone: keras.Model, path: Path) -> str:
             f"`model.weights` does not fit this backbone ({backbone.count_params():,} parameters): check model, "
             f"model.alpha, and that the file has no top. Received: model.weights={path}. Keras says: {reason}"
         ) from error
-    return f"{path} (sha256 {hashlib.sha256(path.read_bytes()).hexdigest()[:16]})"
+    return f"{path} (sha256 {_short_sha256(path)})"
+
+
+def _short_sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def _fetch(family: str, alpha: float, size: int, seconds: float) -> Path:
@@ -101,19 +107,29 @@ def _fetch(family: str, alpha: float, size: int, seconds: float) -> Path:
 
 
 def _download(url: str, path: Path, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    deadline, digest = time.monotonic() + seconds, hashlib.md5(usedforsecurity=False)
     try:
-        with urllib.request.urlopen(url, timeout=3) as answer, partial.open("wb") as file:  # noqa: S310 (fixed https)
+        with (
+            folders.put(path) as part,
+            urllib.request.urlopen(url, timeout=3) as answer,  # noqa: S310 (fixed https)
+            part.open("wb") as file,
+        ):
             while block := answer.read(1 << 18):
                 file.write(block)
+                digest.update(block)
                 if time.monotonic() > deadline or file.tell() > _LARGEST_FILE:
                     raise WeightsError(f"{url} did not arrive within {seconds:.0f} seconds.")
             if file.tell() != int(answer.headers.get("Content-Length", file.tell())):
                 raise OSError("the connection ended early")  # reading in blocks does not notice by itself
-        shutil.move(partial, path)
+            if digest.digest() != _stated(answer.headers, digest.digest()):
+                raise OSError("it arrived damaged: its MD5 is not the one that the bucket states")
     except OSError as error:
         raise WeightsError(f"{url} cannot be downloaded ({error}); give a file: model.weights=<path>.") from error
-    finally:
-        partial.unlink(missing_ok=True)
+
+
+def _stated(headers: Message, otherwise: bytes) -> bytes:
+    """Returns the MD5 that the bucket states of a file; where it states none, what is given for that case."""
+    hashes = dict(
+        part.strip().split("=", 1) for part in ",".join(headers.get_all("x-goog-hash", [])).split(",") if part
+    )
+    return base64.b64decode(hashes["md5"]) if "md5" in hashes else otherwise

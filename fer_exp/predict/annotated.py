@@ -4,7 +4,6 @@ Called by `__main__` after everything is predicted: each file is decoded once mo
 not grow with their number.
 """
 
-import os
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from fer_exp.errors import ConfigError, StorageError
 from fer_exp.predict import videos
 from fer_exp.predict.sources import Source
 from fer_exp.predict.work import Outcome, Seen
+from fer_exp.process import folders
 
 WRITTEN = ".fer_exp"  # lists the files that were written into a folder, which may be replaced
 _MOST_BYTES = 2**24  # of that list
@@ -153,26 +153,24 @@ def _rows(source: Source) -> list[Image.Image]:
 
 
 def _picture(image: Image.Image, seen: Seen, class_names: Sequence[str], path: Path) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    draw(image, seen, class_names).save(temporary, format="PNG")
-    os.replace(temporary, path)
+    with folders.put(path) as part:
+        draw(image, seen, class_names).save(part, format="PNG")
 
 
 def _video(source: Source, all_seen: Sequence[Seen], class_names: Sequence[str], path: Path) -> None:
     """Writes every frame; one that was left out shows what was last seen."""
     by_frame = {seen.index: seen for seen in all_seen}
-    temporary, last = path.with_name(f".{path.name}.tmp.mp4"), all_seen[0]
-    writer = None
-    try:
-        for frame in videos.frames(source.path, 1, tolerant=True):
-            last = by_frame.get(frame.index, last)
-            image = draw(Image.fromarray(frame.pixels), last, class_names)
-            writer = writer or videos.Writer(temporary, videos.rate(source.path), image.size)
-            writer.add(image)
-    finally:
-        if writer is not None:
-            writer.close()
-    os.replace(temporary, path)
+    last, writer = all_seen[0], None
+    with folders.put(path) as part:
+        try:
+            for frame in videos.frames(source.path, 1, tolerant=True):
+                last = by_frame.get(frame.index, last)
+                image = draw(Image.fromarray(frame.pixels), last, class_names)
+                writer = writer or videos.Writer(part, videos.rate(source.path), image.size)
+                writer.add(image)
+        finally:
+            if writer is not None:
+                writer.close()
 
 
 def draw(image: Image.Image, seen: Seen, class_names: Sequence[str]) -> Image.Image:

@@ -14,7 +14,7 @@ TensorFlow does not, and what breaks in it breaks nothing else. Nothing here kno
     quiet         TensorFlow imported without the lines that nobody asked for
     telemetry     nothing is reported to makers of libraries
     credentials   passwords in addresses, put aside and shown nowhere
-    folders       whether files can be put where a command is going to put them
+    folders       files put whole or not at all, and whether any can be put there
     reader        a command whose output nobody reads any more
     user          who runs this process, where the system does not know
 """

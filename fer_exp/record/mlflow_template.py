@@ -7,11 +7,12 @@ a second or two, in each new folder anew.
 import logging
 import shutil
 import sqlite3
-import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
+
+from fer_exp.process import folders
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ def used(file: Path | None, cache: Path) -> Iterator[None]:
         yield
         return
     if template.is_file():
-        with _put(file) as part:
+        with folders.put(file) as part:
             shutil.copyfile(template, part)
         yield
         return
@@ -42,19 +43,7 @@ def used(file: Path | None, cache: Path) -> Iterator[None]:
 
 def _keep(file: Path, template: Path) -> None:
     """Keeps what MLflow has just made, without the experiment it begins with: that one says where its files lie."""
-    template.parent.mkdir(parents=True, exist_ok=True)
-    with _put(template) as part, closing(sqlite3.connect(file)) as made, closing(sqlite3.connect(part)) as copy:
+    with folders.put(template) as part, closing(sqlite3.connect(file)) as made, closing(sqlite3.connect(part)) as copy:
         made.backup(copy)
         copy.execute("DELETE FROM experiments")
         copy.commit()
-
-
-@contextmanager
-def _put(target: Path) -> Iterator[Path]:
-    """Gives a path to write to, whose file is the target once it is whole."""
-    part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
-    try:
-        yield part
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)

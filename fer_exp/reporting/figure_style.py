@@ -6,7 +6,6 @@ sweep alive and would look for a display.
 
 import functools
 import logging
-import os
 import re
 import warnings
 from collections.abc import Iterator
@@ -17,6 +16,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from fer_exp.process import folders
 
 DPI = 120
 _COMPRESSION = 3  # of 9: packing takes less time than at the usual 6, and files grow by a fifth at most
@@ -37,19 +38,13 @@ def save(figure: Figure, path: Path) -> None:
     """
     if path.suffix != ".png":
         raise ValueError(f"`path` must end in .png. Received: {path}.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     engine = figure.get_layout_engine()
-    try:
-        with _signs_told_once():
-            if engine is not None:
-                # Once: `savefig` would draw the whole figure for the layout before it draws it.
-                engine.execute(figure)
-                figure.set_layout_engine("none")
-            figure.savefig(part, format="png", pil_kwargs={"compress_level": _COMPRESSION})
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with folders.put(path) as part, _signs_told_once():
+        if engine is not None:
+            # Once: `savefig` would draw the whole figure for the layout before it draws it.
+            engine.execute(figure)
+            figure.set_layout_engine("none")
+        figure.savefig(part, format="png", pil_kwargs={"compress_level": _COMPRESSION})
 
 
 @contextmanager

@@ -1,9 +1,12 @@
 """Weights come from where the configuration says, or the run says why not; nothing is loaded silently wrong."""
 
+import base64
 import hashlib
 import io
 import logging
+import re
 import urllib.request
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +47,18 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(urllib.request, "urlopen", refuse)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     return tmp_path / "keras"
+
+
+class Answer(io.BytesIO):
+    """What `urlopen` returns, as far as it is used."""
+
+    def __init__(self, content: bytes, announced: int, of: bytes | None = None) -> None:
+        super().__init__(content)
+        self.headers = Message()
+        self.headers["Content-Length"] = str(announced)
+        if of is not None:
+            self.headers["x-goog-hash"] = "crc32c=AAAAAA=="
+            self.headers["x-goog-hash"] = f"md5={base64.b64encode(hashlib.md5(of).digest()).decode()}"
 
 
 def load(model: keras.Model, weights: str | None, alpha: float = ALPHA) -> str:
@@ -114,6 +129,24 @@ def test_imagenet_without_network_is_an_error_that_offers_a_file(fresh: keras.Mo
     assert not list(offline.rglob("*.part"))
 
 
+@pytest.mark.parametrize("changed", [False, True])
+def test_what_is_downloaded_is_what_the_bucket_states_and_its_sha256_is_recorded(
+    changed: bool, trained: keras.Model, fresh: keras.Model, offline: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    trained.save(tmp_path / "a.h5")  # Keras' own files are in the same old HDF5 format
+    content = (tmp_path / "a.h5").read_bytes()
+    arrived = content[:-1] + bytes([content[-1] ^ 1]) if changed else content
+    monkeypatch.setattr(urllib.request, "urlopen", lambda url, timeout: Answer(arrived, len(content), of=content))
+    if changed:
+        with pytest.raises(WeightsError, match="it arrived damaged: its MD5 is not the one that the bucket states"):
+            load(fresh, "imagenet")
+        assert not list(offline.rglob("*.h5"))
+        return
+    origin = load(fresh, "imagenet")
+    assert origin == f"imagenet ({CACHED_NAME}, sha256 {hashlib.sha256(content).hexdigest()[:16]})"
+
+
 def test_auto_without_network_goes_on_from_random_weights_warns_and_records_it(
     fresh: keras.Model, offline: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -131,21 +164,13 @@ def test_a_cached_file_is_used_without_network(trained: keras.Model, fresh: kera
     trained.save(path)  # Keras' own files are in the same old HDF5 format
     fresh.set_weights([weight + 1 for weight in fresh.get_weights()])
     for weights in ("auto", "imagenet"):
-        assert load(fresh, weights) == f"imagenet ({CACHED_NAME})"
+        assert re.fullmatch(rf"imagenet \({CACHED_NAME}, sha256 [0-9a-f]{{16}}\)", load(fresh, weights))
     assert same_weights(trained, fresh)
 
 
 def test_a_width_without_imagenet_weights_names_those_that_have_them(fresh: keras.Model, offline: Path) -> None:
     with pytest.raises(WeightsError, match=r"exist for alpha in \(0.25, 0.5, 0.75, 1.0\). Received: 0.3"):
         load(fresh, "imagenet", alpha=0.3)
-
-
-class Answer(io.BytesIO):
-    """What `urlopen` returns, as far as it is used."""
-
-    def __init__(self, content: bytes, announced: int) -> None:
-        super().__init__(content)
-        self.headers = {"Content-Length": str(announced)}
 
 
 @pytest.mark.parametrize(
