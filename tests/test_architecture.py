@@ -1,6 +1,7 @@
 """The floors of the house: imports go down only, heavy libraries stay in their rooms, every option is mirrored."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,159 +12,6 @@ from conftest import ROOT
 from fer_exp.config import GROUPS
 
 PACKAGE = ROOT / "fer_exp"
-FLOORS = [
-    {"process"},
-    {"errors", "fit.epoch_metrics"},
-    {
-        "emotions",
-        "signature",
-        "owner",
-        "lite.model_file",
-        "slim.model_calls",
-        "data.image_rows",
-        "data.fer2013_facts",
-        "data.csv_cells",
-        "network.weights_file",
-        "data.published_counts",
-        "grammar.override",
-        "grammar.sqlite",
-        "reporting.terminal",
-        "data.image_formats",
-        "record.names",
-        "fit.divergence",
-        "reporting.abridged",
-    },
-    {
-        "explain",
-        "fingerprint",
-        "reporting.command",
-        "metrics",
-        "data.drawing",
-        "data.archive",
-        "data.data_cache",
-        "data.corrections",
-        "data.fractions",
-        "data.class_names",
-        "data.input_files",
-        "data.sample",
-        "data.duplicates",
-        "fit.snapshot",
-        "fit.image_ops",
-        "network.cost",
-        "fit.test_time",
-        "network.imagenet",
-        "network.transfer",
-        "network.batch_norm",
-        "network.dropout",
-        "network.fused_optimizers",
-        "fit.workers",
-        "fit.cluster",
-        "lite.conversion",
-        "lite.litert",
-        "fit.distilling",
-        "lite.folding",
-        "lite.usage",
-        "data.image_files",
-        "data.label_codes",
-        "data.folders",
-        "data.image_store",
-        "data.source_choice",
-        "data.faces",
-        "submission",
-        "reporting.figure_style",
-        "reporting.html_page",
-        "hparams.search_space",
-        "hparams.search_figure",
-        "record.address",
-        "record.lookup",
-        "record.outbox",
-        "record.mlflow_system",
-        "record.mlflow_template",
-        "slim.channel_groups",
-        "network.recorded_model",
-        "fit.sampling",
-        "fit.devices",
-        "grammar.options",
-        "grammar.sweeps",
-    },
-    {
-        "lite.benchmark",
-        "lite.export_figure",
-        "config",
-        "reporting.figure_writer",
-        "network.muon",
-        "data.pixel_csv",
-        "data.image_cache",
-        "lite.quantization_aware",
-        "reporting.figure",
-        "reporting.image_sheets",
-        "fit.fitting",
-        "fit.inference",
-        "fit.mixing",
-        "reporting.tables",
-        "record.sender",
-        "record.mlflow_delivery",
-        "hparams.study",
-        "slim.channel_scores",
-        "slim.taylor_scores",
-        "slim.slimming",
-        "lite.litert_child",
-        "lite.litert_guard",
-        "significance",
-    },
-    {
-        "record.mlflow_run",
-        "record.mlflow_store",
-        "record.mlflow_registry",
-        "reporting.console",
-        "lite.proof",
-        "lite.qat_file",
-        "slim.channel_choice",
-        "data.image_folders",
-        "data.fer2013_source",
-    },
-    {*GROUPS, "launcher", "sweeper", "sampler", "pruner"},
-    {
-        "commandline",
-        "fit.teacher",
-        "fit.callbacks",
-        "fit.averaging",
-        "data.demands",
-        "data.folds",
-        "data.leaks",
-        "fit.pipeline",
-        "reporting.data_table",
-        "fit.progress",
-        "reporting.report",
-        "fit.precision",
-        "hparams.trial",
-        "hparams.search_report",
-        "lite.export_table",
-        "data.limits",
-        "sweep_exports",
-        "slim.inheritance",
-        "chain_report",
-        "registry",
-        "reporting.run_page",
-    },
-    {
-        "fit.assembly",
-        "assessment",
-        "leaderboard",
-        "fit.features",
-        "fit.continuation",
-        "fit.resume",
-        "store",
-        "hparams.search",
-        "lite.model_card",
-        "recorded_config",
-    },
-    {"data.loading", "fit.feed", "lite.publication", "provenance", "reproduction"},
-    {"fit.fine_tuning", "fit.training"},
-    {"conclusion"},
-    {"experiment", "sweep", "trained"},
-    {"__main__", "doctor", "dispatch", "compare", "compress", "sync", "predict", "evaluate", "ui"},
-]
 # Rooms whose modules have floors of their own.
 SHARED = ("data", "fit", "network", "slim", "lite", "record", "hparams", "reporting", "grammar")
 # Hydra wants launchers and sweepers under hydra/; apart from that they are options like all others.
@@ -175,6 +23,46 @@ HOMES = {
     "pruner": ROOT / "conf" / "hydra" / "sweeper" / "pruner",
 }
 OPTIONS = sorted(Path(group, path.name) for group, home in HOMES.items() for path in home.glob("*.yaml"))
+
+
+def floors(text: str) -> list[set[str]]:
+    """Reads the floors of docs/architecture.md, the lowest first: `floor 3  config  data/  demands  pixel_csv`.
+
+    What ends with a slash is the folder of the names that follow it, also on further lines that begin below them.
+    """
+    found: list[set[str]] = []
+    folder = ""
+    for line in text.splitlines():
+        words = re.fullmatch(r"(?:(roof|floor \d+) +| {9}( +)?)(.*)", line)
+        assert words is not None, line
+        if words[1]:
+            found.insert(0, set())
+        if not words[2]:
+            folder = ""
+        for word in words[3].split():
+            if word.endswith("/"):
+                folder = word.replace("/", ".")
+            else:
+                found[0].add(folder + word)
+    return found
+
+
+def listed() -> str:
+    return (ROOT / "docs" / "architecture.md").read_text().partition("```\nroof")[2].partition("\n```")[0]
+
+
+FLOORS = floors("roof" + listed())
+
+
+def test_the_list_is_read_as_it_is_written() -> None:
+    lines = ["roof     __main__", "floor 1  config", "         data/  files", "             rows", "         tracking"]
+    text = "\n".join([*lines, "floor 0  process"])
+    assert floors(text) == [{"process"}, {"config", "data.files", "data.rows", "tracking"}, {"__main__"}]
+
+
+def test_there_are_few_floors_and_no_room_has_two() -> None:
+    assert len(FLOORS) <= 11  # ten, and the roof
+    assert sum(map(len, FLOORS)) == len(set().union(*FLOORS))
 
 
 def room_of(path: Path) -> str:
