@@ -10,13 +10,15 @@ import benchmark
 import numpy as np
 import pandas as pd
 import pytest
-from benchmarks import costs, race, races, startup
+from benchmarks import costs, jobs, race, races, startup
 from benchmarks.cpu import Cpu, of_machine
 from benchmarks.race import Effort, Entry, environment, run, table
 from conftest import ROOT
-from contracts import node
+from contracts import compose, node
 
-from fer_exp import config
+from fer_exp import config, dispatch
+from fer_exp.process import Job, Outcome
+from fer_exp.reporting import console
 
 ZEN_5 = Cpu(frozenset({"avx2", "avx512f", "avx512_bf16"}))
 SAPPHIRE_RAPIDS = Cpu(frozenset({"avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16"}))
@@ -205,3 +207,16 @@ def test_a_start_that_fails_is_not_taken_for_a_quick_one(tmp_path: Path) -> None
     broken = startup.Start("x", ["-c", "import sys; sys.exit(len(sys.argv))"], tmp_path, trains=True)
     with pytest.raises(RuntimeError, match="seed=7` ended with code 2, not 0; see"):
         startup._seconds(broken, iter([7]), tmp_path / "log")
+
+
+def test_the_seconds_of_jobs_are_read_from_what_a_sweep_says(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    told = dispatch._Told(1, "val/accuracy")
+    told.begun(Job(0, "seed=1", [], tmp_path))
+    console.opened(compose())
+    told.ended(Outcome(0, "seed=1", 0, 0.5, "", 3.0))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if jobs.ENDED.match(line)] == lines[-1:]
+    assert [line for line in lines if line.startswith(jobs.CONFIGURED)] == lines[1:2]

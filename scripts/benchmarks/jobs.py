@@ -1,6 +1,7 @@
 """What a run costs beside its training: from its last epoch to the end, and as a job of a sweep."""
 
 import itertools
+import re
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,8 @@ from benchmarks.race import Effort, environment
 # Two batches of each split and no export: evaluation takes a fraction of a second.
 SMALL = ("debug=fast", "export=none", "epochs=1")
 JOBS = 4
+# What a sweep says when a job ends, and how a job begins to show its configuration.
+ENDED, CONFIGURED = re.compile(r"\[\d+/\d+\] job \d+ ended: "), "  dataset="
 
 
 def jobs(effort: Effort) -> pd.DataFrame:
@@ -37,8 +40,8 @@ def jobs(effort: Effort) -> pd.DataFrame:
                 seeds = ",".join(str(next(new)) for _ in range(JOBS))  # what is finished would be left out
                 words = ("-m", f"seed={seeds}", f"hydra.launcher.start_method={how}")
                 lines = _timed(folder, effort.log, *words, *SMALL)
-                ends = [seconds for seconds, line in lines if line.startswith("[")]
-                began = [seconds for seconds, line in lines if line.startswith("experiment")]
+                ends = [seconds for seconds, line in lines if ENDED.match(line)]
+                began = [seconds for seconds, line in lines if line.startswith(CONFIGURED)]
                 note(f"a job of a sweep, {how}", float(np.median(np.diff(ends))))
                 note(f"of it: until its configuration is on the screen, {how}",
                      float(np.median(np.subtract(began[1:], ends[:-1]))))  # fmt: skip
