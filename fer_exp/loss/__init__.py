@@ -26,7 +26,8 @@ class Objective:
     """What is minimised.
 
     Attributes:
-        loss: Keras loss of labels (batch, classes) and logits (batch, classes).
+        loss: Keras loss whose `call` gives the loss of each image, (batch,), of labels and logits (batch, classes); the
+            training takes the mean over the batch.
         class_weights: Weight of an image of each class in the training loss; None for equal weights.
         logit_offsets: What is added to the logits of each class in training, before the loss takes them; None: nothing.
     """
