@@ -163,7 +163,7 @@ def _sweep(jobs: commandline.Jobs | None) -> AbstractContextManager[None]:
     if jobs.search is not None:
         from fer_exp.hparams import study
 
-        study.open_storage(study.url_of(jobs.search.storage))  # one that cannot be used is told before a run is opened
+        study.open_storage(study.url_of(jobs.search.storage))  # refuses one that cannot be used before a run is opened
     from fer_exp.sweep import parent
 
     return parent(jobs)

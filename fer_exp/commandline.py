@@ -1,7 +1,7 @@
 """The command line, composed and checked before anything runs.
 
 Called by `__main__`. Hydra stops at the first unknown key and checks the jobs of a sweep one after the other, hours
-apart; here every value of every job is checked first, and all mistakes are told at once.
+apart; here every value of every job is checked first, and one answer names all mistakes.
 """
 
 import difflib
@@ -39,7 +39,7 @@ class Jobs:
         swept_keys: Keys that take more than one value.
         overrides: The overrides as typed, passwords put aside (`process.credentials`).
         launcher: `_target_` and options of the launcher of a sweep; None if it is one of Hydra's own.
-        search: What the sweeper is told if it searches; None if it runs every combination.
+        search: Options of the sweeper if it searches; None if it runs every combination.
         arguments: The command line as Hydra is to read it.
         experiments: The configurations that were checked: that of the first job, and one for each other value of a key.
         defaults: What the first job's options of groups are composed to by themselves.
@@ -238,7 +238,7 @@ def _search_path(parsed: options.Options) -> list[str]:
 
 
 def search_of(cfg: DictConfig) -> Search | None:
-    """Returns what the sweeper of a composed multirun is told if it is one that searches, its options checked.
+    """Returns the checked options of the sweeper of a composed multirun, if it is one that searches.
 
     Args:
         cfg: With the node `hydra`.
@@ -262,7 +262,7 @@ def search_of(cfg: DictConfig) -> Search | None:
 
 @dataclass(frozen=True)
 class _Multirun:
-    """What the node `hydra` of a multirun says; its problems are told together with those of the jobs."""
+    """What the node `hydra` of a multirun says; its problems join those of the jobs."""
 
     launcher: dict[str, Any] | None = None
     search: Search | None = None

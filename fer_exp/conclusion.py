@@ -47,7 +47,7 @@ class Ended:
         tags: Of the run.
         folder: Where its files go.
         began: When the run began, as `time.monotonic` tells.
-        continued: Whether an earlier attempt was gone on with.
+        continued: Whether it continues an earlier attempt.
         screen: Where people read.
     """
 

@@ -1,6 +1,6 @@
 """Opens a file that may be compressed or packed, as one stream of bytes.
 
-Called by the readers of data sets that are one text file. The kind is told by the first bytes, never by the
+Called by the readers of data sets that are one text file. The first bytes tell the kind, never the
 name. Nothing is ever extracted to disk, so that no name inside an archive can reach outside. Knows no file
 format beyond gzip, zip and tar.
 """

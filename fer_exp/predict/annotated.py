@@ -128,10 +128,8 @@ def _check_foreign(folder: Path, names: Sequence[Path]) -> set[str]:
 
 
 def _reserve(folder: Path, names: Sequence[Path]) -> None:
-    """Makes the folders, and notes in a list which files are ours, before the first of them is written."""
+    """Notes in a list which files are ours, before the first of them is written."""
     ours = _check_foreign(folder, names)
-    for path in names:
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     listed = "".join(f"{name}\n" for name in sorted(ours | {str(path) for path in names}))
     (folder / WRITTEN).write_text(listed, encoding="utf-8", errors="surrogateescape")
