@@ -4,7 +4,7 @@ import os
 
 from fer_exp.process import keras_state, kernels, quiet, telemetry, user
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Here, because nothing of this package can import TensorFlow or MLflow before.
 kernels.choose(os.environ)

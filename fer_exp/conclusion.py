@@ -16,7 +16,7 @@ from rich.console import Console
 from fer_exp import config, metrics
 from fer_exp.assessment import examine, learning, temperature
 from fer_exp.assessment.learning import Finding
-from fer_exp.data.image_rows import Images
+from fer_exp.data.inputs import Inputs, one
 from fer_exp.dataset import Splits
 from fer_exp.export import Exportable
 from fer_exp.fit import assembly, fine_tuning, inference, training
@@ -63,9 +63,9 @@ class Ended:
     continued: bool
     screen: Console
 
-    def predict(self, images: Images) -> np.ndarray:
-        """Returns probabilities float32 (n, classes) of uint8 images (n, height, width, channels)."""
-        return inference.predict(self.trained.model, images, self.experiment.batch_size)
+    def predict(self, inputs: Inputs) -> np.ndarray:
+        """Returns probabilities float32 (n, classes) of rows (n, ...) of each input, as they are stored."""
+        return inference.predict(self.trained.model, inputs, self.experiment.batch_size)
 
 
 def conclude(ended: Ended, tracker: Tracker, tracked: Run, source: Source | None) -> None:
@@ -90,7 +90,7 @@ def conclude(ended: Ended, tracker: Tracker, tracked: Run, source: Source | None
             evaluation, examined = _evaluate(ended, heat, tracked)
         findings = _judge(ended, evaluation, tracked)
         with console.waiting(screen, "recording the model"):
-            tracked.log_model(trained.model, ended.splits.image_shape)  # first: some models cannot be exported
+            tracked.log_model(trained.model, ended.splits.specs)  # first: some models cannot be exported
     _export(ended, evaluation, tracked)
     if source is not None:
         found = comparison.compare(source, evaluation, ended.tags, tracked.numbers, ended.experiment.model_dump())
@@ -119,7 +119,7 @@ def _calibrate(ended: Ended, tracked: Run) -> float | None:
     if not ended.experiment.evaluation.temperature_scaling:
         return None
     val = ended.splits.development.val
-    found = temperature.fit(metrics.evaluate(ended.predict(val.images), val.labels, ended.splits.class_names))
+    found = temperature.fit(metrics.evaluate(ended.predict(val.inputs), val.labels, ended.splits.class_names))
     temperature.put_into(ended.trained.model, found)
     tracked.log_metrics({"temperature": found})
     tracked.set_tags({"temperature": f"{found:.4f}, fitted on val and contained in the model"})
@@ -129,7 +129,7 @@ def _calibrate(ended: Ended, tracked: Run) -> float | None:
 def _evaluate(ended: Ended, heat: float | None, tracked: Run) -> tuple[metrics.Evaluation, examine.Examined]:
     """Evaluates the kept weights, which hold the temperature, on the test split."""
     experiment, splits = ended.experiment, ended.splits
-    evaluation = metrics.evaluate(ended.predict(splits.test.images), splits.test.labels, splits.class_names)
+    evaluation = metrics.evaluate(ended.predict(splits.test.inputs), splits.test.labels, splits.class_names)
     tracked.log_metrics(metrics.scalars(evaluation, "test"))
     report.write_evaluation(ended.folder, evaluation, splits.test)
     if splits.test.sources is not None:
@@ -149,7 +149,9 @@ def _evaluate(ended: Ended, heat: float | None, tracked: Run) -> tuple[metrics.E
     tracked.log_metrics(examined.scalars)
     views = experiment.test_time_augmentation
     if views != "none":
-        averaged = inference.predict(ended.trained.model, splits.test.images, experiment.batch_size, views)
+        averaged = inference.predict_views(
+            ended.trained.model, splits.test.inputs, splits.test.kinds, experiment.batch_size, views
+        )
         over_views = metrics.evaluate(averaged, splits.test.labels, splits.class_names)
         tracked.log_metrics(metrics.scalars(over_views, f"test_{views}"))
     return evaluation, examined
@@ -206,10 +208,19 @@ def _steps(ended: Ended, tracked: Run) -> list[tuple[str, str]]:
         return []
     run = tracked.run_id[:SHORT_ID]
     return [
-        ("predict a photograph", f"python -m fer_exp.predict {run} photo.jpg"),
+        *_to_predict(ended, run),
         ("compare it with another run", f"python -m fer_exp.compare {run} <id of the other>"),
         ("look at it in the browser", f"python -m fer_exp.ui --run {run}"),
     ]
+
+
+def _to_predict(ended: Ended, run: str) -> list[tuple[str, str]]:
+    predicted = {"an image": ("predict a photograph", "photo.jpg"), "a clip": ("predict a video", "video.mp4")}
+    kind = one(ended.splits.specs)
+    if kind not in predicted:
+        return []
+    what, file = predicted[kind]
+    return [(what, f"python -m fer_exp.predict {run} {file}")]
 
 
 def _findings(ended: Ended, evaluation: metrics.Evaluation, examined: examine.Examined) -> list[tuple[str, str]]:

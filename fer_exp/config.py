@@ -279,7 +279,7 @@ def glance(node: Mapping[str, Any], *runtime: Any) -> None:
     Raises:
         UserError: What its builder would raise after minutes.
     """
-    function = _function(node, "glance")
+    function = function_of(node, "glance")
     if function is not None:
         function(*runtime, **{key: value for key, value in node.items() if key != "_target_"})
 
@@ -293,12 +293,19 @@ def fewer(node: Mapping[str, Any], images: int) -> dict[str, Any]:
         node: The group's node, checked.
         images: Most images of a split.
     """
-    function = _function(node, "fewer")
+    function = function_of(node, "fewer")
     return dict(node) if function is None else {**node, **function(images, node)}
 
 
-def _function(node: Mapping[str, Any], name: str) -> Callable[..., Any] | None:
-    """Returns what the module of an option defines beside its builder; the module is imported only if it does."""
+def function_of(node: Mapping[str, Any], name: str) -> Callable[..., Any] | None:
+    """Returns a function that the module of an option defines beside its builder; None if it does not.
+
+    Only the module of an option that does is imported.
+
+    Args:
+        node: The group's node.
+        name: Of the function.
+    """
     target = str(node["_target_"])
     path, _ = source_of(target)
     if not re.search(rf"^def {name}\(", path.read_text(encoding="utf-8"), re.MULTILINE):

@@ -20,7 +20,8 @@ from rich.text import Text
 from fer_exp import config, fingerprint, provenance, registry
 from fer_exp.assessment import temperature
 from fer_exp.conclusion import Ended, conclude
-from fer_exp.data import input_files, loading
+from fer_exp.data import input_files, loading, shown
+from fer_exp.data.inputs import one
 from fer_exp.dataset import Development, Splits
 from fer_exp.distillation import Distillation
 from fer_exp.fit import assembly, pipeline, resume, teacher, training, workers
@@ -80,7 +81,8 @@ def run(
     with console.waiting(screen, f"building the model {experiment.option('model')}"):
         parts = _taught(experiment, tracker, development, strategy, _assembled(experiment, development, strategy))
     screen.print(
-        f"{parts.model.count_params():,} parameters, {parts.multiply_adds / 1e6:.1f} M multiply-adds an image, "
+        f"{parts.model.count_params():,} parameters, {parts.multiply_adds / 1e6:.1f} M multiply-adds "
+        f"{one(splits.specs)}, "
         f"first weights: {parts.weights_origin}\n"
         f"computing in {parts.precision} ({parts.precision_reason}), with {kernels.chosen()}'s kernels on the CPU",
         highlight=False,
@@ -213,10 +215,10 @@ def _train(
     tracked: Run,
     key: str,
 ) -> training.Trained:
-    images, labels = pipeline.augmented_sample(splits.train, parts.augment, len(splits.class_names), experiment.seed)
+    sample, labels = pipeline.augmented_sample(splits.train, parts.augment, len(splits.class_names), experiment.seed)
     log_epoch = trial.watched(tracked.log_metrics, experiment.checkpoint.monitor, experiment.epochs)
     with figure_writer.beside():
-        report.write_samples(folder, images, labels, splits.class_names)
+        report.write_samples(folder, shown.pictures(sample, splits.specs), labels, splits.class_names)
         trained = training.train(experiment, splits, strategy, parts, folder, key, screen, log_epoch)
     tracked.log_metrics({"best_epoch": trained.best_epoch, f"best_{experiment.checkpoint.monitor}": trained.best_value})
     return trained

@@ -4,6 +4,7 @@ Called by `experiment`. It must not know how a run trains.
 """
 
 import importlib.metadata
+import json
 import os
 import platform
 import re
@@ -17,11 +18,13 @@ import keras
 import tensorflow as tf
 
 from fer_exp import __version__, config, process
+from fer_exp.data import inputs
 from fer_exp.dataset import Splits
 from fer_exp.fit.assembly import Assembled
 from fer_exp.hparams import trial
 from fer_exp.lite import benchmark
 from fer_exp.process import keras_state, kernels
+from fer_exp.record.names import INPUTS
 from fer_exp.tracking import swept
 
 _NAME = re.compile(r"[\w-]+", re.ASCII)
@@ -69,6 +72,7 @@ def tags(overrides: Sequence[str], splits: Splits, parts: Assembled) -> dict[str
         "overrides": " ".join(overrides) or "none",
         "git_commit": _git_commit(),
         "data_sha256": splits.sha256,
+        INPUTS: json.dumps(inputs.as_plain(splits.specs)),
         "weights": parts.weights_origin,
         "precision": parts.precision,
         "kernels": kernels.chosen(),

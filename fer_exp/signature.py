@@ -185,6 +185,31 @@ def read(target: str) -> Signature:
     )
 
 
+@cache
+def constant(target: str, name: str) -> Any:
+    """Returns what the module of a builder says of itself in a constant; None if it does not say that.
+
+    Args:
+        target: Dotted path, for example `fer_exp.model.cnn.build`.
+        name: Of the constant, whose value is written out: texts, numbers, and tuples, lists and mappings of them.
+
+    Raises:
+        LookupError: If there is no such module.
+        TypeError: If the value is computed.
+    """
+    path, _ = source_of(target)
+    for node in ast.parse(path.read_text(encoding="utf-8"), filename=str(path)).body:
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if any(isinstance(one, ast.Name) and one.id == name for one in targets):
+            try:
+                return ast.literal_eval(node.value)
+            except ValueError as error:
+                raise TypeError(f"{path.name}: {name} must be written out, not computed") from error
+    return None
+
+
 def _is(annotation: Any, kind: Any) -> bool:
     return annotation == kind or kind in typing.get_args(annotation)
 

@@ -1,11 +1,11 @@
 """A trained model by its name: a run, a registered model, or a `.tflite` file.
 
-Called by `predict` and `evaluate`. What it returns takes images and returns probabilities; it must not know where the
-images come from.
+Called by `predict` and `evaluate`. What it returns takes inputs and returns probabilities; it must not know where the
+inputs come from.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fer_exp import commandline, registry, store
+from fer_exp.data.inputs import Specs
 from fer_exp.errors import ConfigError, ModelError
 from fer_exp.lite import litert_guard
 from fer_exp.process import temporary
+from fer_exp.record.names import INPUTS
 from fer_exp.reporting.terminal import printable
 from fer_exp.signature import is_run_id
 from fer_exp.signature import run_id as checked_id
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 KERAS = "keras"
 AUTO = "auto"  # the exported file that answers as the network does, which loads without TensorFlow; else the network
 _EQUAL = "float32"  # kind of file that can be equal to the network
-BATCH = 256  # images at a time
+BATCH = 256  # rows at a time
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,9 @@ class Classifier:
 
     Attributes:
         name: What it is, for people.
-        image_shape: (height, width, channels) of what it takes.
+        inputs: What it takes, by name.
         class_names: Name of each class, in the order of its outputs.
-        predict: uint8 (n, height, width, channels) -> probabilities float32 (n, classes), rows sum to 1.
+        predict: Rows of each input by its name, (n, ...) -> probabilities float32 (n, classes), rows sum to 1.
         record: Its run; None for a file.
         tracker: Where the run is; None for a file.
         file: Which file of the run it is, `keras` or the name of an exported one; the path of a file.
@@ -47,9 +49,9 @@ class Classifier:
     """
 
     name: str
-    image_shape: tuple[int, int, int]
+    inputs: Specs
     class_names: tuple[str, ...]
-    predict: Callable[[np.ndarray], np.ndarray]
+    predict: Callable[[Mapping[str, np.ndarray]], np.ndarray]
     record: Record | None
     tracker: Tracker | None
     file: str
@@ -76,7 +78,7 @@ def opened(word: str, file: str, overrides: Sequence[str]) -> Iterator[Classifie
             raise ConfigError([f"`--file` goes with a run or a registered model. Received: --file {file} and {word}."])
         commandline.check(overrides)  # they change nothing here, but a mistake in them is one
         with litert_guard.Guard() as guard, guard.open(Path(word)) as model:
-            yield Classifier(word, model.image_shape, model.class_names, model.predict, None, None, word)
+            yield Classifier(word, model.inputs, model.class_names, model.predict, None, None, word)
         return
     _check_word(word)
     if not re.fullmatch(r"\w+", file):
@@ -94,7 +96,7 @@ def opened(word: str, file: str, overrides: Sequence[str]) -> Iterator[Classifie
             raise ModelError(_no_file(record, file))
         with litert_guard.Guard() as guard, guard.open(path) as model:
             name = f"{file}.tflite of run {_called(record)}"
-            yield Classifier(name, model.image_shape, model.class_names, model.predict, record, tracker, file)
+            yield Classifier(name, model.inputs, model.class_names, model.predict, record, tracker, file)
 
 
 def _is_equal(record: Record) -> bool:
@@ -135,13 +137,14 @@ def _keras(tracker: Tracker, record: Record, folder: Path) -> Classifier:
     from fer_exp.network import recorded_model
 
     try:
-        model, names = recorded_model.read(lambda path, where: tracker.download(record.run_id, path, where), folder)
+        model, inputs, names = recorded_model.read(
+            lambda path, where: tracker.download(record.run_id, path, where), folder, record.tags.get(INPUTS)
+        )
     except ValueError as error:
         raise ModelError(f"`model` {error} Received: run {_called(record)}, which is {record.status}.") from error
-    shape = tuple(model.input_shape[1:])
     return Classifier(
-        f"run {_called(record)}", shape, names,
-        lambda images: inference.predict(model, images, BATCH), record, tracker, KERAS, model,
+        f"run {_called(record)}", inputs, names,
+        lambda rows: inference.predict(model, rows, BATCH), record, tracker, KERAS, model,
     )  # fmt: skip
 
 

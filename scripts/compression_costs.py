@@ -1,6 +1,6 @@
 """What the networks of recorded runs cost as int8 files: size and latency, measured side by side.
 
-Called by `compression`. What a network has learned changes neither, so ranges come from random images.
+Called by `compression`. What a network has learned changes neither, so ranges come from random rows.
 """
 
 import tempfile
@@ -15,6 +15,7 @@ from fer_exp import config
 from fer_exp.commandline import composed
 from fer_exp.lite import benchmark, conversion, model_file
 from fer_exp.network import recorded_model
+from fer_exp.record.names import INPUTS
 from fer_exp.tracking import Tracker
 
 _ROUNDS, _CALLS = 5, 300
@@ -61,8 +62,14 @@ def of_networks(uri: str, runs: Mapping[str, Run]) -> dict[str, Cost]:
 
 def _exported(tracker: Tracker, run: Run, folder: Path) -> Path:
     folder.mkdir()
-    model, names = recorded_model.read(lambda path, where: tracker.download(run.info.run_id, path, where), folder)
-    images = np.random.default_rng(0).integers(0, 256, (20, *model.input_shape[1:]), np.uint8)
+    model, specs, names = recorded_model.read(
+        lambda path, where: tracker.download(run.info.run_id, path, where), folder, run.data.tags.get(INPUTS)
+    )
+    random = np.random.default_rng(0)
+    rows = {
+        name: random.uniform(*spec.about.limits, (20, *spec.shape)).astype(spec.about.dtype)
+        for name, spec in specs.items()
+    }
     path = folder / "int8.tflite"
-    model_file.write(path, conversion.convert(model, "int8", names, images))
+    model_file.write(path, conversion.convert(model, "int8", names, rows))
     return path

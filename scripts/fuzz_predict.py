@@ -107,7 +107,7 @@ def fuzz(models: list[bytes], files: int, video_files: int, seed: int, folder: P
         whole = folder / "whole.tflite"
         whole.write_bytes(models[0])
         with guard.open(whole) as model:
-            classifier = Classifier("whole", model.image_shape, model.class_names, model.predict, None, None, "whole")
+            classifier = Classifier("whole", model.inputs, model.class_names, model.predict, None, None, "whole")
             for number in range(files - files // 2 + video_files):
                 kind = "image" if number < files - files // 2 else "video"
                 suffix, content = chance.choice(images if kind == "image" else films)
@@ -150,7 +150,7 @@ def main() -> None:
 
 def _by_model(guard: Guard, path: Path, face: Source) -> bool:
     with guard.open(path) as model:
-        return _seen(face, Classifier(path.name, model.image_shape, model.class_names, model.predict, None, None, ""))
+        return _seen(face, Classifier(path.name, model.inputs, model.class_names, model.predict, None, None, ""))
 
 
 def _seen(source: Source, classifier: Classifier) -> bool:
@@ -256,12 +256,12 @@ def _models() -> list[bytes]:
 
     from fer_exp.lite.conversion import convert
 
-    inputs = keras.Input(SHAPE)
+    inputs = keras.Input(SHAPE, name="image")
     x = keras.layers.Conv2D(4, 3, strides=2, activation="relu")(inputs)
     x = keras.layers.SeparableConv2D(8, 3, strides=2, activation="relu")(x)
     model = keras.Model(inputs, keras.layers.Dense(len(NAMES))(keras.layers.GlobalAveragePooling2D()(x)))
     pixels = np.random.default_rng(0).integers(0, 256, (8, *SHAPE), np.uint8)
-    return [convert(model, kind, NAMES, pixels) for kind in ("float32", "float16", "dynamic", "int8")]
+    return [convert(model, kind, NAMES, {"image": pixels}) for kind in ("float32", "float16", "dynamic", "int8")]
 
 
 if __name__ == "__main__":

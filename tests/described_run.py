@@ -15,14 +15,16 @@ TAGS = {
 
 
 def split(count: int) -> Split:
-    return Split(np.zeros((count, 8, 8, 1), np.uint8), np.arange(count) % 2)
+    return Split.of_images(np.zeros((count, 8, 8, 1), np.uint8), np.arange(count) % 2)
 
 
 def about(**tags: str) -> About:
     labels = np.array([0, 0, 0, 1])
     evaluation = metrics.evaluate(0.1 + 0.7 * np.eye(3)[[0, 0, 1, 1]], labels, NAMES)
     notes = {"rows_skipped": 0, "corrections": {"excluded_from_train": 12}}
-    splits = Splits(split(6), split(4), Split(split(4).images, labels), NAMES, "f" * 64, f"faces/{EVIL}", notes)
+    splits = Splits(
+        split(6), split(4), Split.of_images(split(4).images, labels), NAMES, "f" * 64, f"faces/{EVIL}", notes
+    )
     commands = [("Again:", "python -m fer_exp reproduce=abc")]
     return About(
         EVIL, "a" * 32, "sqlite:///x.db", commands, {"model": "cnn"}, TAGS | tags, splits, evaluation, (3, 5), 200

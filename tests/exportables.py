@@ -6,11 +6,14 @@ import keras
 import numpy as np
 from answers import answered
 from contracts import node
+from converted import rows_of, small_model
 from rich.console import Console
 
 from fer_exp import config
+from fer_exp.data.inputs import Inputs, Specs, image
 from fer_exp.dataset import Split, Splits
 from fer_exp.export import Exportable, Exported, Kind
+from fer_exp.fit import inference
 from fer_exp.lite.benchmark import Speed
 from fer_exp.lite.litert import Latency
 from fer_exp.lite.proof import gap
@@ -30,23 +33,38 @@ FACTS = {
 
 def split(count: int, seed: int) -> Split:
     random = np.random.default_rng(seed)
-    return Split(random.integers(0, 256, (count, 16, 16, 1), dtype=np.uint8), random.integers(0, 3, count))
+    return Split.of_images(random.integers(0, 256, (count, 16, 16, 1), dtype=np.uint8), random.integers(0, 3, count))
 
 
 def small(console: Console | None = None) -> Exportable:
     """Its Keras model answers at random, so that accuracy lies near a third."""
     keras.utils.set_random_seed(0)
-    model = config.build(node("model", "cnn", widths=[4, 4], head_units=32), (16, 16, 1), len(NAMES))
+    model = config.build(node("model", "cnn", widths=[4, 4], head_units=32), image((16, 16, 1)), len(NAMES))
     for _ in range(5):  # batch normalisation that has seen data
         model(split(16, 9).images.astype(np.float32), training=True)
-    splits = Splits(split(60, 0), split(40, 1), split(50, 2), NAMES, "ff" * 32, "made here", {"skipped": 3})
+    return _of(model, (split(60, 0), split(40, 1), split(50, 2)), console or Console(quiet=True))
 
-    def predict(images: np.ndarray) -> np.ndarray:
-        return np.asarray(keras.ops.softmax(model(images.astype(np.float32), training=False)))
 
-    evaluation = evaluate(predict(splits.test.images), splits.test.labels, NAMES)
-    console = console or Console(quiet=True)
-    return Exportable(model, splits, evaluation, predict, 0, lambda *_: None, FACTS, console)
+def of_others(specs: Specs) -> Exportable:
+    """As `small`, of clips and sounds."""
+
+    def split(count: int, seed: int) -> Split:
+        labels = np.random.default_rng(seed).integers(0, 3, count)
+        kinds = {name: spec.kind for name, spec in specs.items()}
+        rates = {name: spec.rate for name, spec in specs.items() if spec.rate is not None}
+        return Split(rows_of(specs, count, seed), labels, kinds=kinds, rates=rates)
+
+    return _of(small_model(specs), (split(60, 0), split(40, 1), split(50, 2)), Console(quiet=True))
+
+
+def _of(model: keras.Model, splits: tuple[Split, Split, Split], console: Console) -> Exportable:
+    def predict(inputs: Inputs) -> np.ndarray:
+        return inference.predict(model, inputs, 64)
+
+    train, val, test = splits
+    evaluation = evaluate(predict(test.inputs), test.labels, NAMES)
+    made = Splits(train, val, test, NAMES, "ff" * 32, "made here", {"skipped": 3})
+    return Exportable(model, made, evaluation, predict, 0, lambda *_: None, FACTS, console)
 
 
 KERAS = answered(np.arange(120) < 100)

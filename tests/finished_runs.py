@@ -14,7 +14,7 @@ from fer_exp.dataset import Split, Splits
 from fer_exp.emotions import EMOTIONS
 from fer_exp.tracking import Tracker
 
-SPLIT = Split(np.zeros((14, *SHAPE), np.uint8), np.arange(14) % 7)
+SPLIT = Split.of_images(np.zeros((14, *SHAPE), np.uint8), np.arange(14) % 7)
 SPLITS = Splits(SPLIT, SPLIT, SPLIT, tuple(EMOTIONS), "f" * 64, "made in the test")
 
 

@@ -8,6 +8,7 @@ from answers import NAMES
 from contracts import node
 
 from fer_exp import config, metrics, registry
+from fer_exp.data.inputs import image
 from fer_exp.lite.conversion import convert
 from fer_exp.metrics import Evaluation
 from fer_exp.reporting import tables
@@ -30,7 +31,7 @@ def brightness_model(shape: tuple[int, int, int] = SHAPE) -> "keras.Model":
     """Names the first class of a dark image, the second of a grey one, the third of a bright one."""
     import keras
 
-    inputs = keras.Input(shape)
+    inputs = keras.Input(shape, name="image")
     mean = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(1, 1, use_bias=False)(inputs))
     model = keras.Model(inputs, keras.layers.Dense(3)(mean))
     kernel = np.full((1, 1, shape[2], 1), 1 / (255 * shape[2]), np.float32)
@@ -43,7 +44,7 @@ def write_tflite(folder: Path, kind: Any = "float32", names: tuple[str, ...] = N
     """Writes the brightness model as a file."""
     path = folder / f"{kind}.tflite"
     ramp = np.linspace(0, 255, 20, dtype=np.uint8)[:, None, None, None] * np.ones((1, *SHAPE), np.uint8)
-    path.write_bytes(convert(brightness_model(), kind, names, ramp))
+    path.write_bytes(convert(brightness_model(), kind, names, {"image": ramp}))
     return path
 
 
@@ -67,7 +68,7 @@ def make_run(
     all_tags = {"data_sha256": "d" * 64, "folder": str(folder), **tags}
     with tracker.run("made", {"lr": 0.1}, all_tags, folder=folder, at_end=at_end) as run:
         run.log_metrics(metrics.scalars(evaluation, "test"))
-        run.log_model(model, SHAPE)
+        run.log_model(model, image(SHAPE))
         for name in ("model", "tables"):
             run.log_folder(folder / name)
         if with_file:

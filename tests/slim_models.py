@@ -7,6 +7,7 @@ import numpy as np
 from contracts import compose
 
 from fer_exp import config
+from fer_exp.data.inputs import image
 from fer_exp.slim.channel_groups import Channels
 
 SHAPE = (32, 32, 1)
@@ -33,7 +34,7 @@ def small(name: str) -> keras.Model:
 def built(*overrides: str) -> keras.Model:
     """Returns a fresh one."""
     random = np.random.default_rng(0)
-    model = config.build(compose(*overrides)["model"], SHAPE, 7)
+    model = config.build(compose(*overrides)["model"], image(SHAPE), 7)
     model.set_weights(
         [w + random.uniform(0.1, 0.5, w.shape) if w.ndim == 1 else w + 0.02 * w.std() for w in model.get_weights()]
     )

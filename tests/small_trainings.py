@@ -24,7 +24,7 @@ def make_splits(train: int = 24, size: int = 8) -> Splits:
     def split(count: int) -> Split:
         labels = np.arange(count) % 3
         images = rng.integers(0, 60, (count, size, size, 1)) + 80 * labels[:, None, None, None]
-        return Split(images.astype(np.uint8), labels)
+        return Split.of_images(images.astype(np.uint8), labels)
 
     return Splits(split(train), split(15), split(3), NAMES, "0", "made in the test")
 

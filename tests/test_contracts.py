@@ -12,14 +12,17 @@ from conftest import ROOT
 from contracts import compose, node
 
 from fer_exp import config
-from fer_exp.dataset import Splits
+from fer_exp.data.inputs import Spec
+from fer_exp.dataset import Splits, gives
 from fer_exp.errors import ConfigError
 from fer_exp.loss import Objective
-from fer_exp.network import cost
+from fer_exp.model import takes
+from fer_exp.network import cost, named
 from fer_exp.schedule import Schedule
 from fer_exp.signature import read
 
 CLASSES = ("angry", "happy", "sad")
+SHAPES = {"image": (48, 48, 1), "clip": (4, 48, 48, 1), "sound": (800,)}
 
 
 def options(group: str) -> list[str]:
@@ -32,16 +35,22 @@ def test_the_glob_finds_the_options() -> None:
 
 
 @pytest.mark.parametrize("option", options("model"))
-def test_a_model_takes_images_and_gives_logits(option: str) -> None:
+def test_a_model_takes_what_it_says_and_gives_logits(option: str) -> None:
     chosen = node("model", option)
     if "weights" in chosen:
         chosen["weights"] = None
     keras.utils.set_random_seed(0)
-    model: keras.Model = config.build(chosen, (48, 48, 1), len(CLASSES))
-    assert (model.input_shape, model.output_shape) == ((None, 48, 48, 1), (None, len(CLASSES)))
+    specs = {f"the_{kind}": Spec(f"the_{kind}", kind, SHAPES[kind]) for kind in takes(chosen["_target_"])}
+    model: keras.Model = config.build(chosen, specs, len(CLASSES))
+    assert named.shapes(model) == {name: spec.shape for name, spec in specs.items()}
+    assert model.output_shape == (None, len(CLASSES))
     assert not model.compiled
-    images = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 1)).astype(np.float32)
-    logits = model(images, training=False)
+    assert model.get_layer("logits").output is model.output
+    random = np.random.default_rng(0)
+    given = {
+        name: random.uniform(*spec.about.limits, (2, *spec.shape)).astype(np.float32) for name, spec in specs.items()
+    }
+    logits = named.call(model, given)
     assert (logits.dtype, bool(np.isfinite(logits).all())) == (tf.float32, True)
     assert not np.allclose(np.sum(logits, axis=1), 1)  # logits, not probabilities
     counted = cost.multiply_adds(model)
@@ -49,7 +58,7 @@ def test_a_model_takes_images_and_gives_logits(option: str) -> None:
     assert counted.uncounted == ()
     twin = keras.Model.from_config(model.get_config())
     twin.set_weights(model.get_weights())
-    np.testing.assert_allclose(twin(images, training=False), logits, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(named.call(twin, given), logits, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("option", options("loss"))
@@ -112,10 +121,14 @@ def test_a_data_set_says_which_files_it_lacks_or_makes_its_images(option: str, t
             config.check(compose(f"dataset={option}", *_missing(signature.input_paths, option, tmp_path)))
         return
     few = {key: 14 for key in signature.options if key.endswith("_size") and key != "image_size"}
-    splits: Splits = config.build(node("dataset", option, cache_dir=str(tmp_path), **few))
+    chosen = node("dataset", option, cache_dir=str(tmp_path), **few)
+    splits: Splits = config.build(chosen)
+    assert splits.train.kinds == gives(chosen)
     for split in (splits.train, splits.val, splits.test):
-        assert (split.images.dtype, len(split.images.shape)) == (np.uint8, 4)
-        assert len(split.labels) == len(split.images)
+        assert split.specs == splits.specs
+        for name, spec in split.specs.items():
+            assert (split.inputs[name].dtype, spec.fits()) == (spec.about.dtype, True)
+            assert len(split.labels) == len(split.inputs[name])
         assert set(split.labels.tolist()) <= set(range(len(splits.class_names)))
     assert len(splits.sha256) == 64
 

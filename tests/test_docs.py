@@ -185,6 +185,44 @@ def test_the_command_of_the_guide_works_as_printed(tmp_path: Path) -> None:
     assert ended().returncode == 2
 
 
+def _write_as_printed(folder: Path, *paths: str) -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    for path in paths:
+        language = {".py": "python", ".yaml": "yaml"}[Path(path).suffix]
+        body = re.search(rf"`{path}`\n\n```{language}\n(.*?)```", text, re.DOTALL)
+        assert body is not None, path
+        (folder / path).write_text(body.group(1))
+
+
+@pytest.mark.whole
+def test_the_sounds_of_the_guide_are_trained_on_and_exported_as_printed(tmp_path: Path) -> None:
+    """The guide's two modules and yamls are all that a copy of the package needs beside its own."""
+    import shutil
+
+    for name in ("fer_exp", "conf"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    _write_as_printed(tmp_path, "fer_exp/dataset/tones.py", "conf/dataset/tones.yaml")
+    _write_as_printed(tmp_path, "fer_exp/model/waves.py", "conf/model/waves.yaml")
+
+    def ended(*words: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "fer_exp", *words], cwd=tmp_path, env=environment_for(PYTHONPATH=str(tmp_path)),
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    done = ended("dataset=tones", "model=waves", "export.kinds=[float32,int8]", "augmentation=strong", "epochs=8")
+    assert done.returncode == 0, done.stderr
+    (folder,) = (tmp_path / "outputs").glob("*/*")
+    assert {path.name for path in (folder / "tflite").glob("*.tflite")} == {"float32.tflite", "int8.tflite"}
+    assert (folder / "figures" / "training_samples.png").is_file()
+    accuracy = re.search(r"test accuracy +│ (\d\.\d+)", done.stdout)
+    assert accuracy is not None
+    assert float(accuracy[1]) > 0.9
+    refused = ended("model=waves")
+    assert "which is an image. Received: model=waves, which takes a sound. Use model=cnn" in refused.stderr
+    assert refused.returncode == 2
+
+
 @pytest.mark.whole
 def test_the_model_of_the_guide_works_as_printed(tmp_path: Path) -> None:
     """The guide's module and yaml are written into a copy of the package, and the guide's command is run."""
@@ -192,11 +230,7 @@ def test_the_model_of_the_guide_works_as_printed(tmp_path: Path) -> None:
 
     for name in ("fer_exp", "conf"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    text = (ROOT / "CONTRIBUTING.md").read_text()
-    for path, language in (("fer_exp/model/linear.py", "python"), ("conf/model/linear.yaml", "yaml")):
-        body = re.search(rf"`{path}`\n\n```{language}\n(.*?)```", text, re.DOTALL)
-        assert body is not None
-        (tmp_path / path).write_text(body.group(1))
+    _write_as_printed(tmp_path, "fer_exp/model/linear.py", "conf/model/linear.yaml")
     words = [sys.executable, "-m", "fer_exp", "model=linear", "model.l2=0", "debug=fast", "dataset.train_size=70"]
     environment = environment_for(PYTHONPATH=str(tmp_path))
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)

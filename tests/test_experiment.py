@@ -321,7 +321,7 @@ def test_debug_overfit_reaches_every_training_image(command_line: CommandLine, t
 
 
 def split(labels: list[int]) -> Split:
-    return Split(np.arange(len(labels), dtype=np.uint8)[:, None, None, None], np.array(labels))
+    return Split.of_images(np.arange(len(labels), dtype=np.uint8)[:, None, None, None], np.array(labels))
 
 
 def test_a_limited_split_keeps_every_class() -> None:

@@ -41,7 +41,7 @@ from fer_exp import config
 from fer_exp.dataset import Split, Splits
 tracker = config.build(node("tracking", "mlflow", system_metrics=False, uri=sys.argv[1], experiment="data"))
 for number in range(6):
-    split = Split(np.full((2, 4, 4, 1), number, np.uint8), np.arange(2))
+    split = Split.of_images(np.full((2, 4, 4, 1), number, np.uint8), np.arange(2))
     time.sleep(1 - time.time() % 1)  # until the next full second, as the others do
     with tracker.run("run", {}, {}) as run:
         run.log_data(Splits(split, split, split, ("a", "b"), str(number), "made here"))

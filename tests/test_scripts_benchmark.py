@@ -17,6 +17,7 @@ from conftest import ROOT
 from contracts import compose, node
 
 from fer_exp import config, dispatch
+from fer_exp.data.inputs import image
 from fer_exp.process import Job, Outcome
 from fer_exp.reporting import console
 
@@ -154,7 +155,7 @@ def test_the_twins_of_fer_resnet_compute_the_same_with_as_many_parameters() -> N
     torch = pytest.importorskip("torch")
     from benchmarks import with_keras, with_torch
 
-    own, plain = config.build(node("model", "fer_resnet"), (48, 48, 1), 7), with_keras.fer_resnet()
+    own, plain = config.build(node("model", "fer_resnet"), image((48, 48, 1)), 7), with_keras.fer_resnet()
     for model in (own, plain):
         for weight in model.weights:
             if weight.name in ("kernel", "gamma"):

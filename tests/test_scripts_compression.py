@@ -15,6 +15,7 @@ from made_run import make_run, tracker_of
 from test_scripts import script
 
 from fer_exp import config
+from fer_exp.data.inputs import image
 
 RUN = "ab" * 16
 DATA = ["dataset=fer2013", "dataset.path=x.csv", "dataset.val=0.1", "dataset.test=PublicTest"]
@@ -49,7 +50,7 @@ def test_the_pruned_and_the_whole_network_get_the_same_extra_training(name: str)
 def test_the_student_has_at_most_three_hundred_thousand_parameters() -> None:
     words = commands(STUDIES["distillation"])["student alone"]
     values = compose(*[word for word in words if word.startswith(("experiment=", "model"))])
-    assert config.build(values["model"], (48, 48, 1), 7).count_params() <= 300_000
+    assert config.build(values["model"], image((48, 48, 1)), 7).count_params() <= 300_000
 
 
 @pytest.mark.whole

@@ -23,7 +23,7 @@ class ReachedError(Exception):
 
 
 def split(seed: int) -> Split:
-    return Split(np.random.default_rng(seed).integers(0, 256, (24, 12, 12, 1), np.uint8), np.arange(24) % 3)
+    return Split.of_images(np.random.default_rng(seed).integers(0, 256, (24, 12, 12, 1), np.uint8), np.arange(24) % 3)
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from fer_exp import config, metrics
 from fer_exp.assessment import confidence, curves, grad_cam_sheet, ranking, robustness
 from fer_exp.assessment.corruptions import CORRUPTIONS
 from fer_exp.assessment.grad_cam import Explainer, NoMapError
-from fer_exp.data import csv_cells, duplicates
+from fer_exp.data import csv_cells, duplicates, inputs
+from fer_exp.data.inputs import Inputs
 from fer_exp.dataset import Split
 from fer_exp.metrics import Evaluation
 from fer_exp.reporting import figure_writer, report
@@ -33,15 +34,15 @@ class Subject:
 
     Attributes:
         evaluation: Predictions on the split.
-        split: Its images.
+        split: Its inputs.
         name: Of the split: test, val or train.
         before: The same predictions before temperature scaling; None if there was none.
-        earlier: What it was trained on and what chose the epoch, by name, which the split should share no image with;
+        earlier: What it was trained on and what chose the epoch, by name, which the split should share no row with;
             empty if that is not to be asked.
-        predict: Probabilities (n, classes) of uint8 images like those of the split, columns as in the evaluation.
+        predict: Probabilities (n, classes) of inputs like those of the split, columns as in the evaluation.
         model: The Keras model, for maps of what speaks for a class; None for a file.
         columns: Which of its logits each class of the evaluation has; None if they are in order.
-        fit: Makes images of the split such as the model takes them.
+        fit: Makes inputs of the split such as the model takes them.
     """
 
     evaluation: Evaluation
@@ -49,10 +50,10 @@ class Subject:
     name: str
     before: Evaluation | None
     earlier: Mapping[str, Split]
-    predict: Callable[[np.ndarray], np.ndarray]
+    predict: Callable[[Inputs], np.ndarray]
     model: "keras.Model | None"
     columns: Sequence[int] | None = None
-    fit: Callable[[np.ndarray], np.ndarray] = np.asarray
+    fit: Callable[[Inputs], Inputs] = dict
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,8 @@ def _without_leaks(subject: Subject, folder: Path) -> Examined:
     if not subject.earlier:
         return Examined({}, [])
     name, evaluation = subject.name, subject.evaluation
-    own = duplicates.digests(subject.split.images)
-    in_each = {title: duplicates.known(own, duplicates.digests(of.images)) for title, of in subject.earlier.items()}
+    own = duplicates.digests(subject.split.inputs)
+    in_each = {title: duplicates.known(own, duplicates.digests(of.inputs)) for title, of in subject.earlier.items()}
     leaked = np.any(list(in_each.values()), axis=0)
     scalars = {f"{name}/leaked_images": float(leaked.sum())}
     if not leaked.any():
@@ -139,7 +140,7 @@ def _without_leaks(subject: Subject, folder: Path) -> Examined:
 
 
 def _draw_maps(subject: Subject, most: int, folder: Path, seed: int) -> None:
-    if subject.model is None:
+    if subject.model is None or tuple(subject.split.kinds.values()) != ("image",):
         return
     try:
         explainer = Explainer(subject.model, subject.columns)
@@ -148,15 +149,23 @@ def _draw_maps(subject: Subject, most: int, folder: Path, seed: int) -> None:
         return
 
     def read(rows: np.ndarray) -> np.ndarray:
-        return subject.fit(subject.split.images[rows])
+        (images,) = subject.fit(inputs.read(subject.split.inputs, rows)).values()
+        return images[:]
 
     sheet = grad_cam_sheet.draw(explainer, subject.evaluation, read, most, seed)
     figure_writer.save(sheet, folder / report.FIGURES / "grad_cam.png")
 
 
 def _robustness(subject: Subject, options: config.Evaluation, folder: Path, seed: int) -> Examined:
+    if tuple(subject.split.kinds.values()) != ("image",):
+        found_instead = inputs.sentence(subject.split.specs)
+        log.warning(
+            "Robustness is not measured: corruptions are of images, and a row of the data is %s.", found_instead
+        )
+        return Examined({}, [])
+    (name,) = subject.split.inputs
     found = robustness.measure(
-        lambda images: subject.predict(images).argmax(axis=1),
+        lambda images: subject.predict({name: images}).argmax(axis=1),
         subject.split.images,
         subject.evaluation.labels,
         list(CORRUPTIONS) if options.robustness == "all" else list(dict.fromkeys(options.robustness)),

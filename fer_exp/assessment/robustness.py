@@ -10,7 +10,7 @@ import pandas as pd
 
 from fer_exp.assessment.corruptions import CORRUPTIONS, SEVERITIES, Corruption
 from fer_exp.data import sample
-from fer_exp.data.image_rows import Images
+from fer_exp.data.stored_rows import Rows
 from fer_exp.metrics import wilson
 
 _BATCH = 256  # images at a time: large ones take much memory while they are damaged
@@ -18,7 +18,7 @@ _BATCH = 256  # images at a time: large ones take much memory while they are dam
 
 def measure(
     predict: Callable[[np.ndarray], np.ndarray],
-    images: Images,
+    images: Rows,
     labels: np.ndarray,
     corruptions: Sequence[str],
     most: int,

@@ -1,4 +1,4 @@
-"""No augmentation: images and labels pass unchanged.
+"""No augmentation: inputs and labels pass unchanged.
 
 Called by `experiment` through `config.build`; the baseline to measure the other options against.
 """
@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 if TYPE_CHECKING:
-    from fer_exp.augmentation import Augment
+    from fer_exp.augmentation import Augment, Batch
+    from fer_exp.data.inputs import Specs
 
 
-def build() -> "Augment":
-    """Returns the identity as a batch function, see the contract in `fer_exp.augmentation`."""
+def build(inputs: "Specs") -> "Augment":
+    """Returns the identity as a batch function, see the contract in `fer_exp.augmentation`.
 
-    def augment(
-        images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, progress: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        return images, labels
+    Args:
+        inputs: What a row consists of.
+    """
+
+    def augment(batch: "Batch", labels: tf.Tensor, seed: tf.Tensor, progress: tf.Tensor) -> "tuple[Batch, tf.Tensor]":
+        return batch, labels
 
     return augment

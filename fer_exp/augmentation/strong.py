@@ -4,20 +4,23 @@ Called by `experiment` through `config.build`. Mixing makes the labels soft, so 
 probabilities.
 """
 
+import functools
 from typing import TYPE_CHECKING, Literal
 
 import tensorflow as tf
 
 from fer_exp.augmentation import FillMode
+from fer_exp.data.inputs import Specs
 from fer_exp.errors import ConfigError
-from fer_exp.fit import image_ops, mixing
+from fer_exp.fit import by_kind, image_ops, mixing
 from fer_exp.signature import Degrees, Fraction, NonNegativeFloat, OpenFraction
 
 if TYPE_CHECKING:
-    from fer_exp.augmentation import Augment
+    from fer_exp.augmentation import Augment, Batch
 
 
 def build(
+    inputs: Specs,
     *,
     rotation_degrees: Degrees,
     shift: OpenFraction,
@@ -38,6 +41,7 @@ def build(
     """Returns the batch function, see the contract in `fer_exp.augmentation`.
 
     Args:
+        inputs: What a row consists of; all frames of a clip are changed alike, sounds are only mixed.
         rotation_degrees: Largest rotation to either side about the centre, 0-180 degrees, 0 = off.
         shift: Largest shift to every side as a fraction of the image's width and height, 0 <= shift < 1,
             0 = off. Before a model that crops the centre, this is a random crop.
@@ -70,36 +74,38 @@ def build(
             ]
         )
 
-    def augment(
-        images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, progress: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    warp = functools.partial(
+        image_ops.random_affine,
+        rotation_degrees=rotation_degrees,
+        shift=shift,
+        zoom=zoom,
+        flip_probability=flip_probability,
+        fill_mode=fill_mode,
+    )
+    occlude = functools.partial(
+        image_ops.random_occlusion,
+        probability=occlusion_probability,
+        min_area=occlusion_min_area,
+        max_area=occlusion_max_area,
+        fill=occlusion_fill,
+    )
+
+    def colour(images: tf.Tensor, of_light: tf.Tensor, of_colour: tf.Tensor) -> tf.Tensor:
+        lit = image_ops.random_brightness_contrast(images, of_light, brightness=brightness, contrast=contrast)
+        return image_ops.random_saturation(lit, of_colour, saturation=saturation)
+
+    def augment(batch: "Batch", labels: tf.Tensor, seed: tf.Tensor, progress: tf.Tensor) -> "tuple[Batch, tf.Tensor]":
         # One seed an operation: switching one off leaves the draws of the others alone.
         seeds = tf.unstack(tf.random.split(seed, num=5))
-        images = image_ops.random_affine(
-            images,
-            seeds[0],
-            rotation_degrees=rotation_degrees,
-            shift=shift,
-            zoom=zoom,
-            flip_probability=flip_probability,
-            fill_mode=fill_mode,
-        )
-        images = image_ops.random_brightness_contrast(images, seeds[1], brightness=brightness, contrast=contrast)
-        images = image_ops.random_saturation(images, seeds[2], saturation=saturation)
-        images = image_ops.random_occlusion(
-            images,
-            seeds[3],
-            probability=occlusion_probability,
-            min_area=occlusion_min_area,
-            max_area=occlusion_max_area,
-            fill=occlusion_fill,
-        )
+        batch = by_kind.each_picture(batch, inputs, lambda images: warp(images, seeds[0]), "channels")
+        batch = by_kind.each_picture(batch, inputs, lambda images: colour(images, seeds[1], seeds[2]), "rows")
+        batch = by_kind.each_picture(batch, inputs, lambda images: occlude(images, seeds[3]), "channels")
         if not (mixup_alpha or cutmix_alpha):
-            return images, labels
+            return batch, labels
         return tf.cond(
             progress < mix_until,
-            lambda: mixing.mix(images, labels, seeds[4], mixup_alpha=mixup_alpha, cutmix_alpha=cutmix_alpha),
-            lambda: (images, labels),
+            lambda: mixing.mix(batch, labels, seeds[4], inputs, mixup_alpha=mixup_alpha, cutmix_alpha=cutmix_alpha),
+            lambda: (batch, labels),
         )
 
     return augment

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_exp.data import csv_cells, image_rows
-from fer_exp.data.image_rows import Images
+from fer_exp.data import csv_cells, stored_rows
+from fer_exp.data.stored_rows import Rows
 from fer_exp.process import folders
 
 _log = logging.getLogger(__name__)
@@ -82,12 +82,12 @@ def sha256_of_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def sha256_of_arrays(arrays: Iterable[Images]) -> str:
+def sha256_of_arrays(arrays: Iterable[Rows]) -> str:
     """Returns the hex SHA-256 of the arrays' types, shapes and values, in order; of what lies on disk, bit by bit."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
-        for part in image_rows.chunks(array):
+        for part in stored_rows.chunks(array):
             digest.update(np.ascontiguousarray(part).data)
     return digest.hexdigest()
 

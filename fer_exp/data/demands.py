@@ -8,6 +8,7 @@ import logging
 import numpy as np
 
 from fer_exp.data import class_names
+from fer_exp.data.inputs import Spec
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import DataError
 from fer_exp.reporting.abridged import listed
@@ -31,7 +32,7 @@ def checked(splits: Splits) -> Splits:
     class_names.require_several(splits.class_names, splits.source)
     titled = {"train": splits.train, "val": splits.val, "test": splits.test}
     for title, split in titled.items():
-        _check_images(title, split, splits)
+        _check_inputs(title, split, splits)
         _check_labels(title, split, len(splits.class_names))
     held = {title: set(np.unique(split.labels).tolist()) for title, split in titled.items()}
     if len(held["train"]) < 2:
@@ -51,20 +52,33 @@ def checked(splits: Splits) -> Splits:
     return splits
 
 
-def _check_images(title: str, split: Split, splits: Splits) -> None:
+def _check_inputs(title: str, split: Split, splits: Splits) -> None:
     if not len(split):
         raise DataError(f"The {title} split must have images. Received: none in {splits.source}.")
-    shape, dtype = tuple(split.images.shape), split.images.dtype
-    if dtype != np.uint8 or len(shape) != 4 or shape[3] not in (1, 3) or shape[0] != len(split) or 0 in shape:
+    if tuple(split.inputs) != tuple(split.kinds):
         raise DataError(
-            f"The images of the {title} split must be uint8 of shape ({len(split)}, height, width, 1 or 3), one for "
-            f"each label. Received: {dtype} of shape {shape} in {splits.source}."
+            f"The inputs of the {title} split must be those that its kinds are given for, in their order. "
+            f"Received: {', '.join(split.inputs)}; kinds of {', '.join(split.kinds)}, in {splits.source}."
         )
-    if shape[1:] != splits.image_shape:
-        raise DataError(
-            "The images of all splits must have one shape. Received: "
-            f"{splits.image_shape} in train, {shape[1:]} in {title} of {splits.source}."
-        )
+    for name, values in split.inputs.items():
+        spec = split.specs[name]
+        if values.dtype != spec.about.dtype or not spec.fits() or len(values) != len(split):
+            raise DataError(
+                f"The {spec.kind}s of the {title} split must be {spec.about.dtype} of shape "
+                f"({', '.join([str(len(split)), *_axes(spec)])}), one for each label. "
+                f"Received: {values.dtype} of shape {tuple(values.shape)} in {splits.source}."
+            )
+        first = splits.specs[name].shape if name in splits.specs else None
+        if spec.shape != first:
+            raise DataError(
+                f"The {spec.kind}s of all splits must have one shape. Received: "
+                f"{first} in train, {spec.shape} in {title} of {splits.source}."
+            )
+
+
+def _axes(spec: Spec) -> list[str]:
+    *others, last = spec.about.axes
+    return [*others, last if spec.about.channels is None else " or ".join(map(str, spec.about.channels))]
 
 
 def _check_labels(title: str, split: Split, classes: int) -> None:

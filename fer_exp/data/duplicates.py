@@ -1,28 +1,30 @@
-"""Images that occur more than once, pixel for pixel.
+"""Rows that occur more than once, value for value.
 
 Called by what looks at data (the doctor, the experiment before it trains) and at results (metrics without
-leaked images). It knows no data set.
+leaked rows). It knows no data set.
 """
 
 import hashlib
 
 import numpy as np
 
-from fer_exp.data import image_rows
-from fer_exp.data.image_rows import Images
+from fer_exp.data import inputs as rows_of
+from fer_exp.data.inputs import Inputs
 
 
-def digests(images: Images) -> np.ndarray:
-    """Returns a digest of the pixels of each image, bytes (n,); equal for equal images.
+def digests(inputs: Inputs) -> np.ndarray:
+    """Returns a digest of the values of each row, bytes (n,); equal for equal rows.
 
     Args:
-        images: uint8 (n, height, width, channels).
+        inputs: Rows of each input by its name.
     """
-    found = [
-        hashlib.blake2b(image.tobytes(), digest_size=16).digest()
-        for part in image_rows.chunks(images)
-        for image in part
-    ]
+    found = []
+    for part in rows_of.chunks(inputs):
+        for row in zip(*part.values(), strict=True):
+            digest = hashlib.blake2b(digest_size=16)
+            for values in row:
+                digest.update(np.ascontiguousarray(values).data)
+            found.append(digest.digest())
     return np.array(found, dtype=object)
 
 

@@ -25,8 +25,8 @@ from fer_exp.data import csv_cells, data_cache, image_formats, image_store
 from fer_exp.data.faces import NO_FACE, FaceCrop
 from fer_exp.data.folders.listing import ImageFile
 from fer_exp.data.image_files import UNWANTED, decode_all
-from fer_exp.data.image_rows import Images
 from fer_exp.data.image_store import Stored
+from fer_exp.data.stored_rows import Rows
 from fer_exp.reporting import terminal
 
 # Raise this number with every change of how an image is decoded: it is part of the cache key.
@@ -49,7 +49,7 @@ class Decoded:
         notes: What is worth recording.
     """
 
-    images: Images
+    images: Rows
     kept: np.ndarray
     notes: Mapping[str, Any]
 

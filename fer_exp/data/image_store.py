@@ -21,7 +21,7 @@ import numpy as np
 import psutil
 from filelock import FileLock, Timeout
 
-from fer_exp.data.image_rows import ImageRows, Images
+from fer_exp.data.stored_rows import Rows, StoredRows
 from fer_exp.errors import StorageError
 
 IN_MEMORY_BYTES = 2**30
@@ -49,7 +49,7 @@ class Stored:
         problem: Why not.
     """
 
-    images: Images
+    images: Rows
     left_out: dict[int, str]
     folder: Path | None
     problem: str | None = None
@@ -235,7 +235,7 @@ def _opened(folder: Path, shape: tuple[int, int, int, int]) -> Stored | None:
         if written.rows != shape[0] or images.shape != shape or images.dtype != np.uint8:
             raise ValueError("it does not hold what it should")
         if not held_in_memory(images.nbytes):
-            return Stored(ImageRows(images), written.left_out, folder)
+            return Stored(StoredRows(images), written.left_out, folder)
         images = np.array(images)
         for start, stop, checksum in zip([0, *written.stops], written.stops, written.checksums, strict=False):
             if zlib.crc32(images[start:stop]) != checksum:

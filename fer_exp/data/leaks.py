@@ -39,7 +39,7 @@ class Leaks:
 
 def find(splits: Splits) -> Leaks:
     """Counts the images of val and test that are in an earlier split too, equal in every pixel."""
-    train, val, test = (duplicates.digests(split.images) for split in (splits.train, splits.val, splits.test))
+    train, val, test = (duplicates.digests(split.inputs) for split in (splits.train, splits.val, splits.test))
     return Leaks(
         test_in_train=int(duplicates.known(test, train).sum()),
         test_in_val=int(duplicates.known(test, val).sum()),

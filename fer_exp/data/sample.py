@@ -1,25 +1,26 @@
-"""A few images that stand for all: for the ranges of an integer network, for a measurement that costs time.
+"""A few rows that stand for all: for the ranges of an integer network, for a measurement that costs time.
 
 Called by the export options, by `assessment` and by `taylor_scores`. It must not know networks.
 """
 
 import numpy as np
 
+from fer_exp.data.inputs import read
 from fer_exp.dataset import Split
 
 
-def images(split: Split, count: int, seed: int) -> np.ndarray:
-    """Draws images so that each class has its share, whatever order the split is in.
+def inputs(split: Split, count: int, seed: int) -> dict[str, np.ndarray]:
+    """Draws rows so that each class has its share, whatever order the split is in.
 
     Args:
         split: The training split.
-        count: Images to draw, >= 1; all of them if there are no more.
+        count: Rows to draw, >= 1; all of them if there are no more.
         seed: Of the draw.
 
     Returns:
-        uint8 (min(count, n), height, width, channels).
+        Each input by its name, (min(count, n), ...), as it is stored.
     """
-    return split.images[rows(split.labels, count, seed)]
+    return read(split.inputs, rows(split.labels, count, seed))
 
 
 def rows(labels: np.ndarray, count: int, seed: int) -> np.ndarray:

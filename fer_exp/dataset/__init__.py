@@ -1,7 +1,11 @@
 """Contract of a data set: `build(*, ...) -> Splits`, NumPy only.
 
-Called by `experiment` through `config.build`. A data set must not know models, augmentation or tracking. To add one,
+Called by `loading` through `config.build`. A data set must not know models, augmentation or tracking. To add one,
 write `fer_exp/dataset/<name>.py` with a `build` function and `conf/dataset/<name>.yaml` that points at it.
+
+A row of a data set is one image, unless its module says otherwise in a constant, the name and kind of each input:
+`GIVES = {"voice": "sound"}`. Where that depends on an option, it is a function: `gives(**options) -> dict`. Both are
+read before anything heavy is imported, so that a model that takes something else is refused at once.
 
 An option may have `glance(**options)` beside it, which refuses within a moment what `build` would refuse of its files:
 a csv with other columns, a folder without images. It is called before anything heavy is imported. An option that makes
@@ -16,45 +20,84 @@ from typing import Any
 import numpy as np
 
 from fer_exp import config
-from fer_exp.data import data_cache, image_rows, source_choice
+from fer_exp.data import data_cache, inputs, source_choice
 from fer_exp.data.corrections import Corrections, Found
-from fer_exp.data.image_rows import Images
+from fer_exp.data.inputs import Inputs, Kind, Spec
+from fer_exp.data.stored_rows import Rows
 from fer_exp.errors import DataError
+from fer_exp.signature import constant
+
+_IMAGE: Mapping[str, Kind] = {"image": "image"}
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images and labels of one split.
+    """Inputs and labels of one split.
 
     Attributes:
-        images: uint8 (n, height, width, channels), 0-255, channels 1 (grey) or 3 (RGB); in
-            memory, or on disk.
+        inputs: Rows of each input by its name, in memory or on disk: images uint8 (n, height, width, channels), 0-255,
+            channels 1 (grey) or 3 (RGB); clips uint8 (n, frames, height, width, channels); sounds float32 (n, samples),
+            -1 to 1.
         labels: int64 (n,), 0 <= label < number of classes.
         targets: float32 (n, classes), what is trained towards in place of one-hot labels; rows sum to 1. None: labels.
-        groups: str (n,); images of one group (a person) are never divided between splits or folds. None: each its own.
-        names: str (n,), what an image is called in its source: a path below the folder, `row 17`. None: nothing.
+        groups: str (n,); rows of one group (a person) are never divided between splits or folds. None: each its own.
+        names: str (n,), what a row is called in its source: a path below the folder, `row 17`. None: nothing.
         sources: int (n,), index into `Splits.source_names`. None: there is one source.
-        drawn: True: each time an image is seen in training, one class is drawn from its target and trained towards;
+        drawn: True: each time a row is seen in training, one class is drawn from its target and trained towards;
             False: the target itself is.
+        kinds: Kind of each input by its name.
+        rates: Frames or samples a second, of inputs that have them.
     """
 
-    images: Images
+    inputs: Inputs
     labels: np.ndarray
     targets: np.ndarray | None = None
     groups: np.ndarray | None = None
     names: np.ndarray | None = None
     sources: np.ndarray | None = None
     drawn: bool = False
+    kinds: Mapping[str, Kind] = field(default_factory=lambda: _IMAGE)
+    rates: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of_images(cls, images: Rows, labels: np.ndarray, targets: np.ndarray | None = None, **columns: Any) -> "Split":
+        """Returns a split of images alone.
+
+        Args:
+            images: uint8 (n, height, width, channels), 0-255.
+            labels: As of the class.
+            targets: As of the class.
+            **columns: The others, as of the class.
+        """
+        return cls({"image": images}, labels, targets, **columns)
+
+    @property
+    def images(self) -> Rows:
+        """The images, where a row is one image and nothing else.
+
+        Raises:
+            ValueError: If it is something else.
+        """
+        if tuple(self.kinds.values()) != ("image",):
+            raise ValueError(f"`images` are asked of a split that has something else: {inputs.sentence(self.specs)}.")
+        return next(iter(self.inputs.values()))
+
+    @property
+    def specs(self) -> dict[str, Spec]:
+        """What each input is, by its name."""
+        return {
+            name: Spec(name, kind, tuple(self.inputs[name].shape[1:]), self.rates.get(name))
+            for name, kind in self.kinds.items()
+        }
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, rows: np.ndarray | slice) -> "Split":
-        """Returns the given rows as a new split; images on disk are not read."""
+        """Returns the given rows as a new split; what lies on disk is not read."""
         columns = ("targets", "groups", "names", "sources")
         chosen = {name: getattr(self, name)[rows] for name in columns if getattr(self, name) is not None}
-        images = image_rows.take(self.images, rows)
-        return dataclasses.replace(self, images=images, labels=self.labels[rows], **chosen)
+        return dataclasses.replace(self, inputs=inputs.take(self.inputs, rows), labels=self.labels[rows], **chosen)
 
 
 @dataclass(frozen=True)
@@ -66,7 +109,7 @@ class Splits:
         val: What selects the epoch, the schedule and the best job of a sweep.
         test: Touched once, at the end.
         class_names: Name of each label, in label order.
-        sha256: Hex digest of the content (images, labels, targets, split), equal for equal content.
+        sha256: Hex digest of the content (inputs, labels, targets, split), equal for equal content.
         source: Where the data came from: a path, or a description of the generator.
         notes: What the reader had to do to the data, for the record (rows skipped, files renamed ...).
         source_names: Of the data sets that these were put together from; empty if it is one.
@@ -84,10 +127,9 @@ class Splits:
     left_out: frozenset[str] = frozenset()
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels) of one image."""
-        height, width, channels = self.train.images.shape[1:]
-        return height, width, channels
+    def specs(self) -> dict[str, Spec]:
+        """What each input is, by its name."""
+        return self.train.specs
 
     @property
     def development(self) -> "Development":
@@ -114,10 +156,9 @@ class Development:
     source: str
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels) of one image."""
-        height, width, channels = self.train.images.shape[1:]
-        return height, width, channels
+    def specs(self) -> dict[str, Spec]:
+        """What each input is, by its name."""
+        return self.train.specs
 
 
 def concatenate(splits: Sequence[Split], num_classes: int) -> Split:
@@ -131,8 +172,12 @@ def concatenate(splits: Sequence[Split], num_classes: int) -> Split:
         num_classes: Width of the targets.
 
     Raises:
-        DataError: If some have targets that classes are drawn from, and others targets that are not.
+        DataError: If some have targets that classes are drawn from, and others targets that are not; or if their inputs
+            are not the same.
     """
+    if len({tuple(split.kinds.items()) for split in splits}) > 1:
+        each = "; ".join(inputs.sentence(split.specs) for split in splits)
+        raise DataError(f"Data sets that are put together must give the same inputs. Received: {each}.")
     if len({split.drawn for split in splits if split.targets is not None}) > 1:
         raise DataError(
             "Data sets with soft labels must all be trained towards them in the same way: label=probability for all of "
@@ -148,13 +193,15 @@ def concatenate(splits: Sequence[Split], num_classes: int) -> Split:
         )
 
     return Split(
-        images=image_rows.concatenate([split.images for split in splits]),
+        inputs=inputs.concatenate([split.inputs for split in splits]),
         labels=np.concatenate([split.labels for split in splits]),
         targets=column("targets", lambda split, _: np.eye(num_classes, dtype=np.float32)[split.labels]),
         groups=column("groups", lambda split, number: np.array([f"{number}:{row}" for row in range(len(split))])),
         names=column("names", lambda split, _: np.full(len(split), "")),
         sources=column("sources", lambda split, _: np.zeros(len(split), np.int64)),
         drawn=any(split.drawn for split in splits),
+        kinds=splits[0].kinds,
+        rates=splits[0].rates,
     )
 
 
@@ -192,7 +239,7 @@ def assemble(
         (train, val), corrected, emptied = _corrected(train, val, test, found)
         notes |= {"corrections": counts | corrected} | ({"emptied_classes": emptied} if emptied else {})
         gone |= found.excluded.intersection(known).difference(() if test.names is None else test.names)
-    columns = [(split.images, split.labels, split.targets) for split in (train, val, test)]
+    columns = [(*split.inputs.values(), split.labels, split.targets) for split in (train, val, test)]
     arrays = [array for split in columns for array in split if array is not None]
     sha256 = data_cache.sha256_of_arrays(arrays)
     return Splits(train, val, test, class_names, sha256, source, notes, left_out=gone)
@@ -218,12 +265,31 @@ def _corrected(
     return (changed[0], changed[1]), counts, emptied
 
 
+def gives(node: Mapping[str, Any]) -> Mapping[str, Kind]:
+    """Returns the name and kind of each input that a data set gives, without reading it; see the contract.
+
+    Args:
+        node: Of the data set, checked.
+    """
+    function = config.function_of(node, "gives")
+    if function is not None:
+        found: Mapping[str, Kind] = function(**{key: value for key, value in node.items() if key != "_target_"})
+        return found
+    return constant(str(node["_target_"]), "GIVES") or _IMAGE
+
+
 def problems(experiment: config.Experiment) -> Iterator[str]:
     """Yields what is wrong with the sources of a data set that has some."""
     node = experiment.dataset
     if "sources" not in node:
         return
     for name, source in node["sources"].items():
-        yield from config.problems_of("dataset", source, f"dataset.sources.{name}")
+        wrong = config.problems_of("dataset", source, f"dataset.sources.{name}")
+        yield from wrong
+        if not wrong and gives(source) != _IMAGE:
+            yield (
+                f"`dataset.sources.{name}` must give images alone. "
+                f"Received: {config.option_name(source)}, which gives {' and '.join(gives(source).values())}."
+            )
     chosen = {key: node[key] for key in ("train", "test", "test_images")}
     yield from source_choice.problems(tuple(node["sources"]), **chosen)

@@ -18,8 +18,8 @@ from fer_exp import config
 from fer_exp.data import data_cache, image_store, source_choice
 from fer_exp.data.corrections import Corrections
 from fer_exp.data.image_files import fitted
-from fer_exp.data.image_rows import Images
 from fer_exp.data.source_choice import Choice, Roles
+from fer_exp.data.stored_rows import Rows
 from fer_exp.dataset import Split, Splits, assemble, concatenate
 from fer_exp.emotions import EIGHT, canonical
 from fer_exp.errors import DataError
@@ -88,7 +88,7 @@ def build(
         for title in _wanted(name, roles, test_images):
             split: Split = getattr(found, title)
             images = _resized(split.images, shape, f"{found.sha256} {title}", cache_dir)
-            shared = _relabelled(dataclasses.replace(split, images=images), found.class_names, names)
+            shared = _relabelled(dataclasses.replace(split, inputs={"image": images}), found.class_names, names)
             left_out += len(split) - len(shared)
             marked = _marked(shared, name, number, title)
             unused.difference_update(() if marked.names is None else marked.names.tolist())
@@ -138,7 +138,7 @@ def _class_names(built: Mapping[str, Splits], classes: Literal["common", "union"
     return (*expressions, *(spelled[key] for key in sorted(keys - set(expressions))))
 
 
-def _resized(images: Images, shape: tuple[int, int, int], content: str, cache_dir: str) -> Images:
+def _resized(images: Rows, shape: tuple[int, int, int], content: str, cache_dir: str) -> Rows:
     """Returns images of a size, made once for each content."""
     if images.shape[1:] == shape:
         return images

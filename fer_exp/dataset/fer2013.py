@@ -66,7 +66,7 @@ def build(
     names = EIGHT[:classes]
     faces, notes = _read(source, names, on_bad_row, cache_dir)
     rows = division.choose_rows(faces.labels, faces.parts, val, test, split_seed, source, names)
-    whole = Split(faces.images, faces.labels, names=faces.names)
+    whole = Split.of_images(faces.images, faces.labels, names=faces.names)
     splits = {name: whole.take(chosen) for name, chosen in rows.items()}
     notes |= division.notes_on(faces.parts, rows, splits, names)
     notes |= folder.warn_of_merged(faces.parts, rows["test"], source)

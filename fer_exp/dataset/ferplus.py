@@ -112,7 +112,7 @@ def build(
                 f"None of the {len(rows):,} images of the {name} split has a label by the votes. Check them."
             )
         soft = label != "majority" and name != "test"  # val too: folds may move its images to train
-        splits[name] = Split(
+        splits[name] = Split.of_images(
             faces.images[kept],
             rule.labels[kept],
             targets=trained.targets[kept] if soft else None,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fer_exp.data.image_rows import Images
+from fer_exp.data.stored_rows import Rows
 from fer_exp.doctor import copies, patches
 from fer_exp.doctor.pool import TRAIN, Group, Pool
 
@@ -81,7 +81,7 @@ class _Blocks:
         advance: Told the share of all that is done, up to 0.95, if there are two rounds.
     """
 
-    def __init__(self, images: Images, filters: patches.Filters, advance: Callable[[float], None]) -> None:
+    def __init__(self, images: Rows, filters: patches.Filters, advance: Callable[[float], None]) -> None:
         self._images, self._filters, self._advance = images, filters, advance
         self._keeps = 4 * len(images) * filters.width <= _HELD_BYTES
         self._kept: list[np.ndarray] = []

@@ -22,7 +22,7 @@ _BLOCK = 2048
 
 def exact(pool: Pool) -> list[Group]:
     """Returns groups of images that are equal in every pixel."""
-    _, group_of = np.unique(duplicates.digests(pool.images).astype("S16"), return_inverse=True)
+    _, group_of = np.unique(duplicates.digests({"image": pool.images}).astype("S16"), return_inverse=True)
     return _groups(pool, group_of)
 
 

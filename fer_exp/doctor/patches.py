@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fer_exp import process
-from fer_exp.data.image_rows import Images, take
+from fer_exp.data.stored_rows import Rows, take
 from fer_exp.doctor.pool import grey, shrunk
 
 SIZE = 48  # pixels a side that images are brought to
@@ -44,7 +44,7 @@ class Filters:
         return 2 * _GRID**2 * self.weights.shape[1]
 
 
-def learn(images: Images, rows: np.ndarray, count: int, seed: int) -> Filters:
+def learn(images: Rows, rows: np.ndarray, count: int, seed: int) -> Filters:
     """Learns filters from patches drawn at random.
 
     Args:
@@ -72,7 +72,7 @@ def learn(images: Images, rows: np.ndarray, count: int, seed: int) -> Filters:
     return Filters(weights, mean @ weights)
 
 
-def features(images: Images, filters: Filters) -> Iterator[np.ndarray]:
+def features(images: Rows, filters: Filters) -> Iterator[np.ndarray]:
     """Yields the features of images in order, a few thousand rows at a time: float32 (k, filters.width).
 
     Args:
@@ -88,7 +88,7 @@ def features(images: Images, filters: Filters) -> Iterator[np.ndarray]:
             block, filled = np.empty((min(_ROWS, left), filters.width), np.float32), 0
 
 
-def _answers(images: Images, filters: Filters) -> Iterator[np.ndarray]:
+def _answers(images: Rows, filters: Filters) -> Iterator[np.ndarray]:
     """Yields the features of each chunk, the next ones being computed meanwhile: NumPy lets other threads run."""
     workers = process.cores()
     pending: deque[Future[np.ndarray]] = deque()
@@ -101,7 +101,7 @@ def _answers(images: Images, filters: Filters) -> Iterator[np.ndarray]:
             yield pending.popleft().result()
 
 
-def _sized(images: Images) -> Iterator[np.ndarray]:
+def _sized(images: Rows) -> Iterator[np.ndarray]:
     """Yields grey images a chunk at a time, float32 (k, SIZE, SIZE)."""
     for part in grey(images, _CHUNK):
         yield part if part.shape[1:] == (SIZE, SIZE) else shrunk(part, SIZE)

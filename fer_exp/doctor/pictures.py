@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from fer_exp.data.image_rows import take
+from fer_exp.data.stored_rows import take
 from fer_exp.doctor.pool import TRAIN, Finding, Pool
 from fer_exp.reporting import image_sheets
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fer_exp.data import image_rows
-from fer_exp.data.image_rows import Images
+from fer_exp.data import shown, stored_rows
+from fer_exp.data.stored_rows import Rows
 from fer_exp.dataset import Splits, concatenate
 
 SPLIT_NAMES = ("train", "val", "test")
@@ -22,14 +22,15 @@ class Pool:
     """The images of train, val and test, one after the other.
 
     Attributes:
-        images: uint8 (n, height, width, channels), in memory or on disk.
+        images: uint8 (n, height, width, channels), in memory, on disk, or made when asked for; of rows that are
+            something else than images, a picture of each.
         labels: int64 (n,).
         splits: int (n,), a position in `SPLIT_NAMES`.
         names: str (n,), what each image is called in its source.
         class_names: Name of each label.
     """
 
-    images: Images
+    images: Rows
     labels: np.ndarray
     splits: np.ndarray
     names: np.ndarray
@@ -109,12 +110,12 @@ def pooled(splits: Splits) -> tuple[Pool, list[str]]:
     if names is None:
         notes.append("The data set gives its images no names: what is found cannot be fed back as exclude or relabel.")
         names = np.array([f"{SPLIT_NAMES[n]} {row}" for n, part in enumerate(parts) for row in range(len(part))])
-    return Pool(whole.images, whole.labels, numbers, names, splits.class_names), notes
+    return Pool(shown.pictures(whole.inputs, whole.specs), whole.labels, numbers, names, splits.class_names), notes
 
 
-def grey(images: Images, chunk: int = 1024) -> Iterator[np.ndarray]:
+def grey(images: Rows, chunk: int = 1024) -> Iterator[np.ndarray]:
     """Yields grey images a chunk at a time, float32 (k, height, width), 0-255."""
-    for part in image_rows.chunks(images, chunk):
+    for part in stored_rows.chunks(images, chunk):
         yield part[..., 0].astype(np.float32) if part.shape[3] == 1 else part @ _LUMA
 
 

@@ -1,4 +1,4 @@
-"""A trained model answers a split of any data set: classes matched by name, images made as it takes them.
+"""A trained model answers a split of any data set: classes matched by name, inputs made as it takes them.
 
 Called by the command line. It must not know where the model came from, nor where its numbers go.
 """
@@ -12,8 +12,9 @@ import numpy as np
 from PIL import Image
 
 from fer_exp import metrics
+from fer_exp.data import inputs as rows_of
 from fer_exp.data.image_files import fitted
-from fer_exp.data.image_rows import Images
+from fer_exp.data.inputs import Inputs, Spec, Specs, sentence
 from fer_exp.dataset import Split, Splits
 from fer_exp.emotions import canonical
 from fer_exp.errors import DataError
@@ -26,7 +27,7 @@ class Evaluated:
 
     Attributes:
         evaluation: Over the classes that model and data share.
-        split: The images it is of.
+        split: The rows it is of.
         columns: Which of the model's answers each of these classes has.
         notes: What had to be done to them, or to the answers.
     """
@@ -42,15 +43,17 @@ def measure(model: Classifier, splits: Splits, split: str, common: bool) -> Eval
 
     Args:
         model: Classes by name, in any order; `happiness` is `happy`, as `emotions.canonical` says.
-        splits: The data set; its images are made grey or RGB and resized as the model takes them.
+        splits: The data set; its images and clips are made grey or RGB and resized as the model takes them.
         split: train, val or test.
         common: Leave out the classes that the two do not share: their images, and the model's answers for them, the
             probabilities of the others being scaled to sum to 1.
 
     Raises:
-        DataError: If model and data do not have the same classes, or, with `common`, fewer than two of the same.
+        DataError: If model and data do not have the same classes, or, with `common`, fewer than two of the same; or if
+            the data cannot be made what the model takes.
     """
     images: Split = getattr(splits, split)
+    _require_kinds(model, splits)
     names = _matched(splits.class_names, model.class_names)
     shared = list(names)
     only_model = [name for name in model.class_names if name not in names.values()]
@@ -69,32 +72,70 @@ def measure(model: Classifier, splits: Splits, split: str, common: bool) -> Eval
     if only_model or only_data:
         left = f"{len(getattr(splits, split)) - len(images):,} images"
         notes.append(f"only the shared classes {', '.join(shared)} are evaluated; {left} of others are left out")
-    if images.images.shape[1:] != model.image_shape:
-        was, now = ("x".join(map(str, shape)) for shape in (images.images.shape[1:], model.image_shape))
-        notes.append(f"images of {was} were made {now}, as the model takes them")
+    for spec, wanted in _pairs(images.specs, model.inputs):
+        if spec.shape != wanted.shape:
+            was, now = ("x".join(map(str, shape)) for shape in (spec.shape, wanted.shape))
+            notes.append(f"{spec.kind}s of {was} were made {now}, as the model takes them")
     columns = [model.class_names.index(names[name]) for name in shared]
-    probabilities, silent = _scaled(_answers(model, images.images)[:, columns])
+    probabilities, silent = _scaled(_answers(model, images.inputs)[:, columns])
     if silent:
         notes.append(f"for {silent:,} images the model gave no shared class any probability; all count the same there")
     evaluation = metrics.evaluate(probabilities, labels, shared)
     return Evaluated(evaluation, dataclasses.replace(images, labels=labels), tuple(columns), tuple(notes))
 
 
-def answer(model: Classifier, images: Images, columns: Sequence[int]) -> np.ndarray:
+def answer(model: Classifier, inputs: Inputs, columns: Sequence[int]) -> np.ndarray:
     """Returns probabilities (n, columns) of the classes in these columns of the model's answers; rows sum to 1."""
-    return _scaled(_answers(model, images)[:, list(columns)])[0]
+    return _scaled(_answers(model, inputs)[:, list(columns)])[0]
 
 
-def fit(model: Classifier, images: np.ndarray) -> np.ndarray:
-    """Makes images such as the model takes them: uint8 (n, height, width, channels), grey or RGB, of its size."""
-    if images.shape[1:] == model.image_shape:
-        return images
+def fit(model: Classifier, inputs: Inputs) -> dict[str, np.ndarray]:
+    """Makes rows such as the model takes them, by the names that it has for them.
+
+    Args:
+        model: What takes them.
+        inputs: Rows of each input, of the kinds that the model takes: images and the frames of clips become grey or RGB
+            and of its size.
+    """
+    names = dict(zip(inputs, model.inputs, strict=True)) if len(inputs) == 1 else {name: name for name in inputs}
+    return {names[name]: _fitted(values[:], model.inputs[names[name]].shape) for name, values in inputs.items()}
+
+
+def _fitted(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    if values.shape[1:] == shape:
+        return values
 
     def one(image: np.ndarray) -> np.ndarray:
-        return fitted(Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image), model.image_shape)
+        return fitted(Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image), (height, width, channels))
 
+    height, width, channels = shape[-3:]
+    pictures = values.reshape(-1, *values.shape[-3:])  # all frames of all clips
     with ThreadPoolExecutor() as pool:
-        return np.stack(list(pool.map(one, images)))
+        return np.stack(list(pool.map(one, pictures))).reshape(len(values), *shape)
+
+
+def _pairs(given: Specs, taken: Specs) -> list[tuple[Spec, Spec]]:
+    """Returns each input of the data with that of the model: the only ones, or those of the same name."""
+    if len(given) == len(taken) == 1:
+        return list(zip(given.values(), taken.values(), strict=True))
+    return [(given[name], taken[name]) for name in given if name in taken]
+
+
+def _require_kinds(model: Classifier, splits: Splits) -> None:
+    """Refuses data that cannot be made what the model takes."""
+    pairs = _pairs(splits.specs, model.inputs)
+    fit = len(pairs) == len(splits.specs) == len(model.inputs)
+    # Only the last three axes of pictures, height, width and channels, can be made others.
+    fit = fit and all(
+        (given.kind, given.shape[:-3]) == (taken.kind, taken.shape[:-3])
+        and (len(given.shape) >= 3 or given.shape == taken.shape)
+        for given, taken in pairs
+    )
+    if not fit:
+        raise DataError(
+            f"`dataset` must give what the model takes, which is {sentence(model.inputs)}. "
+            f"Received: {sentence(splits.specs)} in {splits.source}."
+        )
 
 
 def _matched(data: Sequence[str], model: Sequence[str]) -> dict[str, str]:
@@ -116,10 +157,9 @@ def _other_classes(splits: Splits, only_model: list[str], only_data: list[str], 
     )
 
 
-def _answers(model: Classifier, images: Images) -> np.ndarray:
+def _answers(model: Classifier, inputs: Inputs) -> np.ndarray:
     """Returns probabilities (n, classes of the model)."""
-    parts = [model.predict(fit(model, images[start : start + BATCH])) for start in range(0, len(images), BATCH)]
-    return np.concatenate(parts)
+    return np.concatenate([model.predict(fit(model, part)) for part in rows_of.chunks(inputs, BATCH)])
 
 
 def _scaled(probabilities: np.ndarray) -> tuple[np.ndarray, int]:

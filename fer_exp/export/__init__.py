@@ -5,15 +5,17 @@ folder; it returns one `Exported` for each file. It must not know how the model 
 logged.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from fer_exp.data.image_rows import Images
+from fer_exp import config
+from fer_exp.data.inputs import Inputs
 from fer_exp.dataset import Splits
 from fer_exp.lite.benchmark import Speed
 from fer_exp.metrics import Evaluation
+from fer_exp.model import takes
 
 if TYPE_CHECKING:
     import keras
@@ -38,10 +40,10 @@ class Exportable:
     """A trained model and what it takes to export it.
 
     Attributes:
-        model: float32, (batch, height, width, channels) in [0, 255] -> logits (batch, classes).
+        model: float32, inputs (batch, ...) -> logits (batch, classes).
         splits: The data; `train` to calibrate with, `val` to choose by, `test` to report.
         evaluation: Keras' own answers on the test split.
-        predict: Keras' probabilities (n, classes) of uint8 images.
+        predict: Keras' probabilities (n, classes) of rows of each input.
         seed: Of whatever is drawn.
         fine_tune: Trains a variant of the model a little more.
         facts: What a file says of where it comes from: `run_id` and so on, plain values.
@@ -51,7 +53,7 @@ class Exportable:
     model: "keras.Model"
     splits: Splits
     evaluation: Evaluation
-    predict: Callable[[Images], "np.ndarray"]
+    predict: Callable[[Inputs], "np.ndarray"]
     seed: int
     fine_tune: FineTune
     facts: Mapping[str, Any]
@@ -139,3 +141,13 @@ class Exported:
 
 # (what to export, folder) -> one entry for each file
 Export = Callable[[Exportable, Path], list[Exported]]
+
+
+def problems(experiment: config.Experiment) -> Iterator[str]:
+    """Yields the kinds of files that cannot be made of the model."""
+    taken = takes(str(experiment.model["_target_"]))
+    if "int8_qat" in (experiment.export.get("kinds") or ()) and taken != ("image",):
+        yield (
+            "`export.kinds` may hold int8_qat for models of one image alone. "
+            f"Received: int8_qat for model={experiment.option('model')}, which takes {' and '.join(taken)}."
+        )

@@ -47,19 +47,19 @@ def build(
         withheld, splits = folder.with_name("withheld"), exportable.splits.development
         for earlier in (folder, withheld):
             shutil.rmtree(earlier, ignore_errors=True)  # of an attempt that was cut off
-        images = sample.images(splits.train, calibration_images, exportable.seed)
-        keras_val = evaluate(exportable.predict(splits.val.images), splits.val.labels, splits.class_names)
+        rows = sample.inputs(splits.train, calibration_images, exportable.seed)
+        keras_val = evaluate(exportable.predict(splits.val.inputs), splits.val.labels, splits.class_names)
         with conversion.Traced(exportable.model) as traced:
 
             @functools.cache  # int8 is also what int8_qat is compared with
             def content(kind: conversion.Kind) -> bytes:
-                return traced.convert(kind, splits.class_names, images)
+                return traced.convert(kind, splits.class_names, rows)
 
             def written(kind: Kind) -> Exported:
                 path = withheld / f"{kind}.tflite"
                 more: Mapping[str, float] = {}
                 if kind == "int8_qat":
-                    more = qat_file.write(exportable, content("int8"), images, path, qat_epochs, qat_lr)
+                    more = qat_file.write(exportable, content("int8"), rows, path, qat_epochs, qat_lr)
                 else:
                     model_file.write(path, content(kind))
                 if kind == "int8":

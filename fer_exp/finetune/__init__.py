@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from fer_exp.explain import siblings
+from fer_exp.model import has_backbone
 from fer_exp.signature import Fraction, NonNegativeInt, PositiveFloat
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ def split_epochs(epochs: int, stages: Sequence[Stage]) -> list[int]:
 def unfreeze(model: "keras.Model", share: float) -> int:
     """Makes the last `share` of the backbone's layers trainable and freezes the others.
 
-    A frozen batch normalisation uses and keeps its moving statistics. A model without a layer named `backbone` is left
-    as it is.
+    A frozen batch normalisation uses and keeps its moving statistics. The backbone may be in a model within the model;
+    a model without a layer named `backbone` is left as it is.
 
     Args:
         model: Any model; compile it afterwards.
@@ -72,7 +73,7 @@ def unfreeze(model: "keras.Model", share: float) -> int:
     Returns:
         Number of trainable parameters.
     """
-    backbone = next((layer for layer in model.layers if layer.name == "backbone"), None)
+    backbone = _backbone(model)
     if backbone is not None:
         backbone.trainable = True
         learning = round(share * len(backbone.layers))
@@ -81,12 +82,21 @@ def unfreeze(model: "keras.Model", share: float) -> int:
     return int(sum(variable.shape.num_elements() for variable in model.trainable_variables))
 
 
+def _backbone(model: "keras.Model") -> "keras.Model | None":
+    for layer in model.layers:
+        if layer.name == "backbone":
+            return layer
+        if getattr(layer, "layers", None) and (within := _backbone(layer)) is not None:
+            return within
+    return None
+
+
 def problems(experiment: "Experiment") -> Iterator[str]:
     """Yields what is wrong with the plan beside the rest of a configuration."""
     stages = experiment.finetune.get("stages")
     if stages is None:
         return
-    if "weights" not in experiment.model:
+    if not has_backbone(experiment.model):
         with_backbone = [s.target.split(".")[-2] for s in siblings("model") if "weights" in s.options]
         yield (
             f"`finetune={experiment.option('finetune')}` needs a model with a backbone: "

@@ -10,21 +10,25 @@ import gc
 import logging
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from fer_exp import config
+from fer_exp.data import inputs
 from fer_exp.dataset import Development
 from fer_exp.errors import ConfigError
 from fer_exp.finetune import Stage
 from fer_exp.fit import precision
+from fer_exp.fit.batch import Augment
 from fer_exp.fit.distilling import Teacher
-from fer_exp.fit.pipeline import Augment, steps_in
+from fer_exp.fit.pipeline import steps_in
 from fer_exp.loss import Objective
+from fer_exp.model import parts as parts_of
 from fer_exp.network import batch_norm, cost
 from fer_exp.process import keras_state
 from fer_exp.pruning import Pruning
@@ -47,7 +51,7 @@ class Assembled:
         weights_origin: Where the model's first weights came from.
         precision: Number format it computes in.
         precision_reason: Why that one.
-        multiply_adds: What one image costs in a forward pass, as far as it can be counted.
+        multiply_adds: What one row costs in a forward pass, as far as it can be counted.
         inherited: What is taken over from an earlier run.
         rebuild: Makes the network anew under the dtype policy in force, on one device; its weights are of no account.
         teacher: Whom it learns from beside the labels.
@@ -149,7 +153,7 @@ def assemble(experiment: config.Experiment, splits: Development, strategy: tf.di
         model=model,
         objective=objective,
         stages=stages,
-        augment=config.build(experiment.augmentation),
+        augment=config.build(experiment.augmentation, splits.specs),
         weights_origin=origin,
         precision=keras.mixed_precision.dtype_policy().name,
         precision_reason=reason,
@@ -163,21 +167,27 @@ def _network(
     experiment: config.Experiment, splits: Development, inherited: Inheritance | None, *, load_weights: bool
 ) -> keras.Model:
     """Builds the network of the configuration, slim if it was pruned, under the dtype policy in force."""
-    unread = {"weights": None} if "weights" in experiment.model and (inherited or not load_weights) else {}
+    unread = _unread(experiment.model) if inherited or not load_weights else {}
     try:
-        model: keras.Model = config.build(experiment.model, splits.image_shape, len(splits.class_names), **unread)
+        model: keras.Model = config.build(experiment.model, splits.specs, len(splits.class_names), **unread)
     except ValueError as error:
         if not _NOTHING_LEFT.search(str(error)):
             raise
-        (height, width, _), name = splits.image_shape, experiment.option("model")
+        name = experiment.option("model")
         raise ConfigError(
             [
-                f"`model` must have pixels left behind each of its layers. Received: model={name} for images of "
-                f"{height}x{width} in {splits.source}, of which convolutions or pools leave none. Take larger images "
-                "(dataset.image_size), or fewer layers."
+                f"`model` must have pixels left behind each of its layers. Received: model={name} for "
+                f"{inputs.sentence(splits.specs)} in {splits.source}, of which convolutions or pools leave none. "
+                "Take larger images (dataset.image_size), or fewer layers."
             ]
         ) from error
     return inherited.put_into(model) if inherited else model
+
+
+def _unread(node: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the options of a model with which it loads no weights, nor do the models that it is made of."""
+    own = {"weights": None} if "weights" in node else {}
+    return own | {option: {**part, **_unread(part)} for option, part in parts_of(node).items()}
 
 
 def _build_model(

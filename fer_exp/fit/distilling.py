@@ -1,6 +1,6 @@
-"""A teacher: trained models that say of images what a student learns beside the labels.
+"""A teacher: trained models that say of a row what a student learns beside the labels.
 
-Called by `fitting`, which asks it for the very images that the student sees, augmented and mixed, in the student's
+Called by `fitting`, which asks it for the very inputs that the student sees, augmented and mixed, in the student's
 training step, on the same device. It must not know where teachers come from.
 """
 
@@ -9,13 +9,16 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
+from fer_exp.fit.batch import Inputs
+from fer_exp.network import named
+
 
 @dataclass(frozen=True, eq=False)
 class Teacher:
     """Trained models that answer together; their weights stay as they are.
 
     Attributes:
-        models: float32, (batch, height, width, channels) in [0, 255] -> logits (batch, classes).
+        models: float32, inputs (batch, ...) -> logits (batch, classes).
         temperature: What the logits are divided by, > 0.
         weight: Share of their answers in the loss, 0-1.
         runs: Ids of the runs they come from.
@@ -26,15 +29,15 @@ class Teacher:
     weight: float
     runs: tuple[str, ...] = ()
 
-    def probabilities(self, images: tf.Tensor, temperature: float | None = None) -> tf.Tensor:
+    def probabilities(self, inputs: Inputs, temperature: float | None = None) -> tf.Tensor:
         """Returns the mean of the models' probabilities, float32 (batch, classes).
 
         Args:
-            images: float32 (batch, height, width, channels) in [0, 255].
+            inputs: Each input by its name, float32 (batch, ...).
             temperature: Left out: the teacher's.
         """
         divisor = temperature or self.temperature
-        answers = [tf.nn.softmax(model(images, training=False) / divisor) for model in self.models]
+        answers = [tf.nn.softmax(named.call(model, inputs) / divisor) for model in self.models]
         return tf.stop_gradient(tf.add_n(answers) / len(answers))
 
     def share(self, loss: tf.Tensor, soft: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:

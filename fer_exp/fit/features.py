@@ -13,9 +13,10 @@ import numpy as np
 import tensorflow as tf
 
 from fer_exp.data import image_store
-from fer_exp.data.image_rows import ImageRows, Images
+from fer_exp.data.stored_rows import Rows, StoredRows
 from fer_exp.errors import StorageError
 from fer_exp.fit.pipeline import reader, without_autotuning
+from fer_exp.network import named
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,13 @@ class Features:
     """What the frozen part of a model makes of several augmented views of a split.
 
     Attributes:
-        arrays: The leaves of a batch (features, targets[, weights]), each (views * rows, ...); in memory, or in a file
-            without a name if they are many.
+        arrays: The leaves of a batch ({name: features}, targets[, weights]), each (views * rows, ...); in memory, or in
+            a file without a name if they are many.
         views: Augmented views of the split.
         structure: A batch with anything in the place of its leaves.
     """
 
-    arrays: tuple[Images, ...]
+    arrays: tuple[Rows, ...]
     views: int
     structure: Any
 
@@ -39,6 +40,11 @@ class Features:
         return len(self.arrays[0]) // self.views
 
 
+def can_split(model: keras.Model) -> bool:
+    """Tells whether a model has its backbone at its top level, where `split_model` can divide it."""
+    return any(layer.name == "backbone" for layer in model.layers)
+
+
 def split_model(model: keras.Model) -> tuple[keras.Model, keras.Model]:
     """Divides a model behind its backbone, before the first layer that has weights of its own.
 
@@ -46,7 +52,7 @@ def split_model(model: keras.Model) -> tuple[keras.Model, keras.Model]:
         model: Functional model, one layer after the other, with a layer named `backbone`.
 
     Returns:
-        Trunk (images -> features) and head (features -> logits), made of the model's own layers.
+        Trunk (inputs -> features) and head (features -> logits), made of the model's own layers.
     """
     names = [layer.name for layer in model.layers]
     behind = model.layers[names.index("backbone") + 1 :]
@@ -54,23 +60,24 @@ def split_model(model: keras.Model) -> tuple[keras.Model, keras.Model]:
     return keras.Model(model.input, first.input), keras.Model(first.input, model.output)
 
 
-def compute(trunk: keras.Model, batches: Iterable[tuple[Any, ...]], views: int) -> Features:
+def compute(trunk: keras.Model, batches: Iterable[tuple[Any, ...]], views: int, name: str) -> Features:
     """Runs the trunk over all batches.
 
     Args:
-        trunk: Images -> features, called in inference mode.
-        batches: Batches (images, targets[, weights]) of `views` passes over the split.
+        trunk: Inputs -> features, called in inference mode.
+        batches: Batches (inputs, targets[, weights]) of `views` passes over the split.
         views: How many passes there are.
+        name: What the head calls the features.
 
     Raises:
         StorageError: If memory cannot hold them, and neither can the disk.
     """
-    forward = tf.function(lambda images: trunk(images, training=False), reduce_retracing=True)
+    forward = tf.function(lambda inputs: named.call(trunk, inputs), reduce_retracing=True)
     columns: list[_Column] = []
     structure: Any = None
-    for images, *rest in batches:
-        structure = (images, *rest)
-        leaves = tf.nest.flatten((forward(images), *rest))
+    for inputs, *rest in batches:
+        structure = ({name: None}, *rest)
+        leaves = tf.nest.flatten(({name: forward(inputs)}, *rest))
         columns = columns or [_Column() for _ in leaves]
         for column, leaf in zip(columns, leaves, strict=True):
             column.add(leaf.numpy())
@@ -85,7 +92,7 @@ def batches_of(features: Features, batch_size: int, *, seed: int, first_epoch: i
 
     Args:
         features: From `compute`.
-        batch_size: Rows a batch; the last one of an epoch may be smaller.
+        batch_size: Images a batch; the last one of an epoch may be smaller.
         seed: Seed of the order.
         first_epoch: Epoch to begin with, from 0, counted from the first of the stage.
     """
@@ -143,9 +150,9 @@ class _Column:
             ) from error
         self._parts = [part[:0]]
 
-    def whole(self) -> Images:
+    def whole(self) -> Rows:
         if self._file is None:
             return np.concatenate(self._parts)
         self._file.flush()
         (like,) = self._parts
-        return ImageRows(np.memmap(self._file, like.dtype, "r", shape=(self._rows, *like.shape[1:])))
+        return StoredRows(np.memmap(self._file, like.dtype, "r", shape=(self._rows, *like.shape[1:])))

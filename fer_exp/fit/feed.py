@@ -1,4 +1,4 @@
-"""What a stage of a training is fitted on: images, or features of a few views where the backbone is frozen.
+"""What a stage of a training is fitted on: inputs, or features of a few views where the backbone is frozen.
 
 Called by `training` and `fine_tuning`. It must not know rates, callbacks or files.
 """
@@ -17,6 +17,7 @@ from fer_exp.finetune import Stage
 from fer_exp.fit import features, fitting
 from fer_exp.fit.assembly import Assembled
 from fer_exp.fit.pipeline import evaluation_batches, even_batch_size, steps_in, training_batches
+from fer_exp.network import named
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Feed:
     val: tf.data.Dataset
 
 
-def images(
+def inputs(
     experiment: config.Experiment, splits: Development, parts: Assembled, replicas: int, epochs: int, first_epoch: int
 ) -> tf.data.Dataset:
     """Returns the endless, augmented batches of the training split as the configuration wants them.
@@ -71,7 +72,7 @@ def of_stage(
     epochs: tuple[int, int],
     console: Console,
 ) -> Feed:
-    """Returns the model on its images, or, where the backbone is frozen, the head on features computed once.
+    """Returns the model on its inputs, or, where the backbone is frozen, the head on features computed once.
 
     Args:
         experiment: The checked configuration.
@@ -86,10 +87,13 @@ def of_stage(
     first, last = epochs
 
     def train(epoch: int) -> tf.data.Dataset:
-        return images(experiment, splits, parts, replicas, experiment.epochs, epoch)
+        return inputs(experiment, splits, parts, replicas, experiment.epochs, epoch)
 
     val = evaluation_batches(splits.val, batch_size, len(splits.class_names), replicas)
     views = min(stage.feature_views, last - first)
+    if not stage.unfreeze and views and not features.can_split(parts.model):
+        console.print("the backbone is in a model within the model: its features are computed in each step")
+        views = 0
     if stage.unfreeze or not views:
         with strategy.scope():
             return Feed(fitting.fitted(parts.model, parts.objective, parts.teacher), train, val)
@@ -102,10 +106,11 @@ def of_stage(
         train(first).take(steps), f"features of {views} views", steps, console=console, transient=True,
         disable=not console.is_terminal,
     )  # fmt: skip
-    # What the teacher says of each view is kept with its features: the head never sees the images.
-    of_train = features.compute(trunk, fitting.taught(shown, parts.teacher), views)
+    # What the teacher says of each view is kept with its features: the head never sees the inputs.
+    (name,) = named.shapes(head)
+    of_train = features.compute(trunk, fitting.taught(shown, parts.teacher), views, name)
     console.print(f"features of {views} views computed in {time.perf_counter() - began:.1f} s", highlight=False)
-    of_val = features.compute(trunk, val, views=1)
+    of_val = features.compute(trunk, val, 1, name)
     return Feed(
         learner,
         lambda epoch: features.batches_of(of_train, batch_size, seed=experiment.seed, first_epoch=epoch - first),

@@ -48,7 +48,7 @@ def train(
     fitted = fitting.fitted(model, parts.objective, parts.teacher)
     optimizer = config.build(experiment.optimizer, keras.optimizers.schedules.CosineDecay(peak, epochs * steps))
     fitting.compile_for_training(fitted, optimizer)
-    batches = feed.images(experiment, splits, parts, replicas=1, epochs=epochs, first_epoch=0)
+    batches = feed.inputs(experiment, splits, parts, replicas=1, epochs=epochs, first_epoch=0)
     val = evaluation_batches(splits.val, experiment.batch_size, len(splits.class_names), 1)
     progress = TrainingProgress(console, "fine-tuning", 0, epochs, steps, experiment.batch_size)
     try:

@@ -1,27 +1,18 @@
 """A model as Keras fits it: towards targets by name, with what is measured of every epoch.
 
-Called by `feed`, `training` and `fine_tuning`. A batch is (images, targets[, weights]); targets is a mapping of
-
-    labels    float32 (batch, classes), one-hot or soft, rows sum to 1
-    offsets   float32 (batch, classes), added to the logits; in training, of a loss that asks for it
-    teacher   float32 (batch, classes), what a teacher says of the images; in training
-
-Validation has labels alone, so that its loss and metrics are those of any other run.
+Called by `feed`, `training` and `fine_tuning`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from fer_exp.fit import epoch_metrics
+from fer_exp.fit.batch import LABELS, OFFSETS, TEACHER, Targets, Whole
 from fer_exp.fit.distilling import Teacher
 from fer_exp.loss import Objective
-
-LABELS, OFFSETS, TEACHER = "labels", "offsets", "teacher"
-
-Targets = Mapping[str, tf.Tensor]
 
 
 class TrainingLoss(keras.losses.Loss):
@@ -37,7 +28,7 @@ class TrainingLoss(keras.losses.Loss):
         self._of_labels, self._teacher = objective.loss, teacher
 
     def call(self, y_true: Targets, y_pred: tf.Tensor) -> tf.Tensor:
-        """Returns the loss of each image, (batch,).
+        """Returns the loss of each row, (batch,).
 
         Args:
             y_true: Targets.
@@ -59,11 +50,11 @@ class Fitted(keras.Model):
     training_loss: TrainingLoss
     asks: Teacher | None
 
-    def train_step(self, data: tuple[Any, ...]) -> dict[str, tf.Tensor]:
-        """Trains on a batch (images, targets[, weights])."""
+    def train_step(self, data: Whole) -> dict[str, tf.Tensor]:
+        """Trains on a batch (inputs, targets[, weights])."""
         if self.asks is not None:
-            images, targets, *weights = data
-            data = (images, {**targets, TEACHER: self.asks.probabilities(images)}, *weights)
+            inputs, targets, *weights = data
+            data = (inputs, {**targets, TEACHER: self.asks.probabilities(inputs)}, *weights)
         logs: dict[str, tf.Tensor] = super().train_step(data)
         return logs
 
@@ -98,7 +89,7 @@ def fitted(model: keras.Model, objective: Objective, teacher: Teacher | None = N
         teacher: Whom it learns from beside the labels.
         asks: False: the batches hold what the teacher says.
     """
-    made = Fitted(model.inputs, model.outputs, name=model.name)
+    made = Fitted({tensor.name: tensor for tensor in model.inputs}, model.outputs, name=model.name)
     made.training_loss, made.asks = TrainingLoss(objective, teacher), teacher if asks else None
     return made
 
@@ -114,8 +105,8 @@ def compile_for_training(model: Fitted, optimizer: keras.optimizers.Optimizer) -
     model.optimizer.build(model.trainable_variables)
 
 
-def taught(batches: Iterable[tuple[Any, ...]], teacher: Teacher | None) -> Iterator[tuple[Any, ...]]:
-    """Returns batches (images, targets, ...) whose targets hold what a teacher says, if there is one."""
+def taught(batches: Iterable[Whole], teacher: Teacher | None) -> Iterator[Whole]:
+    """Returns batches (inputs, targets, ...) whose targets hold what a teacher says, if there is one."""
     answer = None if teacher is None else tf.function(teacher.probabilities, reduce_retracing=True)
-    for images, targets, *weights in batches:
-        yield images, targets if answer is None else {**targets, TEACHER: answer(images)}, *weights
+    for inputs, targets, *weights in batches:
+        yield inputs, targets if answer is None else {**targets, TEACHER: answer(inputs)}, *weights

@@ -202,6 +202,6 @@ def _rectangles(images: tf.Tensor, seed: tf.Tensor, probability: float, min_area
     return (y >= top) & (y < top + rows) & ((x >= left) & (x < left + columns))
 
 
-def clip(images: tf.Tensor) -> tf.Tensor:
-    """Returns the images within [0, 255]."""
-    return tf.clip_by_value(images, 0.0, MAX_VALUE)
+def clip(values: tf.Tensor, low: float = 0.0, high: float = MAX_VALUE) -> tf.Tensor:
+    """Returns the values within two limits, which are those of images if nobody says otherwise."""
+    return tf.clip_by_value(values, low, high)

@@ -1,22 +1,22 @@
 """Batches for training and evaluation, as `tf.data`.
 
-Called by `training`. Images stay uint8 in memory and become float32 batch by batch. Order, drawn labels and
-augmentation of epoch e depend on (seed, e) alone, so that any epoch can be produced again without the ones before it.
+Called by `feed` and `fine_tuning`. Inputs stay as they are stored and become float32 batch by batch. Order, drawn
+labels and augmentation of epoch e depend on (seed, e) alone, so that any epoch can be produced again without the ones
+before it.
 """
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from fer_exp.data.image_rows import Images
+from fer_exp.data.inputs import Inputs
+from fer_exp.data.stored_rows import Rows
 from fer_exp.dataset import Split
 from fer_exp.fit import sampling
-from fer_exp.fit.fitting import LABELS, OFFSETS
-
-Augment = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+from fer_exp.fit.batch import LABELS, OFFSETS, Augment, Whole
+from fer_exp.fit.batch import Inputs as Batch
 
 # AutoGraph would read and rewrite all these functions call, to find no `if` and no loop over tensors: half a second.
 _written_for_graphs = tf.autograph.experimental.do_not_convert
@@ -49,24 +49,24 @@ def training_batches(
     """Endless shuffled, augmented batches, beginning with epoch `first_epoch`.
 
     Args:
-        split: Images and labels.
-        batch_size: Images a batch.
+        split: Inputs and labels.
+        batch_size: Rows a batch.
         seed: Seed of order and augmentation.
         num_classes: Width of the one-hot labels.
-        augment: Batch function (images, labels, seed, progress) -> (images, labels).
-        class_weights: Weight of an image of each class, mixed like its label; None gives every image the same.
+        augment: Batch function (inputs, labels, seed, progress) -> (inputs, labels).
+        class_weights: Weight of a row of each class, mixed like its label; None gives every row the same.
         epochs: Epochs of the whole training; the share that is done goes to `augment`.
         first_epoch: Epoch to begin with, from 0.
         replicas: Devices that share each batch evenly; the rows left over, fewer than that, are others each epoch.
         how: How often the classes are drawn, see `sampling`; an epoch has as many rows in any case.
-        logit_offsets: Of each class, the same for each image; see `loss.Objective`.
+        logit_offsets: Of each class, the same for each row; see `loss.Objective`.
 
     Returns:
-        Batches (images float32 (b, h, w, c) in [0, 255], targets[, weights float32 (b,)]), the targets as in
-        `fer_exp.fit.fitting`: labels, which are `split.targets` where there are any, or classes drawn from them, and
+        Batches (inputs by name, float32 (b, ...), targets[, weights float32 (b,)]), the targets as in
+        `fer_exp.fit.batch`: labels, which are `split.targets` where there are any, or classes drawn from them, and
         offsets if they are given.
     """
-    read, label_of = reader(split.images), _labels(split, num_classes)
+    read, label_of = _inputs(split.inputs), _labels(split, num_classes)
     steps = steps_in(split, batch_size, replicas)
     weights = None if class_weights is None else tf.constant(class_weights, tf.float32)
     offsets = None if logit_offsets is None else tf.constant([logit_offsets], tf.float32)
@@ -78,8 +78,9 @@ def training_batches(
         return rows.enumerate(start=tf.cast(epoch, tf.int64) * steps)
 
     @_written_for_graphs
-    def load(step: tf.Tensor, rows: tf.Tensor) -> tuple[Any, ...]:
-        batch, labels = tf.cast(read(rows), tf.float32), label_of(rows)
+    def load(step: tf.Tensor, rows: tf.Tensor) -> Whole:
+        batch: Batch = read(rows)
+        labels = label_of(rows)
         if split.drawn:
             labels = draw(labels, tf.stack([seed ^ 0xD4A3, tf.cast(step, tf.int32)]))
         # The constant keeps augmentation and data order from drawing on the same stream.
@@ -95,15 +96,21 @@ def training_batches(
     return without_autotuning(every_epoch.flat_map(epoch_of_rows).map(load, num_parallel_calls=2).prefetch(4))
 
 
-def reader(images: Images) -> Callable[[tf.Tensor], tf.Tensor]:
+def _inputs(inputs: Inputs) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+    """Returns a function of row numbers, int32 (b,), that gives each input of these rows, float32 (b, ...)."""
+    readers = {name: reader(values) for name, values in inputs.items()}
+    return lambda rows: {name: tf.cast(read(rows), tf.float32) for name, read in readers.items()}
+
+
+def reader(values: Rows) -> Callable[[tf.Tensor], tf.Tensor]:
     """Returns a function of row numbers, int32 (b,), that gives these rows: out of memory, or off the disk."""
-    if isinstance(images, np.ndarray):
-        held = tf.constant(images)
+    if isinstance(values, np.ndarray):
+        held = tf.constant(values)
         return lambda rows: tf.gather(held, rows)
 
     def read(rows: tf.Tensor) -> tf.Tensor:
-        batch = tf.numpy_function(lambda chosen: images[chosen], [rows], images.dtype, stateful=False)
-        return tf.ensure_shape(batch, (None, *images.shape[1:]))
+        batch = tf.numpy_function(lambda chosen: values[chosen], [rows], values.dtype, stateful=False)
+        return tf.ensure_shape(batch, (None, *values.shape[1:]))
 
     return read
 
@@ -147,19 +154,19 @@ def evaluation_batches(split: Split, batch_size: int, num_classes: int, replicas
     """Batches in the order of the split, unchanged; with the labels, also where training is towards soft ones.
 
     Args:
-        split: Images and labels.
-        batch_size: Images a batch, at most.
+        split: Inputs and labels.
+        batch_size: Rows a batch, at most.
         num_classes: Width of the one-hot labels.
         replicas: Devices that share each batch, see `even_batch_size`.
 
     Returns:
-        Batches (images float32 (b, h, w, c) in [0, 255], targets), the targets being labels, float32 (b, classes).
+        Batches (inputs by name, float32 (b, ...), targets), the targets being labels, float32 (b, classes).
     """
-    read, labels = reader(split.images), tf.constant(split.labels, tf.int32)
+    read, labels = _inputs(split.inputs), tf.constant(split.labels, tf.int32)
 
     @_written_for_graphs
-    def load(rows: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        return tf.cast(read(rows), tf.float32), {LABELS: tf.one_hot(tf.gather(labels, rows), num_classes)}
+    def load(rows: tf.Tensor) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+        return read(rows), {LABELS: tf.one_hot(tf.gather(labels, rows), num_classes)}
 
     rows = tf.data.Dataset.range(len(split), output_type=tf.int32)
     batches = rows.batch(even_batch_size(len(split), batch_size, replicas))
@@ -179,13 +186,29 @@ def without_autotuning(batches: tf.data.Dataset) -> tf.data.Dataset:
 
 def augmented_sample(
     split: Split, augment: Augment, num_classes: int, seed: int, most: int = 128
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the first images of the split as augmentation leaves them, uint8, and the labels of their larger part."""
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Returns the first rows of the split as augmentation leaves them, and the labels of their larger part.
+
+    Args:
+        split: Inputs and labels.
+        augment: Batch function, as of `training_batches`.
+        num_classes: Width of the one-hot labels.
+        seed: Of the augmentation.
+        most: Largest number of rows.
+
+    Returns:
+        Inputs by name in the type that the split has, and int (n,).
+    """
     few = split.take(slice(0, most))
-    images, labels = augment(
-        tf.constant(few.images[:], tf.float32),
+    batch, labels = augment(
+        {name: tf.constant(values[:], tf.float32) for name, values in few.inputs.items()},
         tf.one_hot(few.labels, num_classes),
         tf.constant([seed, 0], tf.int32),
         tf.constant(0.0),
     )
-    return tf.cast(tf.round(images), tf.uint8).numpy(), labels.numpy().argmax(axis=1)
+    types = {name: tf.as_dtype(values.dtype) for name, values in few.inputs.items()}
+    plain = {
+        name: tf.cast(tf.round(values) if types[name].is_integer else values, types[name]).numpy()
+        for name, values in batch.items()
+    }
+    return plain, labels.numpy().argmax(axis=1)

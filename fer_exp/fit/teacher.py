@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from fer_exp import metrics
+from fer_exp.data import inputs
 from fer_exp.dataset import Development, Split
 from fer_exp.distillation import Distillation
 from fer_exp.errors import ConfigError
@@ -36,7 +37,7 @@ def load(plan: Distillation, tracker: Tracker, splits: Development, fold: tuple[
 
     Raises:
         ConfigError: With a line for each run that is not there, has not finished, has no model, or whose model takes
-            other images or tells other classes apart.
+            other inputs or tells other classes apart.
     """
     problems: list[str] = []
     models, ids = [], []
@@ -49,7 +50,7 @@ def load(plan: Distillation, tracker: Tracker, splits: Development, fold: tuple[
         with temporary.folder("teacher") as folder:
             download = functools.partial(tracker.download, record.run_id)
             try:
-                model = recorded_model.load(download, folder, splits.image_shape, splits.class_names)
+                model = recorded_model.load(download, folder, splits.specs, splits.class_names)
                 model.trainable = False
                 models.append(model)
                 ids.append(record.run_id)
@@ -69,10 +70,10 @@ def measures(teacher: Teacher, val: Split, class_names: tuple[str, ...]) -> dict
         val: Validation split.
         class_names: Name of each class, in label order.
     """
-    answer = tf.function(lambda images: teacher.probabilities(images, 1.0), reduce_retracing=True)
+    answer = tf.function(lambda batch: teacher.probabilities(batch, 1.0), reduce_retracing=True)
     found = [
-        answer(tf.constant(val.images[start : start + _BATCH], tf.float32)).numpy()
-        for start in range(0, len(val), _BATCH)
+        answer({name: tf.constant(values, tf.float32) for name, values in batch.items()}).numpy()
+        for batch in inputs.chunks(val.inputs, _BATCH)
     ]
     probabilities = np.concatenate(found)
     evaluation = metrics.evaluate(probabilities, val.labels, class_names)

@@ -16,8 +16,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from fer_exp.lite import litert
 from fer_exp.lite.litert import Interpreter, Latency
 
@@ -96,12 +94,11 @@ def _measured(path: Path, threads: Sequence[int], calls: int) -> dict[str, objec
     before, start = _memory("VmRSS"), time.perf_counter()
     interpreter = Interpreter(path)
     load_ms = 1e3 * (time.perf_counter() - start)
-    image = np.random.default_rng(0).integers(0, 256, interpreter.input.shape[1:], np.uint8)
-    latency = {1: interpreter.latency(image, calls)}
+    latency = {1: interpreter.latency(calls)}
     highest = _memory("VmHWM")
     for count in threads:
         if count != 1:
-            latency[count] = Interpreter(path, count).latency(image, calls)
+            latency[count] = Interpreter(path, count).latency(calls)
     return {
         "load_ms": load_ms,
         "memory_mb": None if before is None or highest is None else (highest - before) / 1e6,

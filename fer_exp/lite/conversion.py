@@ -6,6 +6,8 @@ Called by the export options and `qat_file`. It must not know experiments, data 
 import contextlib
 import functools
 import re
+import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -32,7 +34,7 @@ class Traced:
         """Takes the model as it is when the first file is asked for.
 
         Args:
-            model: Keras model (batch, height, width, channels) in [0, 255] -> logits (batch, classes), float32.
+            model: Keras model, inputs (batch, ...) -> logits (batch, classes), float32.
         """
         self._model = model
         self._opened = contextlib.ExitStack()
@@ -50,20 +52,20 @@ class Traced:
         self,
         kind: Kind,
         class_names: tuple[str, ...],
-        calibration: np.ndarray | None = None,
+        calibration: Mapping[str, np.ndarray] | None = None,
         own_ranges: bool = False,
     ) -> bytes:
         """Converts the model to a self-contained `.tflite` file.
 
-        Batch size 1, built-in operations only (a model that needs others fails here, not on the phone), pixels in
-        [0, 255] in, probabilities out, and the class names inside the file. Pixels and probabilities are float32;
-        those of `int8` are uint8, the probabilities with the scale that the file states.
+        Batch size 1, inputs by name, built-in operations only (a model that needs others fails here, not on the phone),
+        pixels in [0, 255] and sounds in [-1, 1] in, probabilities out, and the class names inside the file. All are
+        float32; those of `int8` are uint8, sounds and probabilities with the scales that the file states.
 
         Args:
             kind: `float32`; `float16` for weights of half the size; `dynamic` for int8 weights with float activations;
                 `int8` for integers alone, weights per channel.
             class_names: Name of each class, in label order.
-            calibration: uint8 (n, height, width, channels), images that the ranges of `int8` are taken from.
+            calibration: Rows of each input by its name, (n, ...), that the ranges of `int8` are taken from.
             own_ranges: The model rounds its activations itself, as one of `quantization_aware` does: the ranges of
                 `int8` are those it rounds with.
 
@@ -72,15 +74,15 @@ class Traced:
 
         Raises:
             ExportError: If the model needs other operations; the message names them.
-            ValueError: If `int8` is asked for without images to calibrate with.
+            ValueError: If `int8` is asked for without rows to calibrate with.
         """
         import tensorflow as tf
 
-        pixels = (
-            [] if calibration is None else [image[None].astype(np.float32) for image in _of_full_range(calibration)]
-        )
-        if kind == "int8" and not (pixels or own_ranges):
-            raise ValueError("`calibration` must hold images when kind is int8.")
+        from fer_exp.network import named
+
+        examples = _examples({} if calibration is None else calibration)
+        if kind == "int8" and not (examples or own_ranges):
+            raise ValueError("`calibration` must hold rows when kind is int8.")
         converter = tf.lite.TFLiteConverter.from_saved_model(self._written)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         if kind != "float32":
@@ -89,7 +91,9 @@ class Traced:
             converter.target_spec.supported_types = [tf.float16]
         if kind == "int8" and not own_ranges:  # else the converter finds them, and refuses to be told the operations
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-            converter.representative_dataset = lambda: ([image] for image in pixels)
+            # Of one input by its place: by names, the converter answers with an interpreter that announces its own end.
+            only = len(named.shapes(self._model)) == 1
+            converter.representative_dataset = lambda: (list(row.values()) if only else row for row in examples)
         if kind == "int8":
             converter.inference_input_type = converter.inference_output_type = tf.uint8
         return with_labels(_converted(converter), class_names)
@@ -104,14 +108,18 @@ class Traced:
         import tensorflow as tf
         from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-        model = self._model
-        signature = [tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="image")]
-        traced = tf.function(
-            lambda image: tf.nn.softmax(model(image, training=False)), signature, autograph=False
-        ).get_concrete_function()
+        from fer_exp.network import named
+
+        model, shapes = self._model, named.shapes(self._model)
+        signature = [tf.TensorSpec((1, *shape), tf.float32, name=name) for name, shape in shapes.items()]
+
+        def answer(*tensors: tf.Tensor) -> tf.Tensor:
+            return tf.nn.softmax(named.call(model, dict(zip(shapes, tensors, strict=True))))
+
+        traced = tf.function(answer, signature, autograph=False).get_concrete_function()
         constant = convert_variables_to_constants_v2(traced)
         module = tf.Module()
-        module.serve = tf.function(lambda image: constant(image)[0], signature, autograph=False)
+        module.serve = tf.function(lambda *tensors: constant(*tensors)[0], signature, autograph=False)
         with quiet.held_back():
             tf.saved_model.save(module, str(self._folder), signatures=module.serve)
         return str(self._folder)
@@ -121,12 +129,21 @@ def convert(
     model: "keras.Model",
     kind: Kind,
     class_names: tuple[str, ...],
-    calibration: np.ndarray | None = None,
+    calibration: Mapping[str, np.ndarray] | None = None,
     own_ranges: bool = False,
 ) -> bytes:
     """Converts a model of which one file is wanted; see `Traced.convert`."""
     with Traced(model) as traced:
         return traced.convert(kind, class_names, calibration, own_ranges)
+
+
+def _examples(calibration: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
+    """Returns rows as the converter takes them: each input by its name, float32 (1, ...)."""
+    full = {
+        name: _of_full_range(values) if values.dtype == np.uint8 else values for name, values in calibration.items()
+    }
+    rows = len(next(iter(full.values()), ()))
+    return [{name: values[row][None].astype(np.float32) for name, values in full.items()} for row in range(rows)]
 
 
 def _of_full_range(images: np.ndarray) -> np.ndarray:
@@ -138,7 +155,7 @@ def _of_full_range(images: np.ndarray) -> np.ndarray:
     if not len(images) or images.max() == _WHITE:
         return images
     changed = images.copy()
-    changed[images.reshape(len(images), -1).max(axis=1).argmax(), 0, 0, 0] = _WHITE
+    changed.reshape(len(images), -1)[images.reshape(len(images), -1).max(axis=1).argmax(), 0] = _WHITE
     return changed
 
 
@@ -146,7 +163,8 @@ def _converted(converter: "tf.lite.TFLiteConverter") -> bytes:
     from tensorflow.lite.python.convert_phase import ConverterError
 
     try:
-        with quiet.held_back():
+        with quiet.held_back(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "(?s).*tf.lite.Interpreter is deprecated")
             content: bytes = converter.convert()
     except ConverterError as error:
         missing = re.search(r"^(?:TF Select|Custom) ops: (.+)$", str(error), re.MULTILINE)

@@ -8,17 +8,19 @@ import queue
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fer_exp.data.image_rows import Images
+from fer_exp.data import inputs as rows_of
+from fer_exp.data.inputs import Inputs
 from fer_exp.errors import ExportError
 from fer_exp.process import quiet
 
-_CHUNK = 64  # images that an interpreter answers before it reports
+_CHUNK = 64  # rows that an interpreter answers before it reports
+_PICTURE_AXES = 4  # of a tensor, at least: batch, height, width, channels
 
 
 def load_library() -> None:
@@ -60,9 +62,9 @@ def require_full_integer(path: Path) -> None:
             f"A full-integer file must hold no float tensor. Received: {len(floats)} of them, in {named}, which "
             "LiteRT has no integer version of. Build the model without it, or export float32, float16 or dynamic."
         )
-    (pixels,) = map(_port, interpreter.get_input_details())
-    if (pixels.dtype, pixels.scale, pixels.zero_point) != ("uint8", 1.0, 0):
-        raise ValueError(f"`path` must take bytes as they are, that is uint8 of scale 1. Received: {pixels}.")
+    for port in map(_port, interpreter.get_input_details()):
+        if port.is_picture and not port.takes_bytes:
+            raise ValueError(f"`path` must take bytes as they are, that is uint8 of scale 1. Received: {port}.")
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,24 @@ class Port:
     dtype: str
     scale: float
     zero_point: int
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is an image or a clip, whose values are bytes from 0 to 255."""
+        return len(self.shape) >= _PICTURE_AXES
+
+    @property
+    def takes_bytes(self) -> bool:
+        """Whether bytes from 0 to 255 go in as they are."""
+        return (self.dtype, self.scale, self.zero_point) == ("uint8", 1.0, 0)
+
+    def tensor(self, values: np.ndarray) -> np.ndarray:
+        """Returns real values (...) as this takes them, (1, ...)."""
+        if not self.scale or self.takes_bytes:
+            return values[None].astype(self.dtype)
+        limits = np.iinfo(self.dtype)
+        steps = np.rint(values[None] / np.float32(self.scale)) + self.zero_point
+        return np.clip(steps, limits.min, limits.max).astype(self.dtype)
 
 
 @dataclass(frozen=True)
@@ -104,54 +124,80 @@ class Interpreter:
         with quiet.held_back():  # the first file of a process makes LiteRT tell what computes
             self._interpreter = LiteRT(model_path=str(path), num_threads=threads)
             self._interpreter.allocate_tensors()
-        (self._input,) = self._interpreter.get_input_details()
+        details = self._input_details()
+        self._indices = {name: found["index"] for name, found in details.items()}
+        self.inputs = {name: _port(found) for name, found in details.items()}
         (self._output,) = self._interpreter.get_output_details()
-        self.input, self.output = _port(self._input), _port(self._output)
-        as_pixels = replace(self.input, dtype="uint8", scale=1.0, zero_point=0)
-        self._takes_pixels = not self.input.scale or self.input == as_pixels
+        self.output = _port(self._output)
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        """Returns probabilities float32 (n, classes) of uint8 images (n, height, width, channels)."""
-        results = np.empty((len(images), self.output.shape[1]), np.float32)
-        for row, image in enumerate(images):
-            self._interpreter.set_tensor(self._input["index"], self._tensor(image))
+    def _input_details(self) -> Mapping[str, Mapping[str, Any]]:
+        """Returns what LiteRT says of each input, by the name that the signature of the file gives it."""
+        details = self._interpreter.get_input_details()
+        signatures = list(self._interpreter.get_signature_list().values())
+        names = signatures[0]["inputs"] if signatures else []
+        if len(details) == 1:  # a file from elsewhere may have no signature
+            return {names[0] if names else "image": details[0]}
+        found: Mapping[str, Mapping[str, Any]] = self._interpreter.get_signature_runner().get_input_details()
+        return found
+
+    def predict(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Returns probabilities float32 (n, classes).
+
+        Args:
+            inputs: Rows of each input by its name, (n, ...), bytes or real values; of a file with one input the name
+                does not matter.
+        """
+        rows = len(next(iter(inputs.values())))
+        results = np.empty((rows, self.output.shape[1]), np.float32)
+        for row in range(rows):
+            self._put({name: values[row] for name, values in inputs.items()})
             self._interpreter.invoke()
             results[row] = self._interpreter.get_tensor(self._output["index"])[0]
         scale, zero_point = self.output.scale, self.output.zero_point
         return ((results - zero_point) * scale).astype(np.float32) if scale else results
 
-    def latency(self, image: np.ndarray, calls: int, warmup_calls: int = 10) -> Latency:
-        """Measures single calls on one uint8 image (height, width, channels), after some to warm up."""
-        tensor = self._tensor(image)
+    def latency(self, calls: int, warmup_calls: int = 10) -> Latency:
+        """Measures single calls on one row of random values, after some to warm up."""
+        random = np.random.default_rng(0)
+        row = {
+            name: random.integers(0, 256, port.shape[1:], np.uint8)
+            if port.is_picture
+            else random.uniform(-1, 1, port.shape[1:]).astype(np.float32)
+            for name, port in self.inputs.items()
+        }
+        tensors = self._tensors(row)
         milliseconds = []
         for call in range(warmup_calls + calls):
             start = time.perf_counter()
-            self._interpreter.set_tensor(self._input["index"], tensor)
+            for index, tensor in tensors.items():
+                self._interpreter.set_tensor(index, tensor)
             self._interpreter.invoke()
             if call >= warmup_calls:
                 milliseconds.append(1e3 * (time.perf_counter() - start))
         p50, p95 = np.percentile(milliseconds, [50, 95])
         return Latency(float(p50), float(p95))
 
-    def _tensor(self, image: np.ndarray) -> np.ndarray:
-        dtype, scale = self._input["dtype"], self.input.scale
-        if self._takes_pixels:
-            return image[None].astype(dtype)
-        limits = np.iinfo(dtype)  # of a file that somebody else made
-        steps = np.rint(image[None] / np.float32(scale)) + self.input.zero_point
-        return np.clip(steps, limits.min, limits.max).astype(dtype)
+    def _put(self, row: Mapping[str, np.ndarray]) -> None:
+        for index, tensor in self._tensors(row).items():
+            self._interpreter.set_tensor(index, tensor)
+
+    def _tensors(self, row: Mapping[str, np.ndarray]) -> dict[int, np.ndarray]:
+        """Returns what goes into the file, by the index of the tensor."""
+        if len(self.inputs) == 1:
+            row = dict(zip(self.inputs, row.values(), strict=True))
+        return {self._indices[name]: port.tensor(row[name]) for name, port in self.inputs.items()}
 
 
-def predict(path: Path, images: Images, workers: int, advance: Callable[[int], None] = lambda _: None) -> np.ndarray:
-    """Returns what a file answers to many images, by several interpreters of one thread each.
+def predict(path: Path, inputs: Inputs, workers: int, advance: Callable[[int], None] = lambda _: None) -> np.ndarray:
+    """Returns what a file answers to many rows, by several interpreters of one thread each.
 
-    The files take one image at a time, as on a phone: a larger batch would be another graph, and gives other bytes.
+    The files take one row at a time, as on a phone: a larger batch would be another graph, and gives other bytes.
 
     Args:
         path: The file.
-        images: uint8 (n, height, width, channels).
+        inputs: Rows of each input by its name, (n, ...), as they are stored.
         workers: Interpreters at work at once, >= 1.
-        advance: Told now and then how many more images are done.
+        advance: Told now and then how many more rows are done.
 
     Returns:
         Probabilities float32 (n, classes), the same for any number of workers.
@@ -163,14 +209,14 @@ def predict(path: Path, images: Images, workers: int, advance: Callable[[int], N
     def answer(start: int) -> np.ndarray:
         interpreter = free.get()
         try:
-            return interpreter.predict(images[start : start + _CHUNK])
+            return interpreter.predict(rows_of.read(inputs, slice(start, start + _CHUNK)))
         finally:
             free.put(interpreter)
 
     answers = []
     with ThreadPoolExecutor(workers) as pool:
         try:
-            for part in pool.map(answer, range(0, len(images), _CHUNK)):
+            for part in pool.map(answer, range(0, rows_of.count(inputs), _CHUNK)):
                 answers.append(part)
                 advance(len(part))
         except BaseException:

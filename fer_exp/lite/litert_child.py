@@ -50,14 +50,21 @@ def _serve(line: Connection, path: str, threads: int, seconds: float, memory_byt
         with _at_most(seconds):
             interpreters = [Interpreter(Path(path))]
             first = interpreters[0]
-        _say(line, input=first.input.shape, type=first.input.dtype, output=first.output.shape)
+        ports = [{"name": name, "shape": port.shape, "type": port.dtype} for name, port in first.inputs.items()]
+        _say(line, inputs=ports, output=first.output.shape)
         with ThreadPoolExecutor(threads) as pool:  # LiteRT lets other threads run while it computes
             while True:
-                images = np.frombuffer(line.recv_bytes(), np.uint8).reshape(-1, *first.input.shape[1:])
+                types = json.loads(line.recv_bytes())
+                values = {
+                    name: np.frombuffer(line.recv_bytes(), types[name]).reshape(-1, *port.shape[1:])
+                    for name, port in first.inputs.items()
+                }
+                count = len(next(iter(values.values())))
                 with _at_most(seconds):
-                    while len(interpreters) < min(threads, len(images)):
+                    while len(interpreters) < min(threads, count):
                         interpreters.append(Interpreter(Path(path)))
-                    shares = np.array_split(images, min(threads, len(images)))
+                    parts = np.array_split(np.arange(count), min(threads, count))
+                    shares = [{name: rows[part] for name, rows in values.items()} for part in parts]
                     rows = np.concatenate(list(pool.map(Interpreter.predict, interpreters, shares)))
                 _say(line, rows=len(rows))
                 line.send_bytes(rows.astype(np.float32).tobytes())

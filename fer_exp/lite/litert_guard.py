@@ -6,6 +6,7 @@ keeps mistakes in, not attackers: that process may do whatever its user may.
 """
 
 import json
+import math
 import os
 import signal
 import socket
@@ -21,13 +22,14 @@ from typing import Any
 import numpy as np
 
 from fer_exp import process
+from fer_exp.data.inputs import Spec, from_plain
 from fer_exp.errors import ModelError
-from fer_exp.lite.model_file import read_labels
+from fer_exp.lite.model_file import read_labels, read_metadata
 
 CRASH = "it crashes the interpreter"  # in the message about a file that does
 LIMIT_BYTES = 1 << 29  # of a file
 _MEMORY_BYTES = 6 << 30  # address space of the process that loads it
-_MOST_SIDE = 4096
+_MOST_VALUES = 4096 * 4096 * 3  # of an input: a larger one is no image of a face
 _TYPES = ("float32", "uint8", "int8")
 _SUM_TOLERANCE = 0.1  # the probabilities of an int8 file are multiples of 1/256, each rounded
 _SOURCES = Path(__file__).parents[2]
@@ -66,7 +68,7 @@ class Guard:
         """Loads a file in a process of its own, and proves it by one call.
 
         Raises:
-            ModelError: If it cannot be loaded, is no classifier of images, or does not survive.
+            ModelError: If it cannot be loaded, is no classifier, or does not survive.
         """
         _check_size(path)
         request = {
@@ -107,25 +109,30 @@ class GuardedFile:
     """A file that is loaded in another process; made by `Guard.open`.
 
     Attributes:
-        image_shape: (height, width, channels) of what it takes.
+        inputs: What it takes, by the names of its inputs.
         class_names: Name of each class, as the file says.
     """
 
     def __init__(self, path: Path, line: Connection, seconds: float, status: Callable[[], int]) -> None:
         self._path, self._line, self._seconds, self._status = path, line, seconds, status
         about = self._answer()
-        self.image_shape = _image_shape(path, about)
+        self.inputs = _inputs(path, about)
         self.class_names = _class_names(path, about["output"])
-        self.predict(np.zeros((1, *self.image_shape), np.uint8))
+        self.predict({name: np.zeros((1, *spec.shape), spec.about.dtype) for name, spec in self.inputs.items()})
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        """Returns probabilities float32 (n, classes), rows sum to 1, of uint8 images (n, height, width, channels).
+    def predict(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Returns probabilities float32 (n, classes), rows sum to 1.
+
+        Args:
+            inputs: Rows of each input by its name, (n, ...), as its kind stores them.
 
         Raises:
             ModelError: If the file does not survive that, or what it returns are no probabilities.
         """
         try:
-            self._line.send_bytes(np.ascontiguousarray(images).tobytes())
+            self._line.send_bytes(json.dumps({name: spec.about.dtype for name, spec in self.inputs.items()}).encode())
+            for name, spec in self.inputs.items():
+                self._line.send_bytes(np.ascontiguousarray(inputs[name], spec.about.dtype).tobytes())
         except OSError:
             raise self._ended() from None
         count = self._answer()["rows"]
@@ -169,18 +176,32 @@ def _check_size(path: Path) -> None:
         raise ModelError(f"{path} must be a file of at most {LIMIT_BYTES:,} bytes. Received: {size:,} bytes.")
 
 
-def _image_shape(path: Path, about: Mapping[str, Any]) -> tuple[int, int, int]:
-    shape, returned = about["input"], about["output"]
-    fits = len(shape) == 4 and shape[0] == 1 and shape[3] in (1, 3) and min(shape[1:3]) >= 1
-    if not fits or max(shape[1:3]) > _MOST_SIDE:
-        raise ModelError(
-            f"{path} must take one image: (1, height, width, 1 or 3). Received: {tuple(shape)}, {about['type']}."
-        )
-    if about["type"] not in _TYPES:
-        raise ModelError(f"{path} must take pixels as {', '.join(_TYPES)}. Received: {about['type']}.")
+def _inputs(path: Path, about: Mapping[str, Any]) -> dict[str, Spec]:
+    """Returns what a file takes: as it says itself, or one image if it does not say and is shaped like that."""
+    ports, returned = about["inputs"], about["output"]
+    shapes = {port["name"]: tuple(port["shape"][1:]) for port in ports}
+    found = _described(path)
+    if {name: spec.shape for name, spec in found.items()} != shapes:
+        found = {name: Spec(name, "image", shape) for name, shape in shapes.items()}
+    images = [spec for spec in found.values() if spec.kind == "image"]
+    alone = all(port["shape"][:1] == [1] for port in ports)
+    fits = alone and all(spec.fits() and math.prod(spec.shape) <= _MOST_VALUES for spec in found.values())
+    if not fits or (len(images) == len(found) and len(found) > 1):
+        received = "; ".join(f"{tuple(port['shape'])}, {port['type']}" for port in ports)
+        raise ModelError(f"{path} must take one image: (1, height, width, 1 or 3). Received: {received}.")
+    if strange := [port["type"] for port in ports if port["type"] not in _TYPES]:
+        raise ModelError(f"{path} must take values as {', '.join(_TYPES)}. Received: {strange[0]}.")
     if len(returned) != 2 or returned[0] != 1 or returned[1] < 2:
         raise ModelError(f"{path} must return one row (1, classes). Received: {tuple(returned)}.")
-    return shape[1], shape[2], shape[3]
+    return found
+
+
+def _described(path: Path) -> dict[str, Spec]:
+    """Returns the inputs that the metadata of a file describe; none where there are none, as in files of others."""
+    try:
+        return from_plain(read_metadata(path).get("inputs"))
+    except (OSError, ValueError):
+        return {}
 
 
 def _class_names(path: Path, returned: tuple[int, int]) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from fer_exp import __version__, process
+from fer_exp.data import inputs
+from fer_exp.data.inputs import Spec, Specs
 from fer_exp.dataset import Splits
 from fer_exp.export import Exportable, Exported
 from fer_exp.lite import benchmark, export_table, litert, usage
@@ -17,6 +19,11 @@ from fer_exp.metrics import Evaluation
 from fer_exp.reporting import tables
 from fer_exp.reporting.abridged import listed
 
+_WORDS = {
+    "an image": "Tells the expression of a cropped face: an image",
+    "a clip": "Tells the expression of a face that moves: a clip of a cropped face",
+    "a row": "Tells what a row of its data shows: the inputs",
+}
 _FEW = 100  # images of a class below which its recall is uncertain by ten points
 
 
@@ -82,15 +89,14 @@ def weaknesses(exported: Sequence[Exported], keras: Evaluation) -> list[str]:
 
 
 def _purpose(exportable: Exportable) -> str:
-    facts, (height, width, channels) = exportable.facts, exportable.splits.image_shape
-    colour = "grey" if channels == 1 else "RGB"
+    facts, specs = exportable.facts, exportable.splits.specs
     return (
-        f"Tells the expression of a cropped face: {height} x {width} {colour} pixels in, a probability for each of "
+        f"{_WORDS.get(inputs.one(specs), _WORDS['a row'])} ({inputs.described(specs)}) in, a probability for each of "
         f"{', '.join(exportable.splits.class_names)} out. Scaling is inside the file.\n\n"
         + _list(
             [
                 f"model: {facts['model']}, {facts['parameters']:,} parameters, {facts['multiply_adds'] / 1e6:.1f} M "
-                "multiply-adds an image",
+                f"multiply-adds {inputs.one(exportable.splits.specs)}",
                 f"trained with fer_exp {__version__}, commit {facts['git_commit']}, run {facts['run_id']}",
                 f"command: `{facts['command']}`",
             ]
@@ -155,34 +161,46 @@ def _how_to_call(exported: Sequence[Exported], splits: Splits) -> list[str]:
         "Names, shapes and quantisation are also inside each file: `labels.txt` and `metadata.json`, in a zip behind "
         "the network."
     ]
-    outputs = [(entry, litert.Interpreter(entry.path).output) for entry in published]
+    opened = [(entry, litert.Interpreter(entry.path)) for entry in published]
     for quantized in (True, False):
-        alike = [(entry, output) for entry, output in outputs if (output.dtype == "uint8") == quantized]
+        alike = [(entry, file) for entry, file in opened if (file.output.dtype == "uint8") == quantized]
         if alike:
             parts += _lines_for(alike, splits, quantized)
     return parts
 
 
-def _lines_for(alike: Sequence[tuple[Exported, litert.Port]], splits: Splits, quantized: bool) -> list[str]:
-    """Returns how the smallest of the files that take pixels of one kind is called."""
-    smallest, output = min(alike, key=lambda pair: pair[0].size_mb)
+def _lines_for(alike: Sequence[tuple[Exported, litert.Interpreter]], splits: Splits, quantized: bool) -> list[str]:
+    """Returns how the smallest of the files that take values of one type is called."""
+    smallest, file = min(alike, key=lambda pair: pair[0].size_mb)
+    output = file.output
     call = usage.Call(
         file=smallest.path.name,
-        shape=splits.image_shape,
+        taken=tuple(
+            usage.Taken(spec.name, spec.kind, spec.shape, port.scale or 1.0, port.zero_point)
+            for spec, port in _with_ports(splits.specs, file)
+        ),
         class_names=splits.class_names,
         quantized=quantized,
         scale=output.scale if quantized else 1.0,
         zero_point=output.zero_point,
     )
-    unit = "bytes, as they come" if quantized else "floats from 0 to 255"
+    unit = "bytes" if quantized else "floats"
     others = ", ".join(entry.path.name for entry, _ in alike if entry is not smallest)
     also = f" ({others}: the same, but for the name{' and the scale of the answer' * quantized})" if others else ""
+    lines = [f"### {call.file}: values go in as {unit}{also}", f"Python:\n\n```python\n{usage.python(call)}```"]
+    if len(call.taken) > 1:
+        return [*lines, "Elsewhere: the signature of the file names its inputs."]
     return [
-        f"### {call.file}: pixels go in as {unit}{also}",
-        f"Python:\n\n```python\n{usage.python(call)}```",
+        *lines,
         f"Kotlin, on Android:\n\n```kotlin\n{usage.kotlin(call)}```",
         f"C++:\n\n```cpp\n{usage.cpp(call)}```",
     ]
+
+
+def _with_ports(specs: Specs, file: litert.Interpreter) -> list[tuple[Spec, litert.Port]]:
+    if len(specs) == 1:
+        return list(zip(specs.values(), file.inputs.values(), strict=True))
+    return [(spec, file.inputs[name]) for name, spec in specs.items()]
 
 
 def _list(lines: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from rich.progress import Progress
 
 from fer_exp import __version__, process
+from fer_exp.data.inputs import Spec, Specs
 from fer_exp.dataset import Split
 from fer_exp.export import Exportable, Exported, Gap, Kind
 from fer_exp.lite import benchmark, model_file
@@ -50,7 +51,7 @@ def prove(
         advance = functools.partial(bar.advance, task)
 
         def answers(split: Split) -> Evaluation:
-            probabilities = predict(path, split.images, process.cores(), advance)
+            probabilities = predict(path, split.inputs, process.cores(), advance)
             return evaluate(scaled(probabilities), split.labels, splits.class_names)
 
         val, test = answers(splits.val), answers(splits.test)
@@ -151,18 +152,36 @@ def metadata(exported: Exported, exportable: Exportable) -> dict[str, Any]:
     return {
         "class_names": list(splits.class_names),
         "kind": exported.kind,
-        "input": {
-            **_described(interpreter.input),
-            "layout": "batch, height, width, channels",
-            "channels": "grey" if splits.image_shape[2] == 1 else "RGB",
-            "range": [0, 255],
-        },
+        **_inputs(interpreter, splits.specs),
         "output": {**_described(interpreter.output), "meaning": "probability of each class, in the order of the names"},
         "fer_exp": __version__,
         "data_sha256": splits.sha256,
         **{key: value for key, value in exportable.facts.items() if key != "command"},  # which may name folders
         "metrics": {name if name.startswith("val") else f"test_{name}": numbers[name] for name in names},
     }
+
+
+def _inputs(interpreter: Interpreter, specs: Specs) -> dict[str, Any]:
+    """Returns what goes into a file: as `input` if it is one, and each by its name."""
+    names = dict(zip(interpreter.inputs, specs, strict=True)) if len(specs) == 1 else {name: name for name in specs}
+    found = {names[name]: _input(port, specs[names[name]]) for name, port in interpreter.inputs.items()}
+    only = {"input": next(iter(found.values()))} if len(found) == 1 else {}
+    return {**only, "inputs": found}
+
+
+def _input(port: Port, spec: Spec) -> dict[str, Any]:
+    about = spec.about
+    found = {
+        **_described(port),
+        "kind": spec.kind,
+        "layout": ", ".join(("batch", *about.axes)),
+        "range": list(about.limits),
+    }
+    if about.channels is not None:
+        found["channels"] = "grey" if spec.shape[-1] == 1 else "RGB"
+    if spec.rate is not None:
+        found["rate"] = spec.rate
+    return found
 
 
 def _described(port: Port) -> dict[str, Any]:

@@ -5,6 +5,7 @@ must not know how a run trains: the export is given a function that does.
 """
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +20,14 @@ log = logging.getLogger(__name__)
 
 
 def write(
-    exportable: Exportable, afterwards: bytes, images: np.ndarray, path: Path, epochs: int, peak: float
+    exportable: Exportable, afterwards: bytes, rows: Mapping[str, np.ndarray], path: Path, epochs: int, peak: float
 ) -> dict[str, float]:
     """Writes the file.
 
     Args:
         exportable: What is exported.
         afterwards: Content of the int8 file that was rounded after the training.
-        images: uint8 (n, height, width, channels), to calibrate with.
+        rows: Images by the name of the input, uint8 (n, height, width, channels), to calibrate with.
         path: The file.
         epochs: Epochs of the training with rounding.
         peak: Its peak learning rate.
@@ -39,6 +40,7 @@ def write(
         ExportError: If the model has a layer that is not understood, or needs floats.
     """
     names = exportable.splits.class_names
+    (images,) = rows.values()
     network = quantization_aware.prepare(exportable.model, images)
     found = {"trained": 0.0, "val_accuracy_post_training": _val_accuracy(afterwards, exportable)}
     try:
@@ -68,5 +70,5 @@ def _val_accuracy(content: bytes, exportable: Exportable) -> float:
     with temporary.folder("int8") as folder:
         file = folder / "int8.tflite"
         file.write_bytes(content)
-        answers = litert.predict(file, val.images, process.cores())
+        answers = litert.predict(file, val.inputs, process.cores())
     return float(np.mean(answers.argmax(axis=1) == val.labels))

@@ -3,8 +3,48 @@
 Called by `model_card` with plain values. It must not know where the file came from.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What goes into a file.
+
+    Attributes:
+        name: Of the input.
+        kind: image, clip or sound.
+        shape: Of one row: (height, width, channels), (frames, height, width, channels) or (samples,).
+        scale: Of a byte that stands for a sample, sample = scale * (byte - zero_point); 1 for floats and pixels.
+        zero_point: As in `scale`; 0 for floats and pixels.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    scale: float = 1.0
+    zero_point: int = 0
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it consists of pixels."""
+        return self.kind != "sound"
+
+    @property
+    def values(self) -> str:
+        """What they are in Python."""
+        shape = f"({self.shape[0]},)" if len(self.shape) == 1 else f"({', '.join(map(str, self.shape))})"
+        return f"uint8 {shape}, 0 to 255" if self.is_picture else f"float32 {shape}, -1 to 1"
+
+    @property
+    def words(self) -> str:
+        """What they are where there are no shapes."""
+        if not self.is_picture:
+            return f"{self.shape[0]} samples, -1 to 1"
+        *frames, height, width, channels = self.shape
+        each = "1 byte (grey)" if channels == 1 else "3 bytes (red, green, blue)"
+        return f"{f'{frames[0]} frames of ' if frames else ''}{height} rows of {width} pixels of {each}, 0 to 255"
 
 
 @dataclass(frozen=True)
@@ -13,7 +53,7 @@ class Call:
 
     Attributes:
         file: Name of the file.
-        shape: (height, width, channels) of the image.
+        taken: What goes in.
         class_names: Name of each class, in label order.
         quantized: Whether bytes go in and out, instead of floats.
         scale: Of an output byte, probability = scale * (byte - zero_point); 1 for floats.
@@ -21,17 +61,33 @@ class Call:
     """
 
     file: str
-    shape: tuple[int, int, int]
+    taken: tuple[Taken, ...]
     class_names: Sequence[str]
     quantized: bool
     scale: float
     zero_point: int
 
+    @property
+    def only(self) -> Taken:
+        """What goes in, of a file that takes one thing."""
+        (taken,) = self.taken
+        return taken
+
 
 def python(call: Call) -> str:
     """Returns the lines for the package `ai-edge-litert`."""
-    height, width, channels = call.shape
-    dtype = "uint8" if call.quantized else "float32"
+    arguments = ", ".join(f"{taken.name}: np.ndarray" for taken in call.taken)
+    words = ", ".join(f"{taken.name}: {taken.values}" for taken in call.taken)
+    puts = "\n    ".join(
+        f'interpreter.set_tensor(indices["{taken.name}"], {_as_tensor(taken, call.quantized)})' for taken in call.taken
+    )
+    if len(call.taken) == 1:
+        found = f'indices = {{"{call.only.name}": interpreter.get_input_details()[0]["index"]}}'
+    else:
+        found = (
+            "inputs = interpreter.get_signature_runner().get_input_details()\n"
+            'indices = {name: details["index"] for name, details in inputs.items()}'
+        )
     read = "probabilities = output.astype(np.float32)"
     if call.quantized:
         read = f"probabilities = {call.scale!r} * (output.astype(np.float32) - {call.zero_point})"
@@ -41,12 +97,13 @@ from ai_edge_litert.interpreter import Interpreter
 
 interpreter = Interpreter("{call.file}", num_threads=1)
 interpreter.allocate_tensors()
-(image_in,), (answer_out,) = interpreter.get_input_details(), interpreter.get_output_details()
+{found}
+(answer_out,) = interpreter.get_output_details()
 
 
-def probabilities_of(image: np.ndarray) -> np.ndarray:
-    """image: uint8 ({height}, {width}, {channels}), 0 to 255 -> float32 ({len(call.class_names)},)."""
-    interpreter.set_tensor(image_in["index"], image[None].astype(np.{dtype}))
+def probabilities_of({arguments}) -> np.ndarray:
+    """{words} -> float32 ({len(call.class_names)},)."""
+    {puts}
     interpreter.invoke()
     output = interpreter.get_tensor(answer_out["index"])[0]
     {read}
@@ -54,17 +111,27 @@ def probabilities_of(image: np.ndarray) -> np.ndarray:
 '''
 
 
+def _as_tensor(taken: Taken, quantized: bool) -> str:
+    if not quantized or taken.is_picture:
+        return f"{taken.name}[None].astype(np.{'uint8' if quantized else 'float32'})"
+    steps = f"np.rint({taken.name}[None] / {taken.scale!r}) + {taken.zero_point}"
+    return f"np.clip({steps}, 0, 255).astype(np.uint8)"
+
+
 def kotlin(call: Call) -> str:
-    """Returns the class for Android, against the Interpreter API of LiteRT."""
-    height, width, channels = call.shape
-    pixels, classes = height * width * channels, len(call.class_names)
+    """Returns the class for Android, against the Interpreter API of LiteRT, for a file that takes one thing."""
+    taken, classes = call.only, len(call.class_names)
+    count, argument = math.prod(taken.shape), "pixels" if taken.is_picture else "samples"
     names = ", ".join(f'"{_escaped(name)}"' for name in call.class_names)
     size = 1 if call.quantized else 4
-    fill = (
-        "input.put(pixels)"
-        if call.quantized
-        else "for (pixel in pixels) input.putFloat((pixel.toInt() and 0xFF).toFloat())"
-    )
+    array, unit = ("ByteArray", "bytes") if taken.is_picture else ("FloatArray", "samples")
+    if taken.is_picture:
+        fill = "for (pixel in pixels) input.putFloat((pixel.toInt() and 0xFF).toFloat())"
+        fill = "input.put(pixels)" if call.quantized else fill
+    else:
+        step = f"(Math.round(sample / {taken.scale!r}f) + {taken.zero_point}).coerceIn(0, 255).toByte()"
+        fill = f"for (sample in samples) input.put({step})" if call.quantized else ""
+        fill = fill or "for (sample in samples) input.putFloat(sample)"
     read = (
         f"{call.scale!r}f * ((output.get(it).toInt() and 0xFF) - {call.zero_point})"
         if call.quantized
@@ -89,12 +156,12 @@ class EmotionClassifier(context: Context, threads: Int = 1) : Closeable {{
         }}
         Interpreter(model, Interpreter.Options().setNumThreads(threads))
     }}
-    private val input = ByteBuffer.allocateDirect({size * pixels}).order(ByteOrder.nativeOrder())
+    private val input = ByteBuffer.allocateDirect({size * count}).order(ByteOrder.nativeOrder())
     private val output = ByteBuffer.allocateDirect({size * classes}).order(ByteOrder.nativeOrder())
 
-    /** pixels: {height} rows of {width} pixels of {_channels(channels)}, 0 to 255. Returns the probabilities. */
-    fun probabilities(pixels: ByteArray): FloatArray {{
-        require(pixels.size == {pixels}) {{ "pixels must hold {pixels} bytes, got ${{pixels.size}}" }}
+    /** {argument}: {taken.words}. Returns the probabilities. */
+    fun probabilities({argument}: {array}): FloatArray {{
+        require({argument}.size == {count}) {{ "{argument} must hold {count} {unit}, got ${{{argument}.size}}" }}
         input.rewind()
         {fill}
         output.rewind()
@@ -108,14 +175,24 @@ class EmotionClassifier(context: Context, threads: Int = 1) : Closeable {{
 
 
 def cpp(call: Call) -> str:
-    """Returns the function for the C API of LiteRT, called from C++."""
-    height, width, channels = call.shape
-    pixels, classes = height * width * channels, len(call.class_names)
+    """Returns the function for the C API of LiteRT, called from C++, for a file that takes one thing."""
+    taken, classes = call.only, len(call.class_names)
+    count, argument = math.prod(taken.shape), "pixels" if taken.is_picture else "samples"
     kind = "std::uint8_t" if call.quantized else "float"
+    given = "std::uint8_t" if taken.is_picture else "float"
     read = f"{call.scale!r}f * (answer[i] - {call.zero_point})" if call.quantized else "answer[i]"
+    copy = f"std::copy({argument}.begin(), {argument}.end(), values.begin());"
+    if call.quantized and not taken.is_picture:
+        step = f"std::clamp(std::nearbyint(sample / {taken.scale!r}f) + {taken.zero_point}.0f, 0.0f, 255.0f)"
+        copy = (
+            "std::transform(samples.begin(), samples.end(), values.begin(), [](float sample) {\n"
+            f"      return static_cast<std::uint8_t>({step});\n"
+            "    });"
+        )
     return f'''// Header and library are in the AAR com.google.ai.edge.litert:litert, in its folders headers/ and jni/.
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <stdexcept>
@@ -135,12 +212,12 @@ class EmotionClassifier {{
     check(TfLiteInterpreterAllocateTensors(interpreter_.get()));
   }}
 
-  // pixels: {height} rows of {width} pixels of {_channels(channels)}, 0 to 255. Returns the probabilities.
-  std::array<float, {classes}> probabilities(const std::array<std::uint8_t, {pixels}>& pixels) {{
-    std::array<{kind}, {pixels}> image;
-    std::copy(pixels.begin(), pixels.end(), image.begin());
-    check(TfLiteTensorCopyFromBuffer(TfLiteInterpreterGetInputTensor(interpreter_.get(), 0), image.data(),
-                                     sizeof(image)));
+  // {argument}: {taken.words}. Returns the probabilities.
+  std::array<float, {classes}> probabilities(const std::array<{given}, {count}>& {argument}) {{
+    std::array<{kind}, {count}> values;
+    {copy}
+    check(TfLiteTensorCopyFromBuffer(TfLiteInterpreterGetInputTensor(interpreter_.get(), 0), values.data(),
+                                     sizeof(values)));
     check(TfLiteInterpreterInvoke(interpreter_.get()));
     std::array<{kind}, {classes}> answer;
     check(TfLiteTensorCopyToBuffer(TfLiteInterpreterGetOutputTensor(interpreter_.get(), 0), answer.data(),
@@ -158,10 +235,6 @@ class EmotionClassifier {{
   std::unique_ptr<TfLiteInterpreter, decltype(&TfLiteInterpreterDelete)> interpreter_;
 }};
 '''
-
-
-def _channels(count: int) -> str:
-    return "1 byte (grey)" if count == 1 else "3 bytes (red, green, blue)"
 
 
 def _escaped(text: str) -> str:

@@ -6,6 +6,8 @@ import keras
 from keras import layers
 from pydantic import Field
 
+from fer_exp.data.inputs import Specs, only
+from fer_exp.network import named
 from fer_exp.network.batch_norm import BatchNormalization
 from fer_exp.network.dropout import Dropout
 from fer_exp.signature import NonNegativeFloat, OpenFraction, PositiveInt
@@ -15,7 +17,7 @@ _MOMENTUM = 0.9
 
 
 def build(
-    input_shape: tuple[int, int, int],
+    inputs: Specs,
     num_classes: int,
     *,
     widths: Annotated[list[PositiveInt], Field(min_length=2, max_length=8)],
@@ -28,7 +30,7 @@ def build(
     """Builds two 3x3 separable convolutions, a 2x2 pool and a dropout for each pair of widths, then a dense head.
 
     Args:
-        input_shape: (height, width, channels) of the images, values in [0, 255].
+        inputs: What the data set gives: one image, with values in [0, 255].
         num_classes: Number of logits.
         widths: Output channels of the separable convolutions; a pool follows every second one.
         batch_norm: Normalise before every ReLU; without it the net may stay at one class.
@@ -41,8 +43,8 @@ def build(
         Uncompiled model: (batch, height, width, channels) in [0, 255] -> logits (batch, num_classes).
     """
     penalty = keras.regularizers.L2(l2) if l2 else None
-    inputs = keras.Input(input_shape, name="image")
-    x = layers.Rescaling(1.0 / 255)(inputs)
+    image = named.begin(only(inputs, "image"))
+    x = layers.Rescaling(1.0 / 255)(image)
     for index, width in enumerate(widths):
         x = layers.SeparableConv2D(
             width, 3, use_bias=not batch_norm, depthwise_regularizer=penalty, pointwise_regularizer=penalty
@@ -61,4 +63,4 @@ def build(
     x = layers.ReLU()(x)
     x = Dropout(head_dropout)(x)
     logits = layers.Dense(num_classes, kernel_regularizer=penalty, dtype="float32", name="logits")(x)
-    return keras.Model(inputs, logits, name="cnn")
+    return keras.Model(image, logits, name="cnn")

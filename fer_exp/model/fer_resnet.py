@@ -10,13 +10,15 @@ import keras
 from keras import layers
 from pydantic import Field
 
+from fer_exp.data.inputs import Specs, only
 from fer_exp.errors import ConfigError
+from fer_exp.network import named
 from fer_exp.network.batch_norm import BatchNormalization
 from fer_exp.signature import ImageSize, NonNegativeFloat, OpenFraction, PositiveInt
 
 
 def build(
-    input_shape: tuple[int, int, int],
+    inputs: Specs,
     num_classes: int,
     *,
     input_size: ImageSize,
@@ -31,7 +33,7 @@ def build(
     """Builds a convolution and a 2x2 pool, then stages of residual blocks, a pool before each stage but the first.
 
     Args:
-        input_shape: (height, width, channels) of the images, values in [0, 255].
+        inputs: What the data set gives: one image, with values in [0, 255].
         num_classes: Number of logits.
         input_size: Side in pixels that the images are resized to inside the model, >= 32.
         crop: Side in pixels of the centre that is used of them, at most input_size; null for all. An augmentation
@@ -57,9 +59,9 @@ def build(
     _check(input_size, crop, widths, depths)
     penalty = keras.regularizers.L2(l2) if l2 else None
     style = _Style(penalty, batch_norm_momentum)
-    inputs = keras.Input(input_shape, name="image")
-    x = inputs
-    if input_shape[:2] != (input_size, input_size):
+    image = named.begin(only(inputs, "image"))
+    x = image
+    if image.shape[1:3] != (input_size, input_size):
         x = layers.Resizing(input_size, input_size, interpolation="bilinear")(x)
     if crop is not None and crop < input_size:
         x = layers.CenterCrop(crop, crop)(x)
@@ -76,7 +78,7 @@ def build(
     x = layers.Flatten()(x)
     x = layers.Dropout(dropout)(x)
     logits = layers.Dense(num_classes, kernel_regularizer=penalty, dtype="float32", name="logits")(x)
-    return keras.Model(inputs, logits, name="fer_resnet")
+    return keras.Model(image, logits, name="fer_resnet")
 
 
 def _check(input_size: int, crop: int | None, widths: list[int], depths: list[int]) -> None:

@@ -4,6 +4,7 @@ from typing import Literal
 
 import keras
 
+from fer_exp.data.inputs import Specs
 from fer_exp.network import imagenet
 from fer_exp.network.batch_norm import fuse
 from fer_exp.network.transfer import MOMENTUM, classifier
@@ -11,7 +12,7 @@ from fer_exp.signature import ImageSize, InputPath, NonNegativeFloat, OpenFracti
 
 
 def build(
-    input_shape: tuple[int, int, int],
+    inputs: Specs,
     num_classes: int,
     *,
     alpha: PositiveFloat,
@@ -24,7 +25,7 @@ def build(
     """Builds the network; it resizes and adapts the channels itself.
 
     Args:
-        input_shape: (height, width, channels) of the images, values in [0, 255].
+        inputs: What the data set gives: one image, with values in [0, 255].
         num_classes: Number of logits.
         alpha: Width multiplier; ImageNet weights exist for 0.25, 0.5, 0.75 or 1.0.
         input_size: Side in pixels that the images are resized to inside the model, >= 32.
@@ -45,4 +46,4 @@ def build(
     )
     backbone = fuse(backbone, MOMENTUM)
     origin = imagenet.load(backbone, weights, "mobilenet_v1", alpha, input_size)
-    return classifier(backbone, input_shape, num_classes, head_units=head_units, dropout=dropout, l2=l2, origin=origin)
+    return classifier(backbone, inputs, num_classes, head_units=head_units, dropout=dropout, l2=l2, origin=origin)

@@ -12,6 +12,7 @@ import keras
 from keras import layers
 
 Shape = tuple[int | None, ...]
+_Reshape = type(keras.ops.reshape(keras.Input((1,)), (-1,))._keras_history.operation)  # which is in no public module
 
 # They have weights, and multiply by them no more than once a value, which is not counted.
 _ELEMENTWISE = (
@@ -70,7 +71,7 @@ def multiply_adds(model: keras.Model) -> MultiplyAdds:
         model: Functional or sequential.
     """
     graph = model._functional if isinstance(model, keras.Sequential) else model
-    return sum((_of_call(*call) for call in _calls(graph)), MultiplyAdds())
+    return sum((_of_call(*call) * times for *call, times in _calls(graph)), MultiplyAdds())
 
 
 def of_layer(layer: keras.layers.Layer) -> MultiplyAdds:
@@ -84,12 +85,26 @@ def of_layer(layer: keras.layers.Layer) -> MultiplyAdds:
     return _of_call(layer, _shapes(layer.input), tuple(layer.output.shape))
 
 
-def _calls(graph: keras.Model) -> Iterator[tuple[Any, list[Shape], Shape]]:
-    """Yields each call of a layer: the layer, the shapes of what it takes, the shape of the first that it gives."""
-    for nodes in graph._nodes_by_depth.values():
-        for node in nodes:
+def _calls(graph: keras.Model) -> Iterator[tuple[Any, list[Shape], Shape, int]]:
+    """Yields each call of a layer: itself, the shapes of what it takes, that of the first it gives, and how many rows.
+
+    There is one row of the batch for each of the model, or one for each frame, where frames were made rows.
+    """
+    rows: dict[int, int] = {}  # by tensor
+    for depth in sorted(graph._nodes_by_depth, reverse=True):
+        for node in graph._nodes_by_depth[depth]:
+            taken, given = _shapes(node.input_tensors), tuple(node.outputs[0].shape)
+            times = max((rows.get(id(tensor), 1) for tensor in node.input_tensors), default=1)
             if isinstance(node.operation, layers.Layer) and not isinstance(node.operation, layers.InputLayer):
-                yield node.operation, _shapes(node.input_tensors), tuple(node.outputs[0].shape)
+                yield node.operation, taken, given, times
+            elif isinstance(node.operation, _Reshape):
+                times = times * _values(taken[0]) // _values(given)
+            rows |= {id(tensor): times for tensor in node.outputs}
+
+
+def _values(shape: Shape) -> int:
+    """Returns how many values a row has, as far as its size is known."""
+    return math.prod(size or 1 for size in shape[1:])
 
 
 def _shapes(tensors: Any) -> list[Shape]:

@@ -4,15 +4,17 @@ Called by `inheritance` and `teacher`, which have data it must fit, and by `trai
 are data: a model is loaded without running code, and of limited size. It must not know what the model is for.
 """
 
+import json
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import pandas as pd
 
-from fer_exp.network import weights_file
+from fer_exp.data.inputs import Spec, Specs, from_plain, sentence
+from fer_exp.network import named, weights_file
 
 MODEL, PREDICTIONS = "model/model.keras", "tables/predictions.csv"
 _MOST_BYTES = 2**31  # of a model's file
@@ -26,7 +28,7 @@ _DAMAGED = (
 def load(
     download: Callable[[str, Path], Path | None],
     folder: Path,
-    image_shape: tuple[int, int, int],
+    specs: Specs,
     class_names: tuple[str, ...],
 ) -> keras.Model:
     """Loads the model of a run.
@@ -34,7 +36,7 @@ def load(
     Args:
         download: Copies a recorded file into a folder and returns where it is; None if the run has none.
         folder: Where the files go.
-        image_shape: (height, width, channels) that the model must take.
+        specs: What the model must take.
         class_names: Names that the model must tell apart, in this order.
 
     Raises:
@@ -47,33 +49,45 @@ def load(
             f"Its classes: {', '.join(names)}."
         )
     model = _loaded(file)
-    if tuple(model.input_shape[1:]) != image_shape:
-        raise ValueError(
-            f"must take images of {_shape(image_shape)} as the data set has them; it takes "
-            f"{_shape(model.input_shape[1:])}."
-        )
+    if not named.fits(model, specs):
+        raise ValueError(f"must take {sentence(specs)} as the data set has it; it takes {_taken(model)}.")
     return model
 
 
-def read(download: Callable[[str, Path], Path | None], folder: Path) -> tuple[keras.Model, tuple[str, ...]]:
-    """Loads the model of a run, and the names of the classes that it tells apart, in the order of its outputs.
+def read(
+    download: Callable[[str, Path], Path | None], folder: Path, said: str | None
+) -> tuple[keras.Model, dict[str, Spec], tuple[str, ...]]:
+    """Loads the model of a run, what it takes, and the names of the classes that it tells apart, in their order.
 
     Args:
         download: Copies a recorded file into a folder and returns where it is; None if the run has none.
         folder: Where the files go.
+        said: What the run's tag `inputs` says of them; runs of version 0.1 have none, and take one image.
 
     Raises:
-        ValueError: If there is no model that takes images and tells these classes apart; the message says what is
+        ValueError: If there is no model that takes these inputs and tells these classes apart; the message says what is
             demanded, and why it is not met.
     """
     names, file = _fetched(download, folder)
     model = _loaded(file)
-    if len(model.input_shape) != 4 or model.output_shape[1:] != (len(names),):
-        raise ValueError(
-            f"must take images (height, width, channels) and return a value for each of its {len(names)} classes; it "
-            f"takes {_shape(model.input_shape[1:])} and returns {_shape(model.output_shape[1:])}."
-        )
-    return model, names
+    specs = _specs(model, said)
+    if not named.fits(model, specs) or not all(spec.fits() for spec in specs.values()):
+        raise ValueError(f"must take {sentence(specs)} as the run says; it takes {_taken(model)}.")
+    if model.output_shape[1:] != (len(names),):
+        returned = "x".join(map(str, model.output_shape[1:]))
+        raise ValueError(f"must return a value for each of its {len(names)} classes; it returns {returned}.")
+    return model, specs, names
+
+
+def _specs(model: keras.Model, said: str | None) -> dict[str, Spec]:
+    if said is not None:
+        try:
+            return from_plain(json.loads(said))
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"must say in its tag `inputs` what it takes: {error}.") from error
+    return {
+        name: Spec(name, "image", tuple(size or 0 for size in shape)) for name, shape in named.shapes(model).items()
+    }
 
 
 def _fetched(download: Callable[[str, Path], Path | None], folder: Path) -> tuple[tuple[str, ...], Path]:
@@ -106,5 +120,5 @@ def _loaded(file: Path) -> keras.Model:
     return model
 
 
-def _shape(shape: Sequence[int]) -> str:
-    return " x ".join(str(length) for length in shape)
+def _taken(model: keras.Model) -> str:
+    return ", ".join("x".join(map(str, shape)) for shape in named.shapes(model).values())

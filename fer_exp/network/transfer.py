@@ -6,13 +6,16 @@ Called by the builders of models with a backbone. It knows neither a particular 
 import keras
 from keras import layers
 
+from fer_exp.data.inputs import Specs, only
+from fer_exp.network import named
+
 # keras.applications' 0.999 remembers ImageNet's statistics for thousands of steps, long after the weights have moved.
 MOMENTUM = 0.99
 
 
 def classifier(
     backbone: keras.Model,
-    input_shape: tuple[int, int, int],
+    inputs: Specs,
     num_classes: int,
     *,
     head_units: int,
@@ -24,7 +27,7 @@ def classifier(
 
     Args:
         backbone: Model (batch, size, size, 3) in [-1, 1] -> features (batch, h, w, c).
-        input_shape: (height, width, channels) of the images, channels 1 or 3, values in [0, 255].
+        inputs: What the data set gives: one image, with values in [0, 255].
         num_classes: Number of logits.
         head_units: Width of the dense layer.
         dropout: Share of activations dropped before the logits.
@@ -36,11 +39,12 @@ def classifier(
     """
     size = backbone.input_shape[1]
     penalty = keras.regularizers.L2(l2) if l2 else None
-    inputs = keras.Input(input_shape, name="image")
-    x = inputs
-    if input_shape[:2] != (size, size):
+    spec = only(inputs, "image")
+    image = named.begin(spec)
+    x = image
+    if spec.shape[:2] != (size, size):
         x = layers.Resizing(size, size, interpolation="bilinear")(x)
-    if input_shape[2] == 1:
+    if spec.shape[2] == 1:
         x = layers.Concatenate()([x, x, x])  # (batch, size, size, 3)
     x = layers.Rescaling(1.0 / 127.5, offset=-1.0)(x)
     x = backbone(x)
@@ -50,6 +54,6 @@ def classifier(
     x = layers.Dense(head_units, activation="relu", kernel_regularizer=penalty, name="head")(x)
     x = layers.Dropout(dropout)(x)
     logits = layers.Dense(num_classes, kernel_regularizer=penalty, dtype="float32", name="logits")(x)
-    model = keras.Model(inputs, logits, name=f"{backbone.name}_classifier")
+    model = keras.Model(image, logits, name=f"{backbone.name}_classifier")
     model.weights_origin = origin
     return model

@@ -5,6 +5,7 @@
     python -m fer_exp.predict int8.tflite crops/ --faces none      an exported file, on pictures that are faces already
     python -m fer_exp.predict <run> fer2013.csv --file int8 --csv predictions.csv
     python -m fer_exp.predict <run> film.mp4 --every 5 --annotated seen/ tracking.uri=http://127.0.0.1:5000
+A model of clips predicts the stretches of a video, each named by its last frame.
 
 Exits with 0; with 1 if some inputs could not be read, the others being done; with 2 if nothing could be. `key=value`
 are overrides as of `python -m fer_exp`.
@@ -42,7 +43,10 @@ def _parser() -> argparse.ArgumentParser:
         help="which file of a run: keras, float32, int8 ...; default: float32 where it was proven equal, else keras",
     )  # fmt: skip
     add("--faces", choices=("haar", "none"), default="haar", help="find faces (default), or take pictures as faces")
-    add("--every", type=int, default=1, metavar="N", help="take each N-th frame of a video")
+    add(
+        "--every", type=int, metavar="N",
+        help="take each N-th frame of a video (default 1); of a model of clips: begin one there (default: half a clip)",
+    )  # fmt: skip
     add("--top", type=int, default=3, metavar="K", help="name the K most probable classes (default 3)")
     add("--csv", type=Path, metavar="FILE", help="write all probabilities as CSV")
     add("--json", type=Path, metavar="FILE", help="write everything as JSON")

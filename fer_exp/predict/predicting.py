@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from fer_exp import process, store, trained
+from fer_exp.data.inputs import sentence
 from fer_exp.errors import ConfigError
 from fer_exp.reporting import console
 from fer_exp.reporting.terminal import printable
@@ -51,7 +52,8 @@ def run(options: argparse.Namespace, screen: Console) -> int:
     with ExitStack() as stack:
         with console.waiting(screen, "loading the model"):
             model = stack.enter_context(trained.opened(options.model, options.file or trained.AUTO, overrides))
-        _say(screen, f"{model.name}: {len(model.class_names)} classes, takes {'x'.join(map(str, model.image_shape))}")
+        work.only_picture(model)
+        _say(screen, f"{model.name}: {len(model.class_names)} classes, takes {_taken(model)}")
         if model.record is not None and "data_drawn" in model.record.tags:
             _say(screen, "note: this model has seen drawn faces only: what it says of photographs means little")
         with _bar(screen, "predicting") as progress:
@@ -75,12 +77,16 @@ def run(options: argparse.Namespace, screen: Console) -> int:
     return len(outcome.failures)
 
 
+def _taken(model: trained.Classifier) -> str:
+    return sentence(model.inputs).removeprefix("image ")
+
+
 def _check(options: argparse.Namespace, inputs: Sequence[str]) -> None:
     problems = []
     if not inputs:
         problems.append("`inputs` must name images, folders, CSV files or videos. Received: none.")
     for name in ("every", "top"):
-        if getattr(options, name) < 1:
+        if getattr(options, name) is not None and getattr(options, name) < 1:
             problems.append(f"`--{name}` must be at least 1. Received: {getattr(options, name)}.")
     for name in ("csv", "json"):
         path = getattr(options, name)

@@ -7,7 +7,7 @@ faces or models.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from PIL import Image
 
@@ -18,6 +18,7 @@ from fer_exp.predict import videos
 TABLES = (".csv", ".gz", ".zip", ".tgz")
 VIDEOS = image_formats.VIDEOS
 Kind = Literal["image", "table", "video"]
+Loaded = TypeVar("Loaded")
 
 
 @dataclass(frozen=True)
@@ -38,18 +39,18 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Item:
-    """One picture, row or frame.
+class Item(Generic[Loaded]):
+    """One picture, row, frame or clip.
 
     Attributes:
         source: Where it is from.
-        load: Decodes it: grey or RGB, upright. Raises `image_files.UndecodableError`.
+        load: Decodes it: a picture is grey or RGB, upright. Raises `image_files.UndecodableError`.
         index: Position of a row in its table or of a frame in its video, from 0; None for an image.
         seconds: Of a frame, from the beginning of the video, as the video says.
     """
 
     source: Source
-    load: Callable[[], Image.Image]
+    load: Callable[[], Loaded]
     index: int | None = None
     seconds: float | None = None
 
@@ -107,7 +108,7 @@ def find(inputs: Sequence[str]) -> tuple[list[Source], list[str]]:
     return list(found.values()), notes
 
 
-def items(source: Source, every: int, say_count: Callable[[int], None]) -> Iterator[Item | Failure]:
+def items(source: Source, every: int, say_count: Callable[[int], None]) -> Iterator[Item[Image.Image] | Failure]:
     """Yields what a file holds.
 
     Args:
@@ -130,7 +131,7 @@ def items(source: Source, every: int, say_count: Callable[[int], None]) -> Itera
         yield Failure(source.name, f"it {reason.removeprefix(own)}" if reason.startswith(own) else reason)
 
 
-def _rows(source: Source, say_count: Callable[[int], None]) -> Iterator[Item | Failure]:
+def _rows(source: Source, say_count: Callable[[int], None]) -> Iterator[Item[Image.Image] | Failure]:
     with archive.open_stream(source.path) as stream:
         table = pixel_csv.parse(stream, source.path, "skip", labelled=False)
     say_count(len(table.rows))

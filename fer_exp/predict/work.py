@@ -5,14 +5,18 @@ Called by `__main__`. It must not know what becomes of the predictions, nor wher
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from fer_exp.data.image_files import UndecodableError
-from fer_exp.predict import faces
+from fer_exp.data.inputs import Spec, sentence
+from fer_exp.errors import ConfigError
+from fer_exp.predict import clips, faces
 from fer_exp.predict.faces import Box, Face
 from fer_exp.predict.sources import Failure, Item, Source, items
 from fer_exp.trained import BATCH, Classifier
@@ -26,8 +30,8 @@ class Seen:
 
     Attributes:
         source: Its file.
-        index: Of a row or frame, from 0.
-        seconds: Of a frame.
+        index: Of a row or frame, from 0; of a clip, of its last frame.
+        seconds: Of that frame.
         boxes: Of each face, the largest first; None stands for the whole picture.
         probabilities: float32 (faces, classes).
     """
@@ -71,7 +75,7 @@ class Progress:
 
 
 def run(
-    sources: Sequence[Source], model: Classifier, how: faces.Faces, every: int, threads: int, progress: Progress
+    sources: Sequence[Source], model: Classifier, how: faces.Faces, every: int | None, threads: int, progress: Progress
 ) -> Outcome:
     """Predicts everything that the sources hold; what cannot be read is noted, and the rest is done.
 
@@ -79,17 +83,20 @@ def run(
         sources: Files.
         model: What predicts.
         how: What of a picture is a face.
-        every: Takes each n-th frame of a video.
+        every: Takes each n-th frame of a video; of a model of clips, begins one at each n-th frame. None: 1, and half a
+            clip.
         threads: That decode and search.
         progress: Told of every item that is found, and of every one that is done.
 
     Raises:
         ModelError: If the model fails.
+        ConfigError: If it takes neither an image nor a clip.
     """
+    spec, found_in, look = _ways(model, how, every, progress)
     outcome, began = Outcome(), time.perf_counter()
-    waiting: deque[tuple[Item, Future[tuple[list[Face], bool]]]] = deque()
+    waiting: deque[tuple[Item[Any], Future[tuple[list[Face], bool]]]] = deque()
     answering = ThreadPoolExecutor(1)  # the model answers one batch while the next one is made
-    batch = _Batch(model, outcome, answering)
+    batch = _Batch(model, spec, outcome, answering)
 
     def take() -> None:
         item, future = waiting.popleft()
@@ -105,11 +112,11 @@ def run(
     pool = ThreadPoolExecutor(threads)
     try:
         for source in sources:
-            for item in items(source, every, progress.more):
+            for item in found_in(source):
                 if isinstance(item, Failure):
                     outcome.failures.append(item)
                     continue
-                waiting.append((item, pool.submit(_look, item, how, model.image_shape)))
+                waiting.append((item, pool.submit(look, item)))
                 while len(waiting) > (_FRAMES_A_THREAD * threads if source.kind == "video" else 2 * BATCH):
                     take()
         while waiting:
@@ -125,13 +132,13 @@ def run(
 class _Batch:
     """Faces that wait until there are enough of them, and those that the model is looking at."""
 
-    def __init__(self, model: Classifier, outcome: Outcome, answering: ThreadPoolExecutor) -> None:
-        self._model, self._outcome, self._answering = model, outcome, answering
-        self._items: list[tuple[Item, list[Box | None]]] = []
+    def __init__(self, model: Classifier, spec: Spec, outcome: Outcome, answering: ThreadPoolExecutor) -> None:
+        self._model, self._spec, self._outcome, self._answering = model, spec, outcome, answering
+        self._items: list[tuple[Item[Any], list[Box | None]]] = []
         self._pixels: list[np.ndarray] = []
-        self._asked: tuple[list[tuple[Item, list[Box | None]]], Future[np.ndarray]] | None = None
+        self._asked: tuple[list[tuple[Item[Any], list[Box | None]]], Future[np.ndarray]] | None = None
 
-    def add(self, item: Item, found: list[Face]) -> None:
+    def add(self, item: Item[Any], found: list[Face]) -> None:
         self._items.append((item, [face.box for face in found]))
         self._pixels += [face.pixels for face in found]
         if len(self._pixels) >= BATCH:
@@ -148,7 +155,9 @@ class _Batch:
         self._items, self._pixels = [], []
 
     def _answer(self, pixels: list[np.ndarray]) -> np.ndarray:
-        return self._model.predict(np.stack(pixels)) if pixels else np.empty((0, len(self._model.class_names)), "f4")
+        if not pixels:
+            return np.empty((0, len(self._model.class_names)), "f4")
+        return self._model.predict({self._spec.name: np.stack(pixels)})
 
     def _collect(self) -> None:
         if self._asked is None:
@@ -162,7 +171,43 @@ class _Batch:
         self._asked = None
 
 
-def _look(item: Item, how: faces.Faces, shape: tuple[int, int, int]) -> tuple[list[Face], bool]:
+def _ways(
+    model: Classifier, how: faces.Faces, every: int | None, progress: Progress
+) -> tuple[Spec, Callable[[Source], Iterator[Item[Any] | Failure]], Callable[[Item[Any]], tuple[list[Face], bool]]]:
+    """Returns what a model takes, what finds such things in a source, and what finds the faces in one of them."""
+    spec = only_picture(model)
+    if spec.kind == "clip":
+        return (
+            spec,
+            lambda source: clips.items(source, spec, every, progress.more),
+            lambda item: (clips.look(item.load(), how, spec.shape), False),
+        )
+    height, width, channels = spec.shape
+    return (
+        spec,
+        lambda source: items(source, every or 1, progress.more),
+        lambda item: _look(item, how, (height, width, channels)),
+    )
+
+
+def only_picture(model: Classifier) -> Spec:
+    """Returns the image or clip that a model takes.
+
+    Raises:
+        ConfigError: If it takes something else, or something else too.
+    """
+    spec = next(iter(model.inputs.values()))
+    if len(model.inputs) != 1 or spec.kind not in ("image", "clip"):
+        raise ConfigError(
+            [
+                f"`model` must take one image or one clip to predict files. Received: {model.name}, which takes "
+                f"{sentence(model.inputs)}. `python -m fer_exp.evaluate` measures it on a data set."
+            ]
+        )
+    return spec
+
+
+def _look(item: Item[Image.Image], how: faces.Faces, shape: tuple[int, int, int]) -> tuple[list[Face], bool]:
     image = item.load()
     is_crop = how == "haar" and item.source.kind == "image" and faces.is_a_crop(image, shape)
     # A table holds crops, whatever their size.

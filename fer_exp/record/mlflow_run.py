@@ -20,7 +20,8 @@ from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 from mlflow.utils.time import get_current_time_millis
 
-from fer_exp.data import image_rows
+from fer_exp.data import stored_rows
+from fer_exp.data.inputs import Spec, Specs
 from fer_exp.dataset import Splits
 from fer_exp.errors import TrackingError
 from fer_exp.record import mlflow_system, names, outbox
@@ -37,6 +38,10 @@ _log = logging.getLogger(__name__)
 _LOG_BYTES = 1_000_000  # of a log file, its end
 _AT_END = "at_end"
 _MOST_SHOWN = 3  # records that a server refused, in a message
+
+
+def _tensor(spec: Spec, name: str | None) -> TensorSpec:
+    return TensorSpec(np.dtype(spec.about.dtype), (-1, *spec.shape), name)
 
 
 class MlflowRun:
@@ -117,9 +122,10 @@ class MlflowRun:
         source = CodeDatasetSource({"source": splits.source})
         sets = {}
         for context, split in (("training", splits.train), ("validation", splits.val), ("test", splits.test)):
-            # MLflow notes shape and type alone, and images on disk are not read for that.
+            # MLflow notes shape and type alone, and what lies on disk is not read for that.
+            outlines = {name: stored_rows.outline(values) for name, values in split.inputs.items()}
             data = mlflow.data.from_numpy(
-                image_rows.outline(split.images),
+                outlines if len(outlines) > 1 else next(iter(outlines.values())),
                 source=source,
                 targets=split.labels,
                 name=context,
@@ -128,17 +134,23 @@ class MlflowRun:
             sets[context] = data.to_dict()
         self._put({"kind": "data", "sets": sets})
 
-    def log_model(self, model: "keras.Model", image_shape: tuple[int, int, int]) -> None:
-        """Records a model that takes uint8 images (n, height, width, channels) and returns class probabilities."""
+    def log_model(self, model: "keras.Model", specs: Specs) -> None:
+        """Records a model that takes its inputs as they are stored, by name, and returns class probabilities."""
         if self._has_model:
             return
         import keras
         import tensorflow as tf
 
-        inputs = keras.Input(image_shape, dtype="uint8", name="image")
-        served = keras.Model(inputs, keras.layers.Softmax(dtype="float32")(model(inputs)), name="served")
+        from fer_exp.network import named
+
+        inputs = named.symbolic(specs)
+        if model.name in inputs:  # Keras wants all names within a model to be different
+            model = keras.Model(model.input, model.output, name=f"{model.name}_network")
+        logits = named.call(model, inputs)
+        only = next(iter(inputs.values())) if len(inputs) == 1 else inputs
+        served = keras.Model(only, keras.layers.Softmax(dtype="float32")(logits), name="served")
         signature = ModelSignature(
-            inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *image_shape))]),
+            inputs=Schema([_tensor(spec, None if len(specs) == 1 else spec.name) for spec in specs.values()]),
             outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, model.output_shape[-1]))]),
         )
         target = self._folder / outbox.FOLDER / "served_model"

@@ -15,6 +15,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+INPUTS = "inputs"  # tag of a run: what its model takes, as JSON
 MOST_LETTERS = 250  # of a whole name
 _MOST_OF_A_TAG = 8000  # letters of its value; a database may refuse more
 _MOST_OF_A_PART = 100  # what stands before and behind it takes up to 50, and there may be two

@@ -7,6 +7,7 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
+from fer_exp.data.inputs import sentence
 from fer_exp.dataset import Splits
 from fer_exp.reporting.abridged import MOST_ROWS, short
 
@@ -15,8 +16,7 @@ _MOST_LETTERS = 60  # of a name
 
 def data_table(splits: Splits) -> Table:
     """Returns the images of each class and split; of many classes the largest ones and the smallest ones in train."""
-    height, width, channels = splits.image_shape
-    table = Table(title=Text(f"{splits.source}, {height}x{width}x{channels}"), title_justify="left")
+    table = Table(title=Text(f"{splits.source}, {sentence(splits.specs).removeprefix('image ')}"), title_justify="left")
     table.add_column("class")
     columns = {"train": splits.train, "val": splits.val, "test": splits.test}
     counts = {name: np.bincount(split.labels, minlength=len(splits.class_names)) for name, split in columns.items()}

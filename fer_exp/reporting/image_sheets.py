@@ -6,21 +6,23 @@ Called by `report`, `assessment` and the doctor with images and results that are
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from fer_exp.data.image_rows import Images
+from fer_exp.data.stored_rows import Rows
 from fer_exp.metrics import Evaluation
 from fer_exp.reporting.abridged import MOST_CLASSES, short, spread
 from fer_exp.reporting.figure_style import DPI, FAINT, INK, headline, headline_height
 
+_WIDE, _WIDEST = 2.5, 3.0  # proportions from which on an image is a strip; squares that a strip may be wide
 _MOST_OF_A_CAPTION = 36  # letters of a line, under an image
 
 
-def confidently_wrong(evaluation: Evaluation, images: Images, most: int = 24) -> Figure:
+def confidently_wrong(evaluation: Evaluation, images: Rows, most: int = 24) -> Figure:
     """Draws the wrongly classified images the model was most certain about, most certain first.
 
     Args:
@@ -39,7 +41,12 @@ def confidently_wrong(evaluation: Evaluation, images: Images, most: int = 24) ->
     subtitle += f" in {len(evaluation):,} images"
     if not len(wrong):
         subtitle = f"There are none: all {len(evaluation):,} images are classified correctly."
-    width, height, across = 1.4, 1.75, 6  # inches of a cell, cells in a row
+    cell = _cell(images.shape[1:], 1.4)
+    width, height, across = (
+        cell.width,
+        cell.height + 0.35,
+        max(1, round(6 * 1.4 / cell.width)),
+    )  # inches, cells in a row
     figure, axes = sheet(
         width * min(max(len(shown), 4), across),
         height * math.ceil(len(shown) / across),
@@ -48,18 +55,18 @@ def confidently_wrong(evaluation: Evaluation, images: Images, most: int = 24) ->
     )
     for position, index in enumerate(shown):
         left, top = width * (position % across), height * (position // across)
-        place(axes, images[index], left + 0.06, top, width - 0.12)
+        place(axes, images[index], left + 0.06, top, width - 0.12, cell.height - 0.12)
         true, predicted = (short(evaluation.class_names[c[index]]) for c in (evaluation.labels, evaluation.predictions))
         caption = f"{true} → {predicted}\n{100 * confidence[index]:.0f} %"
         # A line of n characters is about 0.58 n times the font size wide.
         size = min(9.0, 72 * width / (0.58 * caption.index("\n")))
         style = {"ha": "center", "va": "top", "fontsize": size, "color": INK, "parse_math": False}
-        axes.text(left + width / 2, top + width - 0.08, caption, **style)
+        axes.text(left + width / 2, top + cell.height - 0.08, caption, **style)
     return figure
 
 
 def samples(
-    images: Images,
+    images: Rows,
     labels: np.ndarray,
     class_names: Sequence[str],
     per_class: int = 8,
@@ -82,15 +89,17 @@ def samples(
     _check_images(images, len(labels))
     drawn = spread(len(class_names), MOST_CLASSES)
     called = [short(class_names[label]) for label in drawn]
-    side, left = 0.92, 0.35 + 0.085 * max(map(len, called))  # inches
+    cell, left = _cell(images.shape[1:], 0.92), 0.35 + 0.085 * max(map(len, called))  # inches
+    width, side = cell.width, max(cell.height, 0.5)  # two lines beside it need as much
+    per_class = max(1, round(per_class * 0.92 / width))
     subtitle = f"{len(labels):,} images; below each name the number of its images"
     subtitle += f"; {len(drawn)} of {len(class_names):,} classes" if len(drawn) < len(class_names) else ""
-    figure, axes = sheet(left + side * per_class, side * len(drawn), title, subtitle)
+    figure, axes = sheet(left + width * per_class, side * len(drawn), title, subtitle)
     for row, (label, name) in enumerate(zip(drawn, called, strict=True)):
         members = np.flatnonzero(labels == label)
         shown = members[np.linspace(0, len(members) - 1, min(per_class, len(members))).round().astype(int)]
         for column, index in enumerate(shown):
-            place(axes, images[index], left + side * column, side * row, side - 0.06)
+            place(axes, images[index], left + width * column, side * row, width - 0.06, side - 0.06)
         middle = side * (row + 0.5) - 0.03
         axes.text(left - 0.12, middle, name, ha="right", va="bottom", fontsize=10, color=INK, parse_math=False)
         count = f"{len(members):,}" if len(members) else "none"
@@ -117,7 +126,9 @@ def captioned(
     framed = len(groups) > 1
     if not framed:
         groups, captions = [[image] for image in groups[0]], [[text] for text in captions[0]]
-    width, height, gap = 1.12, 1.5, 0.14 if framed else 0.0  # inches of a cell, and between frames
+    cell = _cell(groups[0][0].shape, 1.12)
+    width, height, gap = cell.width, cell.height + 0.38, 0.14 if framed else 0.0  # inches of a cell, and between frames
+    across = max(1, round(across * 1.12 / width), max(map(len, groups)))
     places, left, top = [], 0.0, 0.0
     for group in groups:
         if left and left + len(group) * width > across * (width + gap / 2) + 1e-6:
@@ -133,13 +144,13 @@ def captioned(
                 Rectangle((left, top), *size, facecolor="#f3f4f6", edgecolor="#d5d8dc", linewidth=0.8, zorder=-1)
             )
         for number, (image, text) in enumerate(zip(group, texts, strict=True)):
-            place(axes, image, left + number * width + 0.05, top + 0.05, width - 0.1)
+            place(axes, image, left + number * width + 0.05, top + 0.05, width - 0.1, cell.height - 0.1)
             text = "\n".join(short(line, _MOST_OF_A_CAPTION) for line in text.split("\n"))
             longest = max(map(len, text.split("\n")))
             font = min(8.0, 72 * (width - 0.04) / (0.56 * longest))  # a line of n characters is about 0.56 n sizes wide
             middle = left + (number + 0.5) * width
             style = {"ha": "center", "va": "top", "fontsize": font, "color": INK, "parse_math": False}
-            axes.text(middle, top + width - 0.03, text, **style)
+            axes.text(middle, top + cell.height - 0.03, text, **style)
     return figure
 
 
@@ -162,18 +173,43 @@ def sheet(width: float, height: float, title: str, subtitle: str) -> tuple[Figur
     return figure, axes
 
 
-def place(axes: Axes, image: np.ndarray, left: float, top: float, side: float) -> None:
-    """Draws an image into a square, keeping its proportions.
+@dataclass(frozen=True)
+class _Cell:
+    """The room of one image, in inches."""
+
+    width: float
+    height: float
+
+
+def _cell(shape: Sequence[int], side: float) -> _Cell:
+    """Returns a square, or for a strip what is wider and lower: its frames must be seen.
+
+    Args:
+        shape: (height, width, channels) of the images.
+        side: Of the square, in inches.
+    """
+    proportion = shape[1] / shape[0]
+    if proportion <= _WIDE:
+        return _Cell(side, side)
+    width = side * min(proportion / 2, _WIDEST)
+    return _Cell(width, width / proportion + 0.12)
+
+
+def place(axes: Axes, image: np.ndarray, left: float, top: float, across: float, down: float | None = None) -> None:
+    """Draws an image into a rectangle, keeping its proportions.
 
     Args:
         axes: From `sheet`.
         image: uint8 (height, width, 1 or 3).
-        left: Of the square, in inches.
+        left: Of the rectangle, in inches.
         top: The same.
-        side: The same.
+        across: Its width.
+        down: Its height; None: a square.
     """
-    height, width = side * np.array(image.shape[:2]) / max(image.shape[:2])
-    left, top = left + (side - width) / 2, top + (side - height) / 2
+    down = across if down is None else down
+    scale = min(down / image.shape[0], across / image.shape[1])
+    height, width = scale * image.shape[0], scale * image.shape[1]
+    left, top = left + (across - width) / 2, top + (down - height) / 2
     pixels = image[..., 0] if image.shape[-1] == 1 else image
     axes.imshow(
         pixels,
@@ -186,7 +222,7 @@ def place(axes: Axes, image: np.ndarray, left: float, top: float, side: float) -
     )
 
 
-def _check_images(images: Images, count: int) -> None:
+def _check_images(images: Rows, count: int) -> None:
     if images.dtype != np.uint8 or len(images.shape) != 4 or images.shape[-1] not in (1, 3) or len(images) != count:
         raise ValueError(
             f"`images` must be uint8 of shape ({count}, height, width, 1 or 3), one image for each label. "

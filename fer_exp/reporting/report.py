@@ -10,23 +10,24 @@ import numpy as np
 import pandas as pd
 
 from fer_exp import metrics
-from fer_exp.data import csv_cells
+from fer_exp.data import csv_cells, shown
+from fer_exp.data.stored_rows import Rows
 from fer_exp.dataset import Split
 from fer_exp.reporting import figure, figure_writer, image_sheets, tables
 
 FIGURES, TABLES = "figures", "tables"
 
 
-def write_samples(folder: Path, images: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]) -> None:
+def write_samples(folder: Path, pictures: Rows, labels: np.ndarray, class_names: tuple[str, ...]) -> None:
     """Draws training images as the model sees them.
 
     Args:
         folder: The run's folder.
-        images: uint8 (n, height, width, channels), after augmentation.
+        pictures: uint8 (n, height, width, channels), of rows after augmentation; see `shown`.
         labels: int (n,).
         class_names: Name of each class, in label order.
     """
-    sheet = image_sheets.samples(images, labels, class_names, title="Training images after augmentation")
+    sheet = image_sheets.samples(pictures, labels, class_names, title="Training images after augmentation")
     figure_writer.save(sheet, _in(folder, FIGURES) / "training_samples.png")
 
 
@@ -70,14 +71,17 @@ def write_evaluation(folder: Path, evaluation: metrics.Evaluation, test: Split, 
     Args:
         folder: The run's folder.
         evaluation: Of the split.
-        test: The split itself, for its images.
+        test: The split itself, of which pictures are shown.
         split: Its name.
     """
     figures, lists = _in(folder, FIGURES), _in(folder, TABLES)
     for name, normalize in (("counts", False), ("normalized", True)):
         matrix = figure.confusion_matrix(evaluation, normalize, f"Confusion matrix, {split} split ({name})")
         figure_writer.save(matrix, figures / f"confusion_matrix_{name}.png")
-    figure_writer.save(image_sheets.confidently_wrong(evaluation, test.images), figures / "confidently_wrong.png")
+    figure_writer.save(
+        image_sheets.confidently_wrong(evaluation, shown.pictures(test.inputs, test.specs)),
+        figures / "confidently_wrong.png",
+    )
     csv_cells.safe(tables.confusion_table(evaluation)).to_csv(lists / "confusion_matrix.csv")
     csv_cells.safe(tables.confused_pairs(evaluation, most=20)).to_csv(lists / "most_confused_pairs.csv", index=False)
     (lists / "most_confused_pairs.txt").write_text(

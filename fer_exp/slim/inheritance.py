@@ -134,7 +134,7 @@ def _require_same_model(record: Record, model: Mapping[str, Any]) -> None:
 def _load(tracker: Tracker, record: Record, splits: Development, folder: Path) -> keras.Model:
     download = functools.partial(tracker.download, record.run_id)
     try:
-        return recorded_model.load(download, folder, splits.image_shape, splits.class_names)
+        return recorded_model.load(download, folder, splits.specs, splits.class_names)
     except ValueError as error:
         raise ConfigError([f"`pruning.run` {error} Received: {record.called}."]) from error
 

@@ -14,7 +14,9 @@ import tensorflow as tf
 from keras import layers
 
 from fer_exp.data import sample
+from fer_exp.data.inputs import read
 from fer_exp.dataset import Split
+from fer_exp.network import named
 from fer_exp.slim.channel_groups import MAKING, Channels, Ports
 
 log = logging.getLogger(__name__)
@@ -39,7 +41,7 @@ def scores(model: keras.Model, channels: Channels, split: Split, seed: int) -> l
     share a channel each have an opinion, of which the mean is taken; None stands for a group that no layer has one of.
 
     Args:
-        model: Functional or Sequential, built: (batch, height, width, channels) in [0, 255] -> logits.
+        model: Functional, built: inputs (batch, ...) -> logits.
         channels: What `channel_groups.analyse` found in this model.
         split: Training images; a stratified sample of at most 4,096 is looked at, without augmentation.
         seed: Of the sample and its order.
@@ -57,8 +59,8 @@ def scores(model: keras.Model, channels: Channels, split: Split, seed: int) -> l
     starts = range(0, len(rows), _BATCH)
     for start in starts:
         chosen = np.sort(rows[start : start + _BATCH])
-        images, towards = split.images[chosen], targets[chosen]
-        slopes = iter(gradients(tf.constant(images, tf.float32), tf.constant(towards, tf.float32)))
+        batch = {name: tf.constant(values, tf.float32) for name, values in read(split.inputs, chosen).items()}
+        slopes = iter(gradients(batch, tf.constant(targets[chosen], tf.float32)))
         for gate, change in zip(gates, changes, strict=True):
             products = [next(slopes).numpy() * np.array(variable.numpy(), np.float64) for variable in gate.variables]
             change += np.abs(sum(_of_each_channel(product, len(change)) for product in products))
@@ -67,17 +69,17 @@ def scores(model: keras.Model, channels: Channels, split: Split, seed: int) -> l
 
 def _gradients(
     model: keras.Model, variables: Sequence[tf.Variable]
-) -> Callable[[tf.Tensor, tf.Tensor], list[tf.Tensor]]:
-    """Returns a function of images and targets: the slope of the mean cross-entropy along each variable."""
+) -> Callable[[dict[str, tf.Tensor], tf.Tensor], list[tf.Tensor]]:
+    """Returns a function of inputs and targets: the slope of the mean cross-entropy along each variable."""
 
-    def slopes(images: tf.Tensor, targets: tf.Tensor) -> list[tf.Tensor]:
+    def slopes(batch: dict[str, tf.Tensor], targets: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
-            logits = tf.cast(model(images, training=False), tf.float32)
+            logits = tf.cast(named.call(model, batch), tf.float32)
             loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
         return list(tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO))
 
-    shape = (None, *model.input_shape[1:])
-    return tf.function(slopes, [tf.TensorSpec(shape, tf.float32), tf.TensorSpec((None, None), tf.float32)])
+    batch = {name: tf.TensorSpec((None, *shape), tf.float32) for name, shape in named.shapes(model).items()}
+    return tf.function(slopes, [batch, tf.TensorSpec((None, None), tf.float32)])
 
 
 def _gates(channels: Channels) -> list[_Gate]:

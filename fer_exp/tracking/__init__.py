@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from fer_exp.data.inputs import Specs
 from fer_exp.dataset import Splits
 from fer_exp.errors import ConfigError, TrackingError
 from fer_exp.grammar import sqlite
@@ -146,8 +147,8 @@ class Run(Protocol):
     def log_data(self, splits: Splits) -> None:
         """Records what the run was trained and tested on."""
 
-    def log_model(self, model: "keras.Model", image_shape: tuple[int, int, int]) -> None:
-        """Records a model that takes uint8 images and returns class probabilities."""
+    def log_model(self, model: "keras.Model", specs: Specs) -> None:
+        """Records a model that takes its inputs as they are stored, by name, and returns class probabilities."""
 
 
 class Tracker(Protocol):

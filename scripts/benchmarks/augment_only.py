@@ -34,7 +34,7 @@ def main() -> None:
     next(batches)
     began, seen = time.perf_counter(), 0
     while time.perf_counter() - began < SECONDS:
-        seen += len(next(batches)[0])
+        seen += len(next(batches)[1])
     print(json.dumps({"rate": seen / (time.perf_counter() - began)}))
 
 
@@ -46,11 +46,13 @@ def _project(kind: str, images: np.ndarray, one_hot: np.ndarray) -> tf.data.Data
     from fer_exp.dataset import Split
     from fer_exp.fit.pipeline import training_batches
 
+    split = Split.of_images(images, one_hot.argmax(axis=1))
+
     with hydra.initialize_config_dir(version_base="1.3", config_dir=str(config.CONF)):
         node = OmegaConf.to_container(hydra.compose("config", [f"augmentation={kind}"]).augmentation, resolve=True)
     return training_batches(
-        Split(images, one_hot.argmax(axis=1)), BATCH, seed=0, num_classes=CLASSES, augment=config.build(node),
-        class_weights=None, epochs=1000,
+        split, BATCH, seed=0, num_classes=CLASSES, augment=config.build(node, split.specs), class_weights=None,
+        epochs=1000,
     )  # fmt: skip
 
 

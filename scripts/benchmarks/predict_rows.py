@@ -23,6 +23,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from benchmarks.samples import grey
 from fer_exp import commandline, config, process
+from fer_exp.data.inputs import image
 from fer_exp.emotions import EMOTIONS
 from fer_exp.fit import inference
 from fer_exp.lite import conversion, model_file
@@ -35,11 +36,11 @@ ONE_BY_ONE = 32  # images of the ways that would take a minute for all of them
 
 def make(folder: Path) -> None:
     """Writes the default network with first weights, as Keras and `.tflite` files."""
-    model = config.build(commandline.composed(["model=cnn"])["model"], SHAPE, len(EMOTIONS))
+    model = config.build(commandline.composed(["model=cnn"])["model"], image(SHAPE), len(EMOTIONS))
     model.save(folder / MODEL)
     images, _ = grey(64)
     for kind in ("float32", "int8"):
-        model_file.write(folder / f"{kind}.tflite", conversion.convert(model, kind, tuple(EMOTIONS), images))
+        model_file.write(folder / f"{kind}.tflite", conversion.convert(model, kind, tuple(EMOTIONS), {"image": images}))
 
 
 def ways(folder: Path, images: np.ndarray, stack: ExitStack) -> dict[str, Callable[[], float]]:
@@ -52,7 +53,7 @@ def ways(folder: Path, images: np.ndarray, stack: ExitStack) -> dict[str, Callab
     """
     model = keras.saving.load_model(folder / MODEL, safe_mode=True)
     own = Classifier(
-        "cnn", SHAPE, tuple(EMOTIONS), lambda rows: inference.predict(model, rows, BATCH), None, None, "keras"
+        "cnn", image(SHAPE), tuple(EMOTIONS), lambda rows: inference.predict(model, rows, BATCH), None, None, "keras"
     )
     files = {kind: stack.enter_context(opened(str(folder / f"{kind}.tflite"), "keras", [])) for kind in _KINDS}
     found, _ = sources.find([str(folder / ROWS)])

@@ -28,6 +28,7 @@ from fer_exp.fit.callbacks import Keeper, StopAtNaN
 from fer_exp.fit.continuation import Continuation, Place
 from fer_exp.fit.pipeline import evaluation_batches, training_batches
 from fer_exp.fit.progress import TrainingProgress
+from fer_exp.network import named
 from fer_exp.tracking import Run
 
 _OPEN = contextlib.ExitStack()  # a database and its run, for as long as the process lives
@@ -42,7 +43,7 @@ def assemble(arguments: argparse.Namespace) -> tuple[config.Experiment, Developm
     """Returns the configuration, random data, and what is trained."""
     if arguments.threads:
         tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
-    split = Split(*grey())
+    split = Split.of_images(*grey())
     splits = Development(split, split.take(slice(0, 256)), EMOTIONS, "0", "random")
     experiment = config.check(_configuration(arguments))
     return experiment, splits, assembly.assemble(experiment, splits, assembly.prepare(experiment))
@@ -62,9 +63,9 @@ def train_with(
         unfreeze(model, 0.0)
     if kind == "head_cached":
         trunk, model = features.split_model(model)
-        data = features.batches_of(
-            features.compute(trunk, data.take(len(split) // arguments.batch), views=1), arguments.batch, seed=0
-        )
+        (name,) = named.shapes(model)
+        found = features.compute(trunk, data.take(len(split) // arguments.batch), 1, name)
+        data = features.batches_of(found, arguments.batch, seed=0)
     model = fitting.fitted(model, parts.objective)
     fitting.compile_for_training(model, config.build(experiment.optimizer, experiment.lr))
     if kind in ("bare_fit", "framework_fit"):

@@ -17,7 +17,7 @@ LABELS = np.arange(24) % 3
 
 
 def split(seed: int, **columns: np.ndarray) -> Split:
-    return Split(np.random.default_rng(seed).integers(0, 256, (24, 8, 8, 1), np.uint8), LABELS, **columns)
+    return Split.of_images(np.random.default_rng(seed).integers(0, 256, (24, 8, 8, 1), np.uint8), LABELS, **columns)
 
 
 def subject(

@@ -8,6 +8,7 @@ from keras import layers
 
 from fer_exp import config, metrics
 from fer_exp.assessment import grad_cam, grad_cam_sheet
+from fer_exp.data.inputs import image
 from fer_exp.lite import folding
 
 SIDE = 48
@@ -22,7 +23,7 @@ MODELS = {
 
 def build(option: str, **changes: object) -> keras.Model:
     keras.utils.set_random_seed(0)
-    return config.build(node("model", option, **{**MODELS[option], **changes}), (SIDE, SIDE, 1), 2)
+    return config.build(node("model", option, **{**MODELS[option], **changes}), image((SIDE, SIDE, 1)), 2)
 
 
 def marked(count: int, seed: int) -> np.ndarray:

@@ -9,6 +9,7 @@ from made_run import SHAPE, brightness_model
 
 from fer_exp import metrics
 from fer_exp.assessment import confidence, temperature
+from fer_exp.data.inputs import image
 from fer_exp.errors import ConfigError
 from fer_exp.fit.inference import predict
 from fer_exp.lite import conversion, litert
@@ -46,15 +47,15 @@ def test_honest_probabilities_stay_and_hopeless_ones_end_at_a_bound(too_sure: me
 def test_a_model_and_its_files_give_the_divided_logits(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (40, 1, 1, 1), np.uint8) * np.ones((1, *SHAPE), np.uint8)
     model = brightness_model()
-    before = metrics.evaluate(predict(model, images, 16), np.zeros(40, int), NAMES)
+    before = metrics.evaluate(predict(model, {"image": images}, 16), np.zeros(40, int), NAMES)
     expected = temperature.scaled(before, 4.0).probabilities
     temperature.put_into(model, 4.0)
-    np.testing.assert_allclose(predict(model, images, 16), expected, atol=1e-5)
+    np.testing.assert_allclose(predict(model, {"image": images}, 16), expected, atol=1e-5)
     assert (expected.argmax(axis=1) == before.predictions).all()
     for kind, tolerance in (("float32", 1e-5), ("int8", 0.05)):
         path = tmp_path / f"{kind}.tflite"
-        path.write_bytes(conversion.convert(model, kind, NAMES, images))  # type: ignore[arg-type]
-        np.testing.assert_allclose(litert.Interpreter(path).predict(images), expected, atol=tolerance)
+        path.write_bytes(conversion.convert(model, kind, NAMES, {"image": images}))  # type: ignore[arg-type]
+        np.testing.assert_allclose(litert.Interpreter(path).predict({"image": images}), expected, atol=tolerance)
     litert.require_full_integer(tmp_path / "int8.tflite")
 
 
@@ -65,7 +66,7 @@ def test_every_model_of_the_project_can_take_one(option: str) -> None:
     from fer_exp import config
 
     changes = {"weights": None, "input_size": 32} if option.startswith("mobilenet") else {}
-    model = config.build(node("model", option, **changes), (32, 32, 1), 3)
+    model = config.build(node("model", option, **changes), image((32, 32, 1)), 3)
     temperature.check(model)
     before = model.get_weights()
     temperature.put_into(model, 2.0)

@@ -6,7 +6,10 @@ from augmentation_contract import run
 from contracts import node
 
 from fer_exp import config
+from fer_exp.data.inputs import image
 from fer_exp.errors import ConfigError
+
+ROW = image((16, 16, 1))
 
 OFF = {
     "rotation_degrees": 0.0,
@@ -32,7 +35,7 @@ def test_the_defaults_are_the_articles() -> None:
 
 
 def test_strengths_of_zero_change_nothing() -> None:
-    images, labels = run(config.build(node("augmentation", "strong", **OFF)), IMAGES, LABELS, (0, 0))
+    images, labels = run(config.build(node("augmentation", "strong", **OFF), ROW), IMAGES, LABELS, (0, 0))
     np.testing.assert_array_equal(images, IMAGES)
     np.testing.assert_array_equal(labels, LABELS)
 
@@ -40,7 +43,7 @@ def test_strengths_of_zero_change_nothing() -> None:
 @pytest.mark.parametrize("strength", list(OFF))
 def test_each_strength_changes_the_images(strength: str) -> None:
     options = {**OFF, strength: 15.0 if strength == "rotation_degrees" else 0.9}
-    images, labels = run(config.build(node("augmentation", "strong", **options)), IMAGES, LABELS, (0, 3))
+    images, labels = run(config.build(node("augmentation", "strong", **options), ROW), IMAGES, LABELS, (0, 3))
     assert not np.allclose(images, IMAGES)
     assert np.array_equal(labels, LABELS) == (strength not in ("mixup_alpha", "cutmix_alpha"))
 
@@ -48,11 +51,11 @@ def test_each_strength_changes_the_images(strength: str) -> None:
 def test_an_area_range_that_is_upside_down_is_refused() -> None:
     bad = node("augmentation", "strong", occlusion_min_area=0.5, occlusion_max_area=0.2)
     with pytest.raises(ConfigError, match=r"must be at most `occlusion_max_area`\. Received: occlusion_min_area=0.5"):
-        config.build(bad)
+        config.build(bad, ROW)
 
 
 def test_mixing_ends_when_the_training_is_nearly_done() -> None:
-    augment = config.build(node("augmentation", "strong", **{**OFF, "mixup_alpha": 0.9, "mix_until": 0.9}))
+    augment = config.build(node("augmentation", "strong", **{**OFF, "mixup_alpha": 0.9, "mix_until": 0.9}), ROW)
     for progress, mixed in ((0.0, True), (0.89, True), (0.91, False)):
         images, labels = run(augment, IMAGES, LABELS, (0, 3), progress)
         assert np.array_equal(images, IMAGES) != mixed

@@ -21,7 +21,7 @@ def data(corrections: Corrections, classes: Sequence[str] = CLASSES, **more: Any
     def split(first: int) -> Split:
         images = np.full((4, 2, 2, 1), first, np.uint8)
         names = np.array([f"row {row}" for row in range(first, first + 4)])
-        return Split(images, np.array([0, 1, 0, 1]), names=names)
+        return Split.of_images(images, np.array([0, 1, 0, 1]), names=names)
 
     splits = {"train": split(0), "val": split(4), "test": split(8)}
     return assemble(splits, tuple(classes), "made", corrections=corrections, **more)

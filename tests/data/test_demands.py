@@ -22,7 +22,9 @@ NAMES = ("angry", "happy", "sad")
 
 def split(*labels: int, **changes: Any) -> Split:
     images = np.random.default_rng(len(labels)).integers(0, 256, (len(labels), 8, 8, 1)).astype(np.uint8)
-    return dataclasses.replace(Split(images, np.array(labels, np.int64)), **changes)
+    if "images" in changes:
+        changes["inputs"] = {"image": changes.pop("images")}
+    return dataclasses.replace(Split.of_images(images, np.array(labels, np.int64)), **changes)
 
 
 def made(**changes: Any) -> Splits:

@@ -26,8 +26,11 @@ def data(counts: tuple[int, ...] = COUNTS) -> Splits:
     labels = rng.permutation(labels)
     images = np.arange(len(labels), dtype=np.uint8)[:, None, None, None]
     first = len(labels) * 3 // 4
-    test = Split(np.full((3, 1, 1, 1), 255, np.uint8), np.array([0, 1, 2]) % len(counts))
-    splits = {"train": Split(images[:first], labels[:first]), "val": Split(images[first:], labels[first:])}
+    test = Split.of_images(np.full((3, 1, 1, 1), 255, np.uint8), np.array([0, 1, 2]) % len(counts))
+    splits = {
+        "train": Split.of_images(images[:first], labels[:first]),
+        "val": Split.of_images(images[first:], labels[first:]),
+    }
     return assemble({**splits, "test": test}, tuple("abc"[: len(counts)]), "here")
 
 
@@ -105,8 +108,8 @@ def of_persons(persons: int = 12, images: int = 6) -> Splits:
     groups = np.array([f"S{person:03}" for person in rng.permutation(np.repeat(np.arange(persons), images))])
     labels = np.array([(int(group[1:]) + number) % 3 for number, group in enumerate(groups)])
     pixels = np.arange(len(labels), dtype=np.uint8)[:, None, None, None]
-    whole, cut = Split(pixels, labels, groups=groups), len(labels) * 3 // 4
-    test = Split(np.full((3, 1, 1, 1), 255, np.uint8), np.arange(3), groups=np.array(["T1", "T2", "T3"]))
+    whole, cut = Split.of_images(pixels, labels, groups=groups), len(labels) * 3 // 4
+    test = Split.of_images(np.full((3, 1, 1, 1), 255, np.uint8), np.arange(3), groups=np.array(["T1", "T2", "T3"]))
     return assemble({"train": whole.take(slice(0, cut)), "val": whole.take(slice(cut, None)), "test": test}, NAMES, "x")
 
 

@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from fer_exp.data import image_store
-from fer_exp.data.image_rows import ImageRows
 from fer_exp.data.image_store import Stored, load_or_build
+from fer_exp.data.stored_rows import StoredRows
 from fer_exp.errors import StorageError
 
 SHAPE = (10, 4, 4, 1)
@@ -76,7 +76,7 @@ def test_few_images_are_read_into_memory_and_many_stay_on_disk(
     assert isinstance(load_or_build(str(tmp_path), KEY, SHAPE, build).images, np.ndarray)
     monkeypatch.setattr(image_store, "IN_MEMORY_BYTES", IMAGES.nbytes - 1)
     stored = load_or_build(str(tmp_path), KEY, SHAPE, never)
-    assert isinstance(stored.images, ImageRows)
+    assert isinstance(stored.images, StoredRows)
     assert_whole(stored)
 
 

@@ -12,7 +12,7 @@ from conftest import CommandLine
 from contracts import compose
 
 from fer_exp.data import leaks
-from fer_exp.data.image_rows import ImageRows
+from fer_exp.data.stored_rows import StoredRows
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import DataError
 
@@ -23,7 +23,7 @@ def made(on_disk: bool = False, clean: bool = False) -> Splits:
     parts = []
     for of_split in levels:
         images = np.stack([np.full((4, 4, 1), level, np.uint8) for level in of_split])
-        parts.append(Split(ImageRows(images) if on_disk else images, np.zeros(len(images), np.int64)))
+        parts.append(Split.of_images(StoredRows(images) if on_disk else images, np.zeros(len(images), np.int64)))
     return Splits(*parts, ("one",), "digest", "here", {"kept": 1})
 
 

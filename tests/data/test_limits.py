@@ -13,7 +13,7 @@ NAMES = ("angry", "happy", "sad")
 def made(labels: list[int], sources: list[int] | None = None) -> Splits:
     """Every split has the same images, whose grey level is their row."""
     images = np.arange(len(labels), dtype=np.uint8).reshape(-1, 1, 1, 1)
-    split = Split(images, np.array(labels), sources=None if sources is None else np.array(sources))
+    split = Split.of_images(images, np.array(labels), sources=None if sources is None else np.array(sources))
     return Splits(split, split, split, NAMES, "digest", "here")
 
 

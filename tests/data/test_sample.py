@@ -7,11 +7,11 @@ from fer_exp.dataset import Split
 
 # Sorted by class, as many data sets are: 60, 30 and 10 images, each holding its row's number.
 LABELS = np.repeat([0, 1, 2], [60, 30, 10])
-SPLIT = Split(np.arange(100, dtype=np.uint8).reshape(100, 1, 1, 1), LABELS)
+SPLIT = Split.of_images(np.arange(100, dtype=np.uint8).reshape(100, 1, 1, 1), LABELS)
 
 
 def drawn(count: int, seed: int) -> np.ndarray:
-    return sample.images(SPLIT, count, seed).ravel()
+    return sample.inputs(SPLIT, count, seed)["image"].ravel()
 
 
 def test_every_class_gives_its_share() -> None:

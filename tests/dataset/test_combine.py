@@ -10,7 +10,8 @@ from PIL import Image
 
 from fer_exp import config
 from fer_exp.data import image_store
-from fer_exp.data.image_rows import ImageRows
+from fer_exp.data.inputs import image
+from fer_exp.data.stored_rows import StoredRows
 from fer_exp.dataset import Split, Splits
 from fer_exp.dataset.combine import _relabelled
 from fer_exp.errors import ConfigError, DataError
@@ -57,7 +58,7 @@ def test_common_classes_are_united_by_name_and_images_of_others_left_out(nodes: 
     assert splits.class_names == ("happy", "sad")
     assert by_class(splits.train, splits) == {"happy": {10, 110}, "sad": {20, 120}}
     assert [len(split) for split in (splits.train, splits.val, splits.test)] == [16, 16, 16]
-    assert splits.image_shape == (8, 8, 1)
+    assert splits.specs == image((8, 8, 1))
     assert splits.notes == {"first.images_of_other_classes": 12, "second.images_of_other_classes": 12}
 
 
@@ -102,12 +103,12 @@ def test_sources_that_do_not_resize_are_resized_once(nodes: Any, tmp_path: Path,
     nodes["drawn"] = node("dataset", "synthetic", train_size=14, val_size=7, test_size=7)
     options = {"channels": 3, "image_size": 24}  # drawn faces are always grey
     splits = build(nodes, tmp_path, **options)
-    assert splits.image_shape == (24, 24, 3)
+    assert splits.specs == image((24, 24, 3))
     assert splits.train.names is not None
     assert splits.train.names[-1].startswith("drawn/train ")
     monkeypatch.setattr(image_store, "IN_MEMORY_BYTES", 0)
     on_disk = build(nodes, tmp_path, **options)
-    assert isinstance(on_disk.train.images, ImageRows)
+    assert isinstance(on_disk.train.images, StoredRows)
     np.testing.assert_array_equal(on_disk.train.images[:], splits.train.images)
     assert on_disk.sha256 == splits.sha256
 
@@ -154,7 +155,7 @@ def test_images_that_no_split_takes_may_be_named_by_corrections(nodes: Any, tmp_
 
 def test_what_soft_targets_said_of_classes_that_are_gone_is_shared_out() -> None:
     targets = np.array([[0.5, 0.25, 0.25], [1, 0, 0], [0.25, 0, 0.75], [1, 0, 0]], np.float32)
-    split = Split(np.zeros((4, 2, 2, 1), np.uint8), np.array([1, 0, 2, 2]), targets)
+    split = Split.of_images(np.zeros((4, 2, 2, 1), np.uint8), np.array([1, 0, 2, 2]), targets)
     found = _relabelled(split, ("contempt", "sad", "happiness"), ("happy", "sad"))
     assert found.labels.tolist() == [1, 0, 0]
     assert found.targets is not None

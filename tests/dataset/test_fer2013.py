@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from fer_exp.data import pixel_csv
+from fer_exp.data.inputs import image
 from fer_exp.dataset import Splits, fer2013
 from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
@@ -69,7 +70,7 @@ def test_the_official_protocol_follows_the_usage_column(tmp_path: Path) -> None:
     assert splits.val.labels.tolist() == [0, 1, 2, 3, 4, 5, 6]
     assert splits.val.labels.dtype == np.int64
     assert splits.train.images.dtype == np.uint8
-    assert splits.image_shape == (48, 48, 1)
+    assert splits.specs == image((48, 48, 1))
     np.testing.assert_array_equal(splits.train.images[3].ravel(), face(3))
     assert splits.class_names == EMOTIONS
     assert splits.source == str(tmp_path / "fer2013.csv")

@@ -12,7 +12,8 @@ from drawn_faces import flat, found_faces, photo
 from PIL import Image
 
 from fer_exp.data import image_cache, image_store
-from fer_exp.data.image_rows import ImageRows
+from fer_exp.data.inputs import image
+from fer_exp.data.stored_rows import StoredRows
 from fer_exp.dataset import Splits, image_folder
 from fer_exp.emotions import EIGHT, EMOTIONS
 from fer_exp.errors import DataError
@@ -161,10 +162,10 @@ def test_grey_and_colour_are_converted_to_what_is_asked_for(root: Path) -> None:
     for number in range(4):
         save(root / "a" / f"{number}.png", (200, 100, 50))
     colour = build(root, val=0.25, test=0.25, channels=3)
-    assert colour.image_shape == (8, 8, 3)
+    assert colour.specs == image((8, 8, 3))
     assert colour.train.images[0, 0, 0].tolist() == [200, 100, 50]
     grey = build(root, val=0.25, test=0.25, channels=1)
-    assert grey.image_shape == (8, 8, 1)
+    assert grey.specs == image((8, 8, 1))
     assert grey.train.images[0, 0, 0].tolist() == [124]  # ITU-R 601: 0.299 * 200 + 0.587 * 100 + 0.114 * 50 = 124.2
 
 
@@ -254,7 +255,7 @@ def test_images_that_are_many_stay_on_disk_and_are_the_same(root: Path, monkeypa
     monkeypatch.setattr(image_store, "IN_MEMORY_BYTES", 0)
     splits = build(root, **options)
     assert isinstance(held.train.images, np.ndarray)
-    assert isinstance(splits.train.images, ImageRows)
+    assert isinstance(splits.train.images, StoredRows)
     np.testing.assert_array_equal(splits.train.images[:], held.train.images)
     assert splits.sha256 == held.sha256
 

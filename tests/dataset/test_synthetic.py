@@ -8,7 +8,8 @@ import pytest
 from contracts import compose, node
 
 from fer_exp import config
-from fer_exp.data import drawing, loading
+from fer_exp.data import drawing, folds, loading
+from fer_exp.data.inputs import Spec
 from fer_exp.dataset import Splits
 from fer_exp.emotions import EMOTIONS
 
@@ -84,3 +85,40 @@ def test_a_trial_of_a_few_batches_draws_no_more_than_it_looks_at() -> None:
     assert (len(splits.train), len(splits.val), len(splits.test)) == (96, 96, 50)
     other = compose("dataset=fer2013", "dataset.path=/")["dataset"]
     assert config.fewer(other, 10) == other, "what is read from files is cut down afterwards"
+
+
+def clips(**changes: Any) -> Splits:
+    few = {"train_size": 26, "val_size": 13, "test_size": 13, "image_size": 32, "frames": 5}
+    return draw(kind="clip", **{**few, **changes})
+
+
+def test_clips_are_named_and_a_person_is_in_one_split_alone() -> None:
+    splits = clips()
+    assert splits.train.inputs["clip"].shape == (26, 5, 32, 32, 1)
+    assert splits.specs == {"clip": Spec("clip", "clip", (5, 32, 32, 1), 10.0)}
+    assert splits.class_names == EMOTIONS
+    persons = [set(split.groups.tolist()) for split in (splits.train, splits.val, splits.test)]
+    assert len(persons[0]) == 4
+    assert not set.intersection(*persons[:2]) | set.intersection(*persons[1:])
+
+
+def test_the_faces_of_a_clip_move_and_those_of_a_neutral_one_hardly() -> None:
+    splits = clips(difficulty=0.0, motion="half", frames=6)
+    first, last = (splits.train.inputs["clip"][:, place].astype(float) for place in (0, -1))
+    change = np.abs(last - first).mean(axis=(1, 2, 3))
+    neutral = splits.train.labels == splits.class_names.index("neutral")
+    assert change[~neutral].mean() > 1.1 * change[neutral].mean()
+
+
+def test_half_motions_are_two_classes_of_each_expression() -> None:
+    splits = clips(motion="half")
+    assert len(splits.class_names) == 13
+    assert {"happy comes", "happy goes", "neutral"} <= set(splits.class_names)
+    assert splits.sha256 == clips(motion="half").sha256
+    assert splits.sha256 != clips(motion="half", seed=1).sha256
+
+
+def test_folds_of_clips_divide_no_person() -> None:
+    splits = folds.divide(clips(train_size=140, val_size=70, image_size=24, frames=2), 2, 0)
+    assert not set(splits.train.groups.tolist()) & set(splits.val.groups.tolist())
+    assert splits.train.specs == splits.val.specs

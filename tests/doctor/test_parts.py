@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fer_exp.data.fer2013_facts import OFFICIAL_COUNTS
-from fer_exp.data.image_rows import ImageRows
+from fer_exp.data.stored_rows import StoredRows
 from fer_exp.dataset import Split, Splits
 from fer_exp.doctor import classifier, copies, counts, labels, pixels, pool
 from fer_exp.doctor.classifier import Predicted
@@ -139,7 +139,7 @@ def test_copies_of_copies_are_one_group_and_images_on_disk_are_the_same_as_in_me
     base = draw.uniform(40, 200, (6, 48, 48, 1))
     chain = [base[0], base[0] * 0.9 + 20, base[0] * 0.8 + 30]
     images = np.array([*base[1:], *chain, base[1]], np.uint8)
-    for held in (images, ImageRows(images)):
+    for held in (images, StoredRows(images)):
         gathered = made([0] * 9, [0] * 9)
         gathered = Pool(held, gathered.labels, gathered.splits, gathered.names, EMOTIONS)
         same = copies.exact(gathered)
@@ -230,7 +230,7 @@ def test_only_sure_suspects_outside_of_test_are_labelled_anew() -> None:
 
 
 def test_splits_without_names_get_some_and_a_note() -> None:
-    split = Split(np.zeros((2, 8, 8, 1), np.uint8), np.array([0, 1]))
+    split = Split.of_images(np.zeros((2, 8, 8, 1), np.uint8), np.array([0, 1]))
     gathered, notes = pool.pooled(Splits(split, split, split, EMOTIONS, "", "here"))
     assert gathered.names.tolist() == ["train 0", "train 1", "val 0", "val 1", "test 0", "test 1"]
     assert len(notes) == 1

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from contracts import node
-from exportables import FACTS, NAMES, small
+from converted import CLIP_AND_SOUND
+from exportables import FACTS, NAMES, of_others, small
 from rich.console import Console
 
 from fer_exp import __version__, config
+from fer_exp.data.inputs import Inputs
 from fer_exp.errors import ConfigError
 from fer_exp.export import Exportable, Exported
 from fer_exp.lite.litert import Interpreter
@@ -55,7 +57,7 @@ def test_each_kind_is_written_once_under_its_name_and_nothing_else_is_left(
 def test_the_numbers_are_those_of_the_published_file_itself(exported: list[Exported], exportable: Exportable) -> None:
     test = exportable.splits.test
     for entry in exported:
-        answers = Interpreter(entry.path).predict(test.images).argmax(axis=1)
+        answers = Interpreter(entry.path).predict(test.inputs).argmax(axis=1)
         numbers = entry.numbers()
         assert numbers["accuracy"] == np.mean(answers == test.labels)
         assert numbers["agreement"] == np.mean(answers == exportable.evaluation.predictions)
@@ -86,6 +88,7 @@ def test_a_file_says_what_it_is(exported: list[Exported]) -> None:
         assert metadata["input"]["shape"] == [1, 16, 16, 1]
         assert metadata["input"]["range"] == [0, 255]
         assert metadata["input"]["channels"] == "grey"
+        assert metadata["inputs"] == {"image": metadata["input"]}
         assert metadata["metrics"]["test_accuracy"] == entry.test.accuracy
         assert metadata["metrics"]["val_accuracy_drop"] == entry.val_gap.accuracy
         assert "/home" not in json.dumps(metadata)
@@ -96,14 +99,33 @@ def test_a_file_says_what_it_is(exported: list[Exported]) -> None:
     assert read_metadata(by_kind["int8"].path)["output"]["quantization"] == {"scale": 1 / 256, "zero_point": 0}
 
 
+def test_a_file_of_two_inputs_says_what_each_is_and_is_measured_as_any_other(tmp_path: Path) -> None:
+    exportable = of_others(CLIP_AND_SOUND)
+    made = config.build(node("export", "tflite", kinds=["int8"], latency_calls=2, threads=[1], max_accuracy_drop=1.0))
+    (entry,) = made(exportable, tmp_path / "tflite")
+    assert entry.numbers()["agreement"] > 0.8
+    metadata = read_metadata(entry.path)
+    assert "input" not in metadata
+    face, voice = metadata["inputs"]["face"], metadata["inputs"]["voice"]
+    assert voice["quantization"].keys() == {"scale", "zero_point"}
+    assert face == {
+        "shape": [1, 3, 8, 8, 1], "dtype": "uint8", "quantization": {"scale": 1.0, "zero_point": 0}, "kind": "clip",
+        "layout": "batch, frames, height, width, channels", "range": [0, 255], "channels": "grey", "rate": 10.0,
+    }  # fmt: skip
+    assert voice == {
+        "shape": [1, 40], "dtype": "uint8", "quantization": voice["quantization"], "kind": "sound",
+        "layout": "batch, samples", "range": [-1, 1], "rate": 400.0,
+    }  # fmt: skip
+
+
 def test_a_file_that_falls_short_on_validation_is_not_published_whatever_the_test_split_says(
     exportable: Exportable, tmp_path: Path
 ) -> None:
     """The reference that the file is held against is right on every validation image, which the model is not."""
     val = exportable.splits.val
 
-    def perfect(images: np.ndarray) -> np.ndarray:
-        assert images is val.images  # the gate has no business with other images
+    def perfect(inputs: Inputs) -> np.ndarray:
+        assert inputs is val.inputs  # the gate has no business with other images
         return 0.1 + 0.7 * np.eye(3)[val.labels]
 
     screen = Console(file=io.StringIO(), force_terminal=True, width=100)

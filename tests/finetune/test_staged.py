@@ -6,6 +6,7 @@ import pytest
 from contracts import node
 
 from fer_exp import config
+from fer_exp.data.inputs import image
 from fer_exp.errors import ConfigError
 from fer_exp.finetune import Stage, split_epochs, unfreeze
 
@@ -66,7 +67,7 @@ def test_a_bad_stage_is_named_by_its_number(stage: dict[str, float], message: st
 @pytest.fixture(scope="module")
 def model() -> keras.Model:
     keras.utils.set_random_seed(0)
-    built: keras.Model = config.build(node("model", "mobilenet_v1", **TINY), (32, 32, 1), 7)
+    built: keras.Model = config.build(node("model", "mobilenet_v1", **TINY), image((32, 32, 1)), 7)
     return built
 
 

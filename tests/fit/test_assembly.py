@@ -14,7 +14,7 @@ from fer_exp.errors import ConfigError
 from fer_exp.fit import assembly, precision
 from fer_exp.network import cost
 
-SPLIT = Split(np.zeros((8, 48, 48, 1), np.uint8), np.arange(8) % 2)
+SPLIT = Split.of_images(np.zeros((8, 48, 48, 1), np.uint8), np.arange(8) % 2)
 SPLITS = Splits(SPLIT, SPLIT, SPLIT, ("happy", "sad"), "0", "made in the test")
 SMALL = ("model=fer_resnet", "model.stem_width=4", "model.widths=[4]", "model.depths=[1]", "batch_size=8")
 
@@ -82,11 +82,11 @@ def test_what_was_imported_is_left_out_of_the_rounds_of_the_garbage_collector_on
     assert rounds == ["frozen"]
 
 
-@pytest.mark.parametrize(("side", "told"), [(2, "2x2"), (5, "5x5"), (11, "11x11")])
+@pytest.mark.parametrize(("side", "told"), [(2, "2x2x1"), (5, "5x5x1"), (11, "11x11x1")])
 def test_images_of_which_the_layers_leave_nothing_are_told_in_one_sentence(side: int, told: str) -> None:
-    split = Split(np.zeros((8, side, side, 1), np.uint8), np.arange(8) % 2)
+    split = Split.of_images(np.zeros((8, side, side, 1), np.uint8), np.arange(8) % 2)
     experiment = config.check(compose("model=cnn", "model.widths=[4,4,4,4,4,4]", "batch_size=8"))
     strategy = assembly.prepare(experiment)
-    with pytest.raises(ConfigError, match=f"model=cnn for images of {told} in made in the test, of which") as error:
+    with pytest.raises(ConfigError, match=f"model=cnn for image {told} in made in the test, of which") as error:
         assembly.assemble(experiment, Splits(split, split, split, ("happy", "sad"), "0", "made in the test"), strategy)
     assert len(error.value.problems) == 1

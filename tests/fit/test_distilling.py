@@ -14,6 +14,7 @@ from small_trainings import PLAIN, SMALL_CNN, SMALL_MOBILENET, SPLITS, evaluate
 from tensorflow.python.framework.config import disable_op_determinism
 
 from fer_exp import config
+from fer_exp.data.inputs import image
 from fer_exp.fit import assembly, epoch_metrics, inference, pipeline, training
 from fer_exp.fit.distilling import Teacher
 from fer_exp.fit.fitting import TrainingLoss, fitted
@@ -74,10 +75,10 @@ def test_a_teacher_who_says_the_same_adds_nothing() -> None:
 def test_the_loss_and_metrics_of_validation_are_those_of_the_labels_alone() -> None:
     of_labels = float(PLAIN_LOSS.loss(ONE_HOT, LOGITS))
     assert float(TrainingLoss(PLAIN_LOSS, a_teacher())({"labels": ONE_HOT}, LOGITS)) == pytest.approx(of_labels)
-    inputs = keras.Input((3,))
+    inputs = keras.Input((3,), name="logits")
     model = fitted(keras.Model(inputs, keras.layers.Identity()(inputs)), PLAIN_LOSS, a_teacher())
     model.compile(metrics=epoch_metrics.built(3))
-    measured = model.evaluate(tf.data.Dataset.from_tensors((LOGITS, BOTH)), return_dict=True, verbose=0)
+    measured = model.evaluate(tf.data.Dataset.from_tensors(({"logits": LOGITS}, BOTH)), return_dict=True, verbose=0)
     assert measured["accuracy"] == 0.5
     assert measured["macro_f1"] == pytest.approx(1 / 3)  # of one class 1, of the others 0
 
@@ -85,14 +86,15 @@ def test_the_loss_and_metrics_of_validation_are_those_of_the_labels_alone() -> N
 def test_several_models_answer_with_the_mean_of_their_probabilities_at_the_temperature() -> None:
     teacher = a_teacher(temperature=3.0, count=2)
     images = SPLITS.train.images[:4].astype(np.float32)
+    inputs = {"image": images}
     expected = np.mean([softmax(np.asarray(model(images)) / 3.0) for model in teacher.models], axis=0)
-    np.testing.assert_allclose(teacher.probabilities(images), expected, rtol=1e-5)
+    np.testing.assert_allclose(teacher.probabilities(inputs), expected, rtol=1e-5)
     one = np.mean([softmax(np.asarray(model(images))) for model in teacher.models], axis=0)
-    np.testing.assert_allclose(teacher.probabilities(images, 1.0), one, rtol=1e-5)
+    np.testing.assert_allclose(teacher.probabilities(inputs, 1.0), one, rtol=1e-5)
 
 
 def test_keras_sees_nothing_of_the_teacher() -> None:
-    model = config.build(node("model", "cnn", widths=[4, 4], head_units=8), (8, 8, 1), 3)
+    model = config.build(node("model", "cnn", widths=[4, 4], head_units=8), image((8, 8, 1)), 3)
     for teacher in (None, a_teacher()):
         made = fitted(model, PLAIN_LOSS, teacher)
         assert [id(variable) for variable in made.variables] == [id(variable) for variable in model.variables]
@@ -132,7 +134,7 @@ def test_a_step_measures_the_loss_on_augmented_and_mixed_images(tmp_path: Path, 
     teacher = a_teacher()
     found, parts = train(tmp_path, *overrides, "batch_size=24", "epochs=1", "lr=1e-12", teacher=teacher)
     assert found is not None
-    images, targets, *weights = next(
+    inputs, targets, *weights = next(
         iter(
             pipeline.training_batches(
                 SPLITS.train, 24, seed=0, num_classes=3, augment=parts.augment,
@@ -140,6 +142,7 @@ def test_a_step_measures_the_loss_on_augmented_and_mixed_images(tmp_path: Path, 
             )
         )
     )  # fmt: skip
+    images = inputs["image"]
     logits = np.asarray(found.model(images, training=False))
     labels = targets["labels"]
     hard = parts.objective.loss.call(labels, logits).numpy()
@@ -169,9 +172,9 @@ def test_a_student_of_the_teacher_alone_comes_to_say_what_the_teacher_says(tmp_p
     assert losses.iloc[-1] < 0.3 * losses.iloc[0]
     assert found.history["val/loss"].iloc[-1] == pytest.approx(evaluate(found.model, SPLITS.val)[0], rel=1e-4)
     images = SPLITS.train.images.astype(np.float32)
-    said = np.asarray(teacher.probabilities(images))
+    said = np.asarray(teacher.probabilities({"image": images}))
     assert (said.argmax(axis=1) != SPLITS.train.labels).any()  # what it learned are not the labels
-    answers = inference.predict(found.model, SPLITS.train.images, 24)
+    answers = inference.predict(found.model, SPLITS.train.inputs, 24)
     assert (answers.argmax(axis=1) == said.argmax(axis=1)).mean() > 0.9
 
 

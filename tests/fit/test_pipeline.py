@@ -10,23 +10,24 @@ import tensorflow as tf
 from contracts import node
 
 from fer_exp import config
-from fer_exp.data.image_rows import ImageRows
+from fer_exp.data.inputs import image
+from fer_exp.data.stored_rows import StoredRows
 from fer_exp.dataset import Split
 from fer_exp.fit.pipeline import augmented_sample, draw, evaluation_batches, steps_in, training_batches
 
+ROW = image((16, 16, 1))
+
 ROWS, CLASSES = 11, 3
 # Every image holds its own row number, so that a batch tells which rows it took.
-SPLIT = Split(
+SPLIT = Split.of_images(
     np.broadcast_to(np.arange(ROWS, dtype=np.uint8)[:, None, None, None], (ROWS, 4, 4, 1)).copy(),
     np.array([0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1]),
 )
 Batch = tuple[np.ndarray, ...]
 
 
-def unchanged(
-    images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, progress: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    return images, labels
+def unchanged(batch: Any, labels: tf.Tensor, seed: tf.Tensor, progress: tf.Tensor) -> tuple[Any, tf.Tensor]:
+    return batch, labels
 
 
 def epochs(count: int, **changes: Any) -> list[list[Batch]]:
@@ -46,10 +47,10 @@ def epochs(count: int, **changes: Any) -> list[list[Batch]]:
 
 
 def flat(batch: tuple[Any, ...]) -> Batch:
-    """Returns a batch without the names of its only target."""
-    images, targets, *weights = batch
-    assert list(targets) == ["labels"]
-    return tuple(part.numpy() for part in (images, targets["labels"], *weights))
+    """Returns a batch without the names of its only input and target."""
+    inputs, targets, *weights = batch
+    assert (list(inputs), list(targets)) == (["image"], ["labels"])
+    return tuple(part.numpy() for part in (inputs["image"], targets["labels"], *weights))
 
 
 def rows(epoch: list[Batch]) -> list[int]:
@@ -86,8 +87,8 @@ def test_labels_stay_with_their_images_and_pixels_keep_their_values() -> None:
 def random_setting() -> dict[str, Any]:
     """Noise images under the strong augmentation, mixup included: nothing random is left out."""
     rng = np.random.default_rng(0)
-    split = Split(rng.integers(0, 256, (ROWS, 16, 16, 1), dtype=np.uint8), SPLIT.labels)
-    return {"split": split, "augment": config.build(node("augmentation", "strong")), "seed": 7}
+    split = Split.of_images(rng.integers(0, 256, (ROWS, 16, 16, 1), dtype=np.uint8), SPLIT.labels)
+    return {"split": split, "augment": config.build(node("augmentation", "strong"), ROW), "seed": 7}
 
 
 def test_the_same_seed_gives_the_same_batches_bit_for_bit(random_setting: dict[str, Any]) -> None:
@@ -106,7 +107,12 @@ def test_an_epoch_with_even_classes_is_as_long_and_can_be_produced_again(
     random_setting: dict[str, Any], how: str
 ) -> None:
     labels = np.array([0] * 8 + [1, 1, 2])
-    setting = {**random_setting, "split": Split(random_setting["split"].images, labels), "how": how, "replicas": 2}
+    setting = {
+        **random_setting,
+        "split": Split.of_images(random_setting["split"].images, labels),
+        "how": how,
+        "replicas": 2,
+    }
     from_the_start = epochs(4, **setting)
     assert [[len(images) for images, _ in epoch] for epoch in from_the_start] == [[4, 4, 2]] * 4
     assert same(from_the_start[2:], epochs(2, first_epoch=2, **setting))
@@ -114,7 +120,7 @@ def test_an_epoch_with_even_classes_is_as_long_and_can_be_produced_again(
 
 
 def test_rare_classes_are_drawn_as_often_as_others() -> None:
-    split = Split(SPLIT.images, np.array([0] * 8 + [1, 1, 2]))
+    split = Split.of_images(SPLIT.images, np.array([0] * 8 + [1, 1, 2]))
     (epoch,) = epochs(1, split=split, how="balanced")
     drawn = np.concatenate([labels for _, labels in epoch]).sum(axis=0)
     assert sorted(drawn.tolist()) == [3, 4, 4]
@@ -138,8 +144,8 @@ def test_the_weight_of_an_image_is_that_of_its_class() -> None:
 
 
 def test_the_weight_of_a_mixed_label_is_mixed_alike() -> None:
-    def mix(images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, progress: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return images, 0.75 * labels + 0.25 * tf.roll(labels, 1, axis=0)
+    def mix(batch: Any, labels: tf.Tensor, seed: tf.Tensor, progress: tf.Tensor) -> tuple[Any, tf.Tensor]:
+        return batch, 0.75 * labels + 0.25 * tf.roll(labels, 1, axis=0)
 
     for _, labels, weights in epochs(1, class_weights=(0.5, 1.0, 3.0), augment=mix)[0]:
         np.testing.assert_allclose(weights, labels @ np.array([0.5, 1.0, 3.0]), rtol=1e-6)
@@ -166,10 +172,8 @@ def test_evaluation_batches_keep_order_and_end() -> None:
 
 
 def test_an_augmentation_is_told_how_much_of_the_training_is_done() -> None:
-    def stamp(
-        images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, progress: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        return tf.zeros_like(images) + progress, labels
+    def stamp(batch: Any, labels: tf.Tensor, seed: tf.Tensor, progress: tf.Tensor) -> tuple[Any, tf.Tensor]:
+        return {"image": tf.zeros_like(batch["image"]) + progress}, labels
 
     seen = [float(images.flat[0]) for epoch in epochs(2, augment=stamp, epochs=4, first_epoch=2) for images, _ in epoch]
     np.testing.assert_allclose(seen, np.arange(6, 12) / 12, rtol=1e-6)
@@ -182,15 +186,15 @@ def test_an_augmentation_is_told_how_much_of_the_training_is_done() -> None:
 def test_evaluation_leaves_no_replica_without_a_row_while_it_can(
     count: int, batch_size: int, replicas: int, sizes: list[int]
 ) -> None:
-    split = Split(np.zeros((count, 4, 4, 1), np.uint8), np.zeros(count, np.int64))
-    found = [len(images) for images, _ in evaluation_batches(split, batch_size, CLASSES, replicas)]
+    split = Split.of_images(np.zeros((count, 4, 4, 1), np.uint8), np.zeros(count, np.int64))
+    found = [len(inputs["image"]) for inputs, _ in evaluation_batches(split, batch_size, CLASSES, replicas)]
     assert found == sizes
 
 
 def test_soft_targets_are_trained_towards_and_labels_are_validated(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     targets = rng.dirichlet(np.ones(3), 12).astype(np.float32)
-    split = Split(rng.integers(0, 256, (12, 4, 4, 1), np.uint8), targets.argmax(axis=1), targets)
+    split = Split.of_images(rng.integers(0, 256, (12, 4, 4, 1), np.uint8), targets.argmax(axis=1), targets)
     options = {"seed": 0, "num_classes": 3, "augment": unchanged, "class_weights": (1.0, 2.0, 4.0), "epochs": 1}
     images, labels, weights = flat(next(iter(training_batches(split, 12, **options))))
     order = [int(np.flatnonzero((split.images == image).all(axis=(1, 2, 3)))[0]) for image in images]
@@ -205,7 +209,7 @@ def soft(count: int = 12, classes: int = 3, **changes: Any) -> Split:
     rng = np.random.default_rng(0)
     targets = rng.dirichlet(np.ones(classes), count).astype(np.float32)
     images = rng.integers(0, 256, (count, 16, 16, 1), np.uint8)
-    return dataclasses.replace(Split(images, targets.argmax(axis=1), targets), **changes)
+    return dataclasses.replace(Split.of_images(images, targets.argmax(axis=1), targets), **changes)
 
 
 def test_a_drawn_label_is_one_class_of_the_distribution_and_comes_as_often_as_it_says() -> None:
@@ -243,7 +247,7 @@ def test_labels_are_drawn_anew_each_epoch_and_can_be_produced_again() -> None:
 def test_targets_without_doubt_give_the_batches_of_plain_labels_bit_for_bit(drawn: bool, augmentation: str) -> None:
     plain = dataclasses.replace(soft(), targets=None)
     certain = dataclasses.replace(plain, targets=np.eye(CLASSES, dtype=np.float32)[plain.labels], drawn=drawn)
-    setting = {"augment": config.build(node("augmentation", augmentation)), "class_weights": (0.5, 1.0, 3.0)}
+    setting = {"augment": config.build(node("augmentation", augmentation), ROW), "class_weights": (0.5, 1.0, 3.0)}
     assert same(epochs(3, split=plain, **setting), epochs(3, split=certain, **setting))
 
 
@@ -254,8 +258,8 @@ def test_the_weight_of_an_image_is_that_of_the_class_drawn() -> None:
 
 
 def test_soft_targets_are_mixed_like_hard_ones() -> None:
-    def half(images: tf.Tensor, labels: tf.Tensor, *_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return images, 0.5 * labels + 0.5 * tf.roll(labels, 1, axis=0)
+    def half(batch: Any, labels: tf.Tensor, *_: tf.Tensor) -> tuple[Any, tf.Tensor]:
+        return batch, 0.5 * labels + 0.5 * tf.roll(labels, 1, axis=0)
 
     split = soft(4)
     assert split.targets is not None
@@ -268,7 +272,7 @@ def test_soft_targets_are_mixed_like_hard_ones() -> None:
 def test_images_on_disk_give_the_batches_of_images_in_memory(tmp_path: Path) -> None:
     np.save(tmp_path / "images.npy", SPLIT.images)
     held = np.load(tmp_path / "images.npy", mmap_mode="r")
-    split = Split(ImageRows(held), SPLIT.labels)
+    split = Split.of_images(StoredRows(held), SPLIT.labels)
     options = {"seed": 3, "num_classes": 7, "augment": unchanged, "class_weights": None, "epochs": 1}
     pairs = [(training_batches(s, 8, **options).take(3), evaluation_batches(s, 8, 7)) for s in (SPLIT, split)]
     for one, other in zip(*pairs, strict=True):
@@ -277,20 +281,43 @@ def test_images_on_disk_give_the_batches_of_images_in_memory(tmp_path: Path) -> 
                 np.testing.assert_array_equal(part, same)
 
 
-def test_an_augmented_sample_is_of_pixels_and_the_larger_label() -> None:
-    def brighten(images: Any, labels: Any, seed: Any, progress: Any) -> tuple[Any, Any]:
-        return images + 10.4, labels * 0.9 + 0.1 / 3
+def test_all_inputs_of_a_row_stay_together_and_keep_their_values(tmp_path: Path) -> None:
+    numbers = np.arange(ROWS)
+    np.save(
+        tmp_path / "face.npy", np.broadcast_to(numbers[:, None, None, None, None], (ROWS, 2, 4, 4, 1)).astype("uint8")
+    )
+    clips = StoredRows(np.load(tmp_path / "face.npy", mmap_mode="r"))
+    sounds = np.repeat(-numbers[:, None] / ROWS, 5, axis=1).astype(np.float32)
+    split = Split({"face": clips, "voice": sounds}, SPLIT.labels, kinds={"face": "clip", "voice": "sound"})
+    options = {"seed": 3, "num_classes": CLASSES, "augment": unchanged, "class_weights": None, "epochs": 1}
+    batches = [*training_batches(split, 4, **options).take(3), *evaluation_batches(split, 4, CLASSES)]
+    assert [list(inputs) for inputs, _ in batches] == [["face", "voice"]] * 6
+    for inputs, targets in batches:
+        rows = inputs["face"].numpy()[:, 0, 0, 0, 0].astype(int)
+        np.testing.assert_array_equal(inputs["face"], clips[rows].astype(np.float32))
+        np.testing.assert_array_equal(inputs["voice"], sounds[rows])
+        np.testing.assert_array_equal(targets["labels"], np.eye(CLASSES)[split.labels[rows]])
+    sample, _ = augmented_sample(split, unchanged, CLASSES, seed=0, most=5)
+    for name, values in split.inputs.items():
+        assert sample[name].dtype == values.dtype
+        np.testing.assert_array_equal(sample[name], values[:5])
 
-    split = Split(np.random.default_rng(0).integers(0, 200, (9, 6, 6, 1), np.uint8), np.arange(9) % 3)
-    images, labels = augmented_sample(split, brighten, 3, seed=0, most=5)
-    assert images.dtype == np.uint8
-    assert np.array_equal(images, split.images[:5] + 10)
+
+def test_an_augmented_sample_is_of_pixels_and_the_larger_label() -> None:
+    def brighten(batch: Any, labels: Any, seed: Any, progress: Any) -> tuple[Any, Any]:
+        return {"image": batch["image"] + 10.4}, labels * 0.9 + 0.1 / 3
+
+    split = Split.of_images(np.random.default_rng(0).integers(0, 200, (9, 6, 6, 1), np.uint8), np.arange(9) % 3)
+    batch, labels = augmented_sample(split, brighten, 3, seed=0, most=5)
+    assert list(batch) == ["image"]
+    assert batch["image"].dtype == np.uint8
+    assert np.array_equal(batch["image"], split.images[:5] + 10)
     assert labels.tolist() == [0, 1, 2, 0, 1]
 
 
 def test_an_augmentation_is_not_rewritten_for_the_graph() -> None:
-    def reads_a_tensor(images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, progress: tf.Tensor) -> Any:
-        return (images if progress < 1 else images / 2), labels
+    def reads_a_tensor(batch: Any, labels: tf.Tensor, seed: tf.Tensor, progress: tf.Tensor) -> Any:
+        return {"image": batch["image"] if progress < 1 else batch["image"] / 2}, labels
 
     with pytest.raises(tf.errors.OperatorNotAllowedInGraphError, match="AutoGraph"):
         epochs(1, augment=reads_a_tensor)

@@ -19,7 +19,7 @@ from fer_exp.tracking import Record
 NAMES = ("angry", "happy", "sad")
 GOOD, OTHER = "a" * 32, "b" * 32
 RNG = np.random.default_rng(0)
-SPLIT = Split(RNG.integers(0, 256, (12, 8, 8, 1), dtype=np.uint8), np.arange(12) % 3)
+SPLIT = Split.of_images(RNG.integers(0, 256, (12, 8, 8, 1), dtype=np.uint8), np.arange(12) % 3)
 SPLITS = Splits(SPLIT, SPLIT, SPLIT, NAMES, "sha", "made here")
 PLAIN = (5, None)
 
@@ -125,8 +125,7 @@ def test_other_classes_or_another_order_of_them_are_refused(tmp_path: Path, name
 
 def test_a_model_of_other_images_is_refused(tmp_path: Path) -> None:
     assert refusal(Store(tmp_path).add(record(), a_model(size=9)), GOOD) == (
-        "`distillation.run` must take images of 8 x 8 x 1 as the data set has them; it takes 9 x 9 x 1. "
-        f"Received: {GOOD} (a run)."
+        f"`distillation.run` must take image 8x8x1 as the data set has it; it takes 9x9x1. Received: {GOOD} (a run)."
     )
 
 

@@ -15,7 +15,7 @@ from small_trainings import PLAIN, SMALL_CNN, SMALL_MOBILENET, SPLITS, evaluate
 from tensorflow.python.framework.config import disable_op_determinism
 
 from fer_exp import config
-from fer_exp.data.image_rows import ImageRows
+from fer_exp.data.stored_rows import StoredRows
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import TrainingDivergedError
 from fer_exp.fit import assembly, callbacks, feed, inference, pipeline, snapshot, training
@@ -250,8 +250,8 @@ def test_bfloat16_trains_and_leaves_a_float32_model_that_predicts_the_same(tmp_p
     assert {layer.compute_dtype for layer in model.layers} == {"bfloat16", "float32"}
     assert {layer.compute_dtype for layer in twin.layers} == {"float32"}
     assert np.isfinite(found.trained.history["train/loss"]).all()
-    images = SPLITS.val.images
-    np.testing.assert_allclose(inference.predict(twin, images, 15), inference.predict(model, images, 15), atol=0.02)
+    inputs = SPLITS.val.inputs
+    np.testing.assert_allclose(inference.predict(twin, inputs, 15), inference.predict(model, inputs, 15), atol=0.02)
 
 
 @pytest.mark.usefixtures("_tiny_backbone")
@@ -265,17 +265,19 @@ def test_a_frozen_backbone_with_random_weights_is_warned_about(caplog: pytest.Lo
 def test_images_on_disk_are_trained_on_to_the_same_numbers(tmp_path: Path) -> None:
     def filed(split: Split, name: str) -> Split:
         np.save(tmp_path / f"{name}.npy", split.images)
-        return dataclasses.replace(split, images=ImageRows(np.load(tmp_path / f"{name}.npy", mmap_mode="r")))
+        return dataclasses.replace(
+            split, inputs={"image": StoredRows(np.load(tmp_path / f"{name}.npy", mmap_mode="r"))}
+        )
 
     on_disk = dataclasses.replace(SPLITS, train=filed(SPLITS.train, "train"), val=filed(SPLITS.val, "val"))
     overrides = ("epochs=2", "augmentation=light", "deterministic=true")
     held, read = run(tmp_path / "a", *overrides), run(tmp_path / "b", *overrides, splits=on_disk)
     numbers = [[{**metrics, "images_per_second": 0} for metrics, _ in r.logged] for r in (held, read)]
     assert numbers[0] == numbers[1]
-    answers = [inference.predict(r.trained.model, s.val.images, 4) for r, s in ((held, SPLITS), (read, on_disk))]
+    answers = [inference.predict(r.trained.model, s.val.inputs, 4) for r, s in ((held, SPLITS), (read, on_disk))]
     np.testing.assert_array_equal(*answers)
-    pair = [pipeline.augmented_sample(s.train, lambda i, t, *_: (i, t), 3, 0) for s in (SPLITS, on_disk)]
-    np.testing.assert_array_equal(pair[0][0], pair[1][0])
+    pair = [pipeline.augmented_sample(s.train, lambda i, t, *_: (i, t), 3, 0)[0]["image"] for s in (SPLITS, on_disk)]
+    np.testing.assert_array_equal(*pair)
 
 
 def test_a_loss_far_over_guessing_is_told_once_while_the_training_goes_on(caplog: pytest.LogCaptureFixture) -> None:

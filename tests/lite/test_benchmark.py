@@ -11,12 +11,13 @@ import pytest
 from contracts import node
 
 from fer_exp import config, process
+from fer_exp.data.inputs import image
 from fer_exp.lite import benchmark, conversion
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    model: keras.Model = config.build(node("model", "cnn", widths=[8, 8], head_units=2000), (24, 24, 1), 3)
+    model: keras.Model = config.build(node("model", "cnn", widths=[8, 8], head_units=2000), image((24, 24, 1)), 3)
     path = tmp_path_factory.mktemp("tflite") / "a.tflite"
     path.write_bytes(conversion.convert(model, "float32", ("a", "b", "c")))
     return path

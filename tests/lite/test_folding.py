@@ -9,6 +9,7 @@ from contracts import node
 from keras import layers
 
 from fer_exp import config
+from fer_exp.data.inputs import image
 from fer_exp.errors import ExportError
 from fer_exp.lite import folding
 
@@ -36,7 +37,7 @@ def as_if_trained(name: str, sensitive: bool = True) -> keras.Model:
     """
     keras.utils.set_random_seed(0)
     option, changes = MODELS[name]
-    model: keras.Model = config.build(node("model", option, **changes), (28, 28, 1), 3)
+    model: keras.Model = config.build(node("model", option, **changes), image((28, 28, 1)), 3)
     rng = np.random.default_rng(1)
     for variable in model.variables:
         if "gamma" in variable.path:

@@ -4,7 +4,7 @@ import io
 import os
 import signal
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
@@ -12,8 +12,13 @@ import numpy as np
 import psutil
 import pytest
 from answers import NAMES
+from contracts import node
+from converted import CLIP_AND_SOUND, SOUND, rows_of
+from exportables import of_others
 from made_run import SHAPE, brightness_model, write_tflite
 
+from fer_exp import config
+from fer_exp.data.inputs import Specs, image
 from fer_exp.errors import ModelError
 from fer_exp.lite.conversion import convert
 from fer_exp.lite.litert import Interpreter
@@ -45,12 +50,37 @@ def of_guard(guard: Guard) -> list[psutil.Process]:
 def test_a_sound_file_answers_as_it_does_in_this_process(guard: Guard, folder: Path, kind: str) -> None:
     images = np.random.default_rng(0).integers(0, 256, (11, *SHAPE), np.uint8)
     with guard.open(folder / f"{kind}.tflite") as model:
-        assert (model.image_shape, model.class_names) == (SHAPE, NAMES)
-        rows = model.predict(images)
-        assert model.predict(FLAT).argmax(axis=1).tolist() == [0, 1, 2]
-    direct = Interpreter(folder / f"{kind}.tflite").predict(images)
+        assert (model.inputs, model.class_names) == (image(SHAPE), NAMES)
+        rows = model.predict({"image": images})
+        assert model.predict({"image": FLAT}).argmax(axis=1).tolist() == [0, 1, 2]
+    direct = Interpreter(folder / f"{kind}.tflite").predict({"image": images})
     np.testing.assert_allclose(rows, direct / direct.sum(axis=1, keepdims=True), atol=1e-6)
     assert not of_guard(guard)
+
+
+@pytest.mark.parametrize("specs", [SOUND, CLIP_AND_SOUND], ids=["sound", "clip and sound"])
+def test_a_file_that_says_what_its_inputs_are_is_asked_by_their_names(
+    guard: Guard, specs: Specs, tmp_path: Path
+) -> None:
+    export = config.build(node("export", "tflite", kinds=["int8"], latency_calls=1, threads=[1], max_accuracy_drop=1.0))
+    (entry,) = export(of_others(specs), tmp_path / "tflite")
+    rows = rows_of(specs)
+    with guard.open(entry.path) as model:
+        assert model.inputs == specs
+        found = model.predict(rows)
+    direct = Interpreter(entry.path).predict(rows)
+    np.testing.assert_allclose(found, direct / direct.sum(axis=1, keepdims=True), atol=1e-6)
+
+
+def test_a_file_of_a_sound_that_does_not_say_so_is_refused(
+    guard: Guard, file_of: Callable[[Specs, str], Path]
+) -> None:
+    assert "must take one image: (1, height, width, 1 or 3). Received: (1, 40), float32." in refused(
+        guard, file_of(SOUND, "float32")
+    )
+    assert "must take one image: (1, height, width, 1 or 3). Received: (1, 3, 8, 8, 1), uint8; (1, 40), uint8." in refused(
+        guard, file_of(CLIP_AND_SOUND, "int8")
+    )
 
 
 def test_a_file_that_kills_its_process_is_told_and_the_next_one_works(guard: Guard, folder: Path) -> None:
@@ -58,19 +88,19 @@ def test_a_file_that_kills_its_process_is_told_and_the_next_one_works(guard: Gua
     with guard.open(path) as model:
         os.kill(of_guard(guard)[0].pid, signal.SIGSEGV)
         with pytest.raises(ModelError) as caught:
-            model.predict(FLAT)
+            model.predict({"image": FLAT})
     assert str(caught.value) == (
         f"{path} is damaged: it crashes the interpreter (SIGSEGV). Export or download it again."
     )
     with guard.open(path) as model:
-        assert len(model.predict(FLAT)) == 3
+        assert len(model.predict({"image": FLAT})) == 3
 
 
 def test_a_file_that_takes_too_long_is_told(folder: Path) -> None:
     with Guard(threads=1, seconds=0.3) as impatient, impatient.open(folder / "float32.tflite") as model:
         many = np.zeros((500_000, *SHAPE), np.uint8)
         with pytest.raises(ModelError, match=r"float32.tflite takes more than 0.3 seconds for one call\."):
-            model.predict(many)
+            model.predict({"image": many})
 
 
 def refused(guard: Guard, path: Path) -> str:

@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from contracts import compose, node
-from exportables import NAMES, small
+from converted import CLIP_AND_SOUND, SOUND
+from exportables import NAMES, of_others, small
 from PIL import Image
 from rich.console import Console
 
 from fer_exp import config
+from fer_exp.data.inputs import Specs
 from fer_exp.export import Exportable, Exported
 from fer_exp.lite import publication
 
@@ -69,7 +71,7 @@ def published(exportable: Exportable, tmp_path_factory: pytest.TempPathFactory) 
 def withheld(exportable: Exportable, tmp_path_factory: pytest.TempPathFactory) -> Published:
     """Held against a reference that is right on every validation image, no file passes."""
     labels = exportable.splits.val.labels
-    perfect = dataclasses.replace(exportable, predict=lambda images: np.eye(3)[labels])
+    perfect = dataclasses.replace(exportable, predict=lambda inputs: np.eye(3)[labels])
     return publish(tmp_path_factory.mktemp("run"), perfect, kinds=["float32"])
 
 
@@ -132,18 +134,43 @@ def test_the_card_tells_data_metrics_weaknesses_sizes_speed_and_use(published: P
         assert language in card
 
 
-def test_the_python_lines_of_the_card_work_beside_the_card(
-    published: Published, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def check_python_lines(published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Raises if the lines of the card do not give the answers of the files beside it."""
     monkeypatch.chdir(published.folder / "tflite")
     codes = [part.split("```")[0] for part in published.card.split("```python\n")[1:]]
     assert len(codes) == 2  # bytes in, and floats in
     for kind, code in zip(("int8", "float32"), codes, strict=True):
         names: dict[str, Any] = {}
         exec(code, names)
-        answer = names["probabilities_of"](published.exportable.splits.test.images[0])
+        inputs = published.exportable.splits.test.inputs
+        answer = names["probabilities_of"](**{name: values[0] for name, values in inputs.items()})
         (entry,) = (entry for entry in published.exported if entry.kind == kind)
         np.testing.assert_allclose(answer, entry.test.probabilities[0], atol=0.01)
+
+
+def test_the_python_lines_of_the_card_work_beside_the_card(
+    published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_python_lines(published, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("specs", "said"),
+    [
+        (SOUND, "(sound of 40 samples, 400 a second) in"),
+        (CLIP_AND_SOUND, "(face: clip of 3 frames 8x8, grey, 10 a second; voice: sound of 40 samples, 400 a second) in"),
+    ],
+    ids=["sound", "clip and sound"],
+)
+def test_the_card_of_other_inputs_says_what_they_are_and_how_they_go_in(
+    specs: Specs, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = publish(tmp_path, of_others(specs), kinds=["float32", "int8"], max_accuracy_drop=None)
+    assert said in found.card
+    check_python_lines(found, monkeypatch)
+    assert ("Elsewhere: the signature of the file names its inputs." in found.card) == (len(specs) > 1)
+    for language in ("```kotlin", "```cpp"):
+        assert (language in found.card) == (len(specs) == 1)
 
 
 def test_facts_hold_the_command_without_passwords_and_without_where_runs_are_kept() -> None:

@@ -9,6 +9,7 @@ import pytest
 from keras import layers
 from rich.console import Console
 
+from fer_exp.data.inputs import Inputs
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import TrainingDivergedError
 from fer_exp.export import Exportable, FineTune
@@ -29,7 +30,7 @@ def splits() -> Splits:
         labels = np.arange(count) % 3
         images = rng.integers(-10, 11, (count, 4, 4, 1)) + CENTRES[labels][:, None, None, None]
         images[:, 0, 0] = 0
-        return Split(images.astype(np.uint8), labels)
+        return Split.of_images(images.astype(np.uint8), labels)
 
     return Splits(split(96), split(60), split(6), NAMES, "0", "made in the test")
 
@@ -58,10 +59,10 @@ def loses_by_rounding() -> keras.Model:
 def exportable(fine_tune: FineTune) -> Exportable:
     model = loses_by_rounding()
 
-    def predict(images: np.ndarray) -> np.ndarray:
-        return np.asarray(keras.ops.softmax(model(images.astype(np.float32), training=False)))
+    def predict(inputs: Inputs) -> np.ndarray:
+        return np.asarray(keras.ops.softmax(model(inputs["image"].astype(np.float32), training=False)))
 
-    evaluation = evaluate(predict(SPLITS.test.images), SPLITS.test.labels, NAMES)
+    evaluation = evaluate(predict(SPLITS.test.inputs), SPLITS.test.labels, NAMES)
     return Exportable(model, SPLITS, evaluation, predict, 0, fine_tune, {}, Console(record=True, width=200))
 
 
@@ -82,18 +83,18 @@ def learn(model: keras.Model, epochs: int, peak: float) -> None:
 
 
 def rounded(source: Exportable) -> bytes:
-    return conversion.convert(source.model, "int8", NAMES, SPLITS.train.images)
+    return conversion.convert(source.model, "int8", NAMES, SPLITS.train.inputs)
 
 
 def val_accuracy(path: Path) -> float:
-    return float(np.mean(litert.predict(path, SPLITS.val.images, 1).argmax(axis=1) == SPLITS.val.labels))
+    return float(np.mean(litert.predict(path, SPLITS.val.inputs, 1).argmax(axis=1) == SPLITS.val.labels))
 
 
 def test_training_with_the_rounding_wins_back_what_rounding_afterwards_loses(tmp_path: Path) -> None:
     source = exportable(learn)
-    assert np.mean(source.predict(SPLITS.val.images).argmax(axis=1) == SPLITS.val.labels) == 1
+    assert np.mean(source.predict(SPLITS.val.inputs).argmax(axis=1) == SPLITS.val.labels) == 1
     found = qat_file.write(
-        source, rounded(source), SPLITS.train.images, tmp_path / "int8_qat.tflite", epochs=1, peak=0.1
+        source, rounded(source), SPLITS.train.inputs, tmp_path / "int8_qat.tflite", epochs=1, peak=0.1
     )
     assert found["trained"] == 1
     assert found["val_accuracy_post_training"] == pytest.approx(2 / 3)
@@ -125,7 +126,7 @@ def test_what_is_no_better_gives_way_to_rounding_afterwards_and_that_is_said(
     path = tmp_path / "int8_qat.tflite"
     with caplog.at_level(logging.WARNING):
         source = exportable(tuning)
-        found = qat_file.write(source, rounded(source), SPLITS.train.images, path, epochs=1, peak=0.1)
+        found = qat_file.write(source, rounded(source), SPLITS.train.inputs, path, epochs=1, peak=0.1)
     assert found["trained"] == 0
     assert val_accuracy(path) == found["val_accuracy_post_training"]
     assert f"int8_qat is the file that was rounded after the training: {reason}" in caplog.text

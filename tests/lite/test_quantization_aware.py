@@ -60,7 +60,7 @@ def test_the_file_answers_as_the_network_does_and_holds_no_float(name: str, tmp_
     path = tmp_path / "int8.tflite"
     path.write_bytes(conversion.convert(network.deployed(), "int8", NAMES, own_ranges=True))
     litert.require_full_integer(path)
-    found = litert.predict(path, IMAGES, 1)
+    found = litert.predict(path, {"image": IMAGES}, 1)
     # The file knows the rounding of sums in integers only, which differs by a last bit here and there.
     assert np.abs(found - expected).mean() < max(rounding, 2 / 256)
     assert np.mean(found.argmax(axis=1) == expected.argmax(axis=1)) >= 22 / 24

@@ -3,20 +3,26 @@
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from conftest import ROOT
+from converted import CLIP_AND_SOUND, SOUND, rows_of
 from exportables import small
 
+from fer_exp.data.inputs import Inputs, Specs
 from fer_exp.emotions import EMOTIONS
 from fer_exp.lite import conversion, litert, usage
-from fer_exp.lite.usage import Call
+from fer_exp.lite.usage import Call, Taken
 
 NAMES = ("angry", 'the "$happy"', "sad")
-BYTES = Call("int8.tflite", (4, 5, 3), NAMES, True, 1 / 256, 2)
-FLOATS = Call("float32.tflite", (4, 5, 1), NAMES, False, 1.0, 0)
+BYTES = Call("int8.tflite", (Taken("image", "image", (4, 5, 3)),), NAMES, True, 1 / 256, 2)
+FLOATS = Call("float32.tflite", (Taken("image", "image", (4, 5, 1)),), NAMES, False, 1.0, 0)
+SOUND_BYTES = Call("int8.tflite", (Taken("voice", "sound", (40,), 1 / 64, 100),), NAMES, True, 1 / 256, 2)
+SOUND_FLOATS = Call("float32.tflite", (Taken("voice", "sound", (40,)),), NAMES, False, 1.0, 0)
 
 
 @pytest.mark.parametrize("kind", ["float32", "int8"])
@@ -24,19 +30,36 @@ def test_the_python_lines_give_the_probabilities_of_the_file(
     kind: conversion.Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exportable = small()
-    images = exportable.splits.test.images
     path = tmp_path / f"{kind}.tflite"
-    path.write_bytes(conversion.convert(exportable.model, kind, NAMES, images))
-    interpreter = litert.Interpreter(path)
-    call = Call(
-        path.name, (16, 16, 1), NAMES, kind == "int8", interpreter.output.scale or 1.0, interpreter.output.zero_point
+    path.write_bytes(conversion.convert(exportable.model, kind, NAMES, exportable.splits.test.inputs))
+    check_python_lines(path, exportable.splits.specs, exportable.splits.test.inputs, monkeypatch)
+
+
+@pytest.mark.parametrize("kind", ["float32", "int8"])
+@pytest.mark.parametrize("specs", [SOUND, CLIP_AND_SOUND], ids=["sound", "clip and sound"])
+def test_the_python_lines_of_other_inputs_work_too(
+    specs: Specs, kind: str, file_of: Callable[[Specs, str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_python_lines(file_of(specs, kind), specs, rows_of(specs), monkeypatch)
+
+
+def check_python_lines(path: Path, specs: Specs, rows: Inputs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Raises if the lines do not give the probabilities of the file."""
+    file = litert.Interpreter(path)
+    taken = tuple(
+        Taken(name, spec.kind, spec.shape, file.inputs[name].scale or 1.0, file.inputs[name].zero_point)
+        for name, spec in specs.items()
     )
-    monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {}
+    is_int8 = path.stem == "int8"
+    call = Call(path.name, taken, NAMES, is_int8, file.output.scale or 1.0, file.output.zero_point)
+    monkeypatch.chdir(path.parent)
+    names: dict[str, Any] = {}
     exec(usage.python(call), names)
-    answer = names["probabilities_of"](images[0])  # type: ignore[operator]
-    np.testing.assert_allclose(answer, interpreter.predict(images[:1])[0], atol=1e-6)
-    assert answer.dtype == np.float32
+    for row in range(3):
+        answer = names["probabilities_of"](**{name: values[row] for name, values in rows.items()})
+        expected = file.predict({name: values[row : row + 1] for name, values in rows.items()})[0]
+        np.testing.assert_allclose(answer, expected, atol=1e-6)
+        assert answer.dtype == np.float32
 
 
 def test_kotlin_reads_bytes_without_a_sign_and_floats_as_they_are() -> None:
@@ -50,6 +73,16 @@ def test_kotlin_reads_bytes_without_a_sign_and_floats_as_they_are() -> None:
     assert "allocateDirect(80)" in text
     assert "input.putFloat((pixel.toInt() and 0xFF).toFloat())" in text
     assert "output.getFloat(4 * it)" in text
+
+
+def test_kotlin_takes_samples_as_floats_and_makes_bytes_of_them_where_the_file_wants_some() -> None:
+    text = usage.kotlin(SOUND_BYTES)
+    assert "fun probabilities(samples: FloatArray)" in text
+    assert "allocateDirect(40)" in text
+    assert "input.put((Math.round(sample / 0.015625f) + 100).coerceIn(0, 255).toByte())" in text
+    text = usage.kotlin(SOUND_FLOATS)
+    assert "allocateDirect(160)" in text
+    assert "for (sample in samples) input.putFloat(sample)" in text
 
 
 # Of the C API of LiteRT, what the lines use.
@@ -107,9 +140,7 @@ MAIN = """
 #include <cstdio>
 int main() {
   EmotionClassifier classifier;
-  std::array<std::uint8_t, PIXELS> pixels{};
-  pixels[0] = 200; pixels[1] = 0; pixels[2] = 255;
-  for (float p : classifier.probabilities(pixels)) std::printf("%g ", p);
+  for (float p : classifier.probabilities({GIVEN})) std::printf("%g ", p);
   try { EmotionClassifier("none"); } catch (const std::runtime_error& e) { std::printf("%s", e.what()); }
 }
 """
@@ -118,18 +149,22 @@ int main() {
 @pytest.mark.whole
 @pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
 @pytest.mark.parametrize(
-    ("call", "expected"),
-    [(BYTES, [(200 - 2) / 256, -2 / 256, (255 - 2) / 256]), (FLOATS, [200, 0, 255])],
-    ids=["bytes", "floats"],
+    ("call", "given", "expected"),
+    [
+        (BYTES, "200, 0, 255", [(200 - 2) / 256, -2 / 256, (255 - 2) / 256]),
+        (FLOATS, "200, 0, 255", [200, 0, 255]),
+        (SOUND_BYTES, "0.5f, -3, 3", [(132 - 2) / 256, -2 / 256, (255 - 2) / 256]),
+        (SOUND_FLOATS, "0.5f, -1, 1", [0.5, -1, 1]),
+    ],
+    ids=["bytes", "floats", "bytes of a sound", "floats of a sound"],
 )
 def test_the_cpp_lines_compile_without_a_warning_and_read_bytes_without_a_sign(
-    call: Call, expected: list[float], tmp_path: Path
+    call: Call, given: str, expected: list[float], tmp_path: Path
 ) -> None:
     header = tmp_path / "tensorflow" / "lite" / "c" / "c_api.h"
     header.parent.mkdir(parents=True)
     header.write_text("#pragma once\n#include <cstddef>\n#include <cstdint>\n" + HEADER)
-    pixels = str(np.prod(call.shape))
-    (tmp_path / "a.cc").write_text(usage.cpp(call) + LIBRARY + MAIN.replace("PIXELS", pixels))
+    (tmp_path / "a.cc").write_text(usage.cpp(call) + LIBRARY + MAIN.replace("GIVEN", given))
     flags = ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-Wno-unused-variable", "-I", str(tmp_path)]
     done = subprocess.run(
         ["g++", *flags, str(tmp_path / "a.cc"), "-o", str(tmp_path / "a")], capture_output=True, text=True, check=False
@@ -174,13 +209,13 @@ def test_the_kotlin_lines_compile_against_the_public_api_and_read_bytes_without_
     run("javac", "-d", "classes", *stubs.rglob("*.java"))
     sources = ("EmotionClassifier.kt", "AcceleratedClassifier.kt", stubs / "Main.kt")
     run("kotlinc", *sources, "-cp", "classes", "-include-runtime", "-d", "app.jar")
-    first, names, error, accelerated = run("java", "-cp", "app.jar:classes", "MainKt", np.prod(call.shape)).splitlines()
+    first, names, error, accelerated = run("java", "-cp", "app.jar:classes", "MainKt", np.prod(call.only.shape)).splitlines()
     assert [float(number) for number in first.split()] == pytest.approx(expected)
     assert names == "|".join(NAMES)
-    assert error == f"pixels must hold {np.prod(call.shape)} bytes, got 1"
+    assert error == f"pixels must hold {np.prod(call.only.shape)} bytes, got 1"
     assert [float(number) for number in accelerated.split()] == [200, 0, 255]
 
 
 def test_the_guide_to_devices_prints_the_same_lines() -> None:
-    call = Call("int8.tflite", (48, 48, 1), EMOTIONS, True, 1 / 256, 0)
+    call = Call("int8.tflite", (Taken("image", "image", (48, 48, 1)),), EMOTIONS, True, 1 / 256, 0)
     assert printed_in_the_guide("class EmotionClassifier") == usage.kotlin(call)

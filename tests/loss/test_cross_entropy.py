@@ -87,7 +87,7 @@ def test_effective_number_with_a_class_without_images_says_which() -> None:
 def test_weighted_training_batches_train_as_keras_does_with_class_weight() -> None:
     rng = np.random.default_rng(0)
     labels = np.array([0] * 4 + [1] + [2] * 5)
-    split = Split(rng.integers(0, 256, (10, 4, 4, 1), dtype=np.uint8), labels)
+    split = Split.of_images(rng.integers(0, 256, (10, 4, 4, 1), dtype=np.uint8), labels)
     objective = build(class_weights={"disgust": 5.0, "happy": 0.5})
     ours, theirs = _linear_model(objective), _linear_model(objective)
     theirs.set_weights(ours.get_weights())
@@ -97,11 +97,11 @@ def test_weighted_training_batches_train_as_keras_does_with_class_weight() -> No
         seed=0,
         num_classes=3,
         epochs=1,
-        augment=lambda images, one_hot, seed, progress: (images, one_hot),
+        augment=lambda batch, one_hot, seed, progress: (batch, one_hot),
         class_weights=objective.class_weights,
     )
-    for images, targets, weights in batches.take(3):  # one epoch: batches of 4, 4 and 2
-        one_hot = targets["labels"]
+    for inputs, targets, weights in batches.take(3):  # one epoch: batches of 4, 4 and 2
+        images, one_hot = inputs["image"], targets["labels"]
         our_loss = ours.train_on_batch(images, one_hot, sample_weight=weights)
         their_loss = theirs.train_on_batch(images, one_hot, class_weight={0: 1.0, 1: 5.0, 2: 0.5})
         assert float(our_loss) == pytest.approx(float(their_loss), rel=1e-5)

@@ -71,14 +71,16 @@ def test_class_weights_are_handed_on() -> None:
 
 def test_fit_trains_on_adjusted_logits_and_validates_plain_ones() -> None:
     labels = np.repeat([0, 1, 2], COUNTS)
-    split = Split(np.random.default_rng(0).integers(0, 256, (10, 4, 4, 1), dtype=np.uint8), labels)
+    split = Split.of_images(np.random.default_rng(0).integers(0, 256, (10, 4, 4, 1), dtype=np.uint8), labels)
     objective = build(class_weights="auto")
-    model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(3, use_bias=False)])
+    model = keras.Sequential(
+        [keras.Input((4, 4, 1), name="image"), keras.layers.Flatten(), keras.layers.Dense(3, use_bias=False)]
+    )
     model.set_weights([np.zeros((16, 3), np.float32)])
     learner = fitted(model, objective)
     compile_for_training(learner, keras.optimizers.SGD(0.0))
     batches = training_batches(
-        split, 10, seed=0, num_classes=3, epochs=1, augment=lambda images, one_hot, seed, progress: (images, one_hot),
+        split, 10, seed=0, num_classes=3, epochs=1, augment=lambda batch, one_hot, seed, progress: (batch, one_hot),
         class_weights=objective.class_weights, logit_offsets=objective.logit_offsets,
     )  # fmt: skip
     _, targets, weights = next(iter(batches))

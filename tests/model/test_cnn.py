@@ -10,6 +10,7 @@ import pytest
 from contracts import node
 
 from fer_exp import config
+from fer_exp.data.inputs import image
 
 SMALL: dict[str, Any] = {"widths": [4, 6], "head_units": 8}
 
@@ -21,7 +22,7 @@ def _float32_policy() -> Iterator[None]:
 
 
 def build(input_shape: tuple[int, int, int] = (48, 48, 1), **changes: Any) -> keras.Model:
-    model: keras.Model = config.build(node("model", "cnn", **changes), input_shape, 7)
+    model: keras.Model = config.build(node("model", "cnn", **changes), image(input_shape), 7)
     return model
 
 

@@ -9,6 +9,7 @@ import pytest
 from contracts import node
 
 from fer_exp import config
+from fer_exp.data.inputs import image
 from fer_exp.errors import ConfigError
 from fer_exp.network.cost import multiply_adds
 
@@ -22,7 +23,7 @@ def _float32_policy() -> Iterator[None]:
 
 
 def build(input_shape: tuple[int, int, int] = (48, 48, 1), **changes: Any) -> keras.Model:
-    model: keras.Model = config.build(node("model", "fer_resnet", **changes), input_shape, 7)
+    model: keras.Model = config.build(node("model", "fer_resnet", **changes), image(input_shape), 7)
     return model
 
 

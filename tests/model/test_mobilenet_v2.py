@@ -9,6 +9,7 @@ import pytest
 from contracts import node
 
 from fer_exp import config
+from fer_exp.data.inputs import image
 from fer_exp.errors import ConfigError
 
 TINY = {"alpha": 0.35, "input_size": 32, "weights": None, "head_units": 8}
@@ -21,7 +22,9 @@ def _float32_policy() -> Iterator[None]:
 
 
 def build(channels: int = 1, **changes: object) -> keras.Model:
-    model: keras.Model = config.build(node("model", "mobilenet_v2", **{**TINY, **changes}), (48, 48, channels), 7)
+    model: keras.Model = config.build(
+        node("model", "mobilenet_v2", **{**TINY, **changes}), image((48, 48, channels)), 7
+    )
     return model
 
 

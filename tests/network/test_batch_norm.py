@@ -113,7 +113,7 @@ def test_a_tflite_file_has_it_folded_away_as_keras_own_is(tmp_path: Path) -> Non
     for name, layer in (("keras", keras.layers.BatchNormalization), ("fused", BatchNormalization)):
         path = tmp_path / f"{name}.tflite"
         path.write_bytes(convert(network(layer), "float32", ("happy", "sad")))
-        answers.append(Interpreter(path).predict(images))
+        answers.append(Interpreter(path).predict({"image": images}))
         operations.append([op["op_name"] for op in LiteRT(str(path))._get_ops_details() if op["op_name"] != "DELEGATE"])
     np.testing.assert_allclose(answers[1], answers[0], rtol=1e-5)
     assert operations[1] == operations[0]

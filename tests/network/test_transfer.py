@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from fer_exp.data.inputs import image
 from fer_exp.network.transfer import classifier
 
 
@@ -14,7 +15,7 @@ def backbone(size: int) -> keras.Model:
 
 
 def build(input_shape: tuple[int, int, int], size: int = 8, l2: float = 0.0) -> keras.Model:
-    return classifier(backbone(size), input_shape, 7, head_units=5, dropout=0.0, l2=l2, origin="random")
+    return classifier(backbone(size), image(input_shape), 7, head_units=5, dropout=0.0, l2=l2, origin="random")
 
 
 def test_a_grey_image_is_the_colour_image_with_three_equal_channels() -> None:

@@ -11,8 +11,8 @@ from fer_exp.reporting import data_table
 
 def test_the_table_counts_the_images_of_each_class_and_split() -> None:
     images = np.zeros((5, 4, 6, 3), np.uint8)
-    train = Split(images, np.array([0, 0, 0, 1, 1]))
-    rest = Split(images[:2], np.array([1, 1]))
+    train = Split.of_images(images, np.array([0, 0, 0, 1, 1]))
+    rest = Split.of_images(images[:2], np.array([1, 1]))
     screen = Console(width=120, record=True, file=io.StringIO())
     splits = assemble({"train": train, "val": rest, "test": rest}, ("cat", "dog"), "here")
     screen.print(data_table.data_table(splits))

@@ -35,7 +35,7 @@ def answers(names: tuple[str, ...], of_each: int = 3) -> Evaluation:
 
 
 def split(evaluation: Evaluation) -> Split:
-    return Split(np.zeros((len(evaluation), 6, 6, 1), np.uint8), evaluation.labels)
+    return Split.of_images(np.zeros((len(evaluation), 6, 6, 1), np.uint8), evaluation.labels)
 
 
 class Explainer:
@@ -144,7 +144,7 @@ def printed(*parts: object) -> str:
 def test_the_terminal_shows_the_largest_and_the_smallest_of_many_classes() -> None:
     evaluation = answers(tuple(f"class {number}" for number in range(100)))
     sizes = np.repeat(np.arange(100), np.arange(1, 101))
-    train = Split(np.zeros((len(sizes), 6, 6, 1), np.uint8), sizes)
+    train = Split.of_images(np.zeros((len(sizes), 6, 6, 1), np.uint8), sizes)
     splits = Splits(train, split(evaluation), split(evaluation), evaluation.class_names, "0" * 64, "here")
     text = printed(data_table.data_table(splits))
     assert len(text.splitlines()) < 40

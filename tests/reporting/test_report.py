@@ -17,7 +17,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 1), np.uint8)
 
 def test_an_evaluation_leaves_pictures_and_tables(tmp_path: Path) -> None:
     evaluation = metrics.evaluate(0.1 + 0.7 * np.eye(3)[[0, 1, 1, 1, 2, 0]], LABELS, NAMES)
-    report.write_evaluation(tmp_path, evaluation, Split(IMAGES, LABELS))
+    report.write_evaluation(tmp_path, evaluation, Split.of_images(IMAGES, LABELS))
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {
         "confusion_matrix_counts.png",
         "confusion_matrix_normalized.png",

@@ -11,6 +11,7 @@ from finished_runs import SPLITS, record, tracker_in
 from slim_models import SHAPE, SMALL, built, images
 
 from fer_exp import config
+from fer_exp.data.inputs import image
 from fer_exp.errors import ConfigError
 from fer_exp.fit import assembly
 from fer_exp.network import cost, recorded_model
@@ -70,7 +71,7 @@ def test_the_built_model_answers_as_the_slimmed_source_does(
         for before, removed in zip(found.table["channels_before"], found.table["removed"], strict=True)
     ]
     expected = slimming.slim(model, channels, kept)(images()).numpy()
-    fresh = config.build(compose(*SMALL[name])["model"], SHAPE, 7)
+    fresh = config.build(compose(*SMALL[name])["model"], image(SHAPE), 7)
     taken = found.put_into(fresh)
     np.testing.assert_allclose(taken(images()).numpy(), expected, rtol=1e-4, atol=1e-5)
     assert cost.multiply_adds(taken).total <= 0.5 * cost.multiply_adds(model).total
@@ -80,14 +81,14 @@ def test_the_built_model_answers_as_the_slimmed_source_does(
 
 def test_a_pruned_run_can_be_gone_on_with_and_pruned_again(tracker: Tracker, source: str, folder: Path) -> None:
     first = inherit(tracker, *SMALL["cnn"], *options(source))
-    slim = first.put_into(config.build(compose(*SMALL["cnn"])["model"], SHAPE, 7))
+    slim = first.put_into(config.build(compose(*SMALL["cnn"])["model"], image(SHAPE), 7))
     run = record(tracker, folder / "slim", SMALL["cnn"], slim)
     whole = inherit(tracker, *SMALL["cnn"], *options(run, "pruning.ratio=0"))
     again = inherit(tracker, *SMALL["cnn"], *options(run))
-    gone_on = whole.put_into(config.build(compose(*SMALL["cnn"])["model"], SHAPE, 7))
+    gone_on = whole.put_into(config.build(compose(*SMALL["cnn"])["model"], image(SHAPE), 7))
     np.testing.assert_allclose(gone_on(images()).numpy(), slim(images()).numpy(), rtol=1e-5)
     assert dict(whole.tags) == {"started_from": run}
-    slimmer = again.put_into(config.build(compose(*SMALL["cnn"])["model"], SHAPE, 7))
+    slimmer = again.put_into(config.build(compose(*SMALL["cnn"])["model"], image(SHAPE), 7))
     assert cost.multiply_adds(slimmer).total <= 0.5 * cost.multiply_adds(slim).total
 
 
@@ -153,9 +154,9 @@ def test_a_model_of_other_classes_or_images_is_refused(tracker: Tracker, tmp_pat
     with pytest.raises(ConfigError, match="must tell the classes of this data set apart, in their order: angry") as one:
         inherit(tracker, *SMALL["cnn"], *options(run))
     assert f"Its classes: {', '.join(names)}." in str(one.value)
-    larger = config.build(compose(*SMALL["cnn"])["model"], (48, 48, 3), 7)
+    larger = config.build(compose(*SMALL["cnn"])["model"], image((48, 48, 3)), 7)
     run = record(tracker, tmp_path / "two", SMALL["cnn"], larger)
-    with pytest.raises(ConfigError, match="must take images of 32 x 32 x 1 as the data set has them; it takes 48 x 48"):
+    with pytest.raises(ConfigError, match="must take image 32x32x1 as the data set has it; it takes 48x48x3"):
         inherit(tracker, *SMALL["cnn"], *options(run))
 
 
@@ -179,7 +180,7 @@ def test_a_model_of_other_layers_under_the_same_options_is_refused(tracker: Trac
     run = record(tracker, tmp_path / "other", SMALL["cnn"], other)
     found = inherit(tracker, *SMALL["cnn"], *options(run, "pruning.ratio=0"))
     with pytest.raises(ConfigError, match=r"`pruning.run` must be a run of this model: run \w+ has other layers"):
-        found.put_into(config.build(compose(*SMALL["cnn"])["model"], SHAPE, 7))
+        found.put_into(config.build(compose(*SMALL["cnn"])["model"], image(SHAPE), 7))
 
 
 def test_other_data_are_warned_about(tracker: Tracker, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

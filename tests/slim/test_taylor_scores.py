@@ -16,7 +16,7 @@ IMAGES = 20  # one batch
 def split(count: int = IMAGES, targets: np.ndarray | None = None) -> Split:
     random = np.random.default_rng(2)
     images = random.integers(0, 256, (count, *SHAPE), np.uint8)
-    return Split(images, random.integers(0, 7, count), targets)
+    return Split.of_images(images, random.integers(0, 7, count), targets)
 
 
 def loss(model: keras.Model, data: Split, targets: np.ndarray) -> float:
@@ -76,7 +76,7 @@ def test_a_loud_channel_that_nothing_reads_does_not_matter() -> None:
     model.get_layer("norm").beta.assign([100.0, 1.0, 1.0])
     model.get_layer("logits").kernel.assign([[0.0, 0.0], [1.0, -1.0], [2.0, -2.0]])
     random = np.random.default_rng(0)
-    data = Split(random.integers(0, 256, (90, 4, 4, 1), np.uint8), np.arange(90) % 2)
+    data = Split.of_images(random.integers(0, 256, (90, 4, 4, 1), np.uint8), np.arange(90) % 2)
     (score,) = taylor_scores.scores(model, analyse(model), data, 0)
     assert score[0] == 0
     assert score[2] == pytest.approx(2 * score[1], rel=1e-3)

@@ -45,7 +45,7 @@ def train(values, images, folder):
         pixels = rng.integers(0, 80, (n, 8, 8, 1)) + 60 * labels[:, None, None, None]
         shares = (0.75 * np.eye(3) + 0.25 * np.roll(np.eye(3), 1, axis=1))[labels].astype(np.float32)
         targets = shares if values["name"] else None
-        return Split(pixels.astype(np.uint8), labels, targets, drawn=values["name"] == "drawn")
+        return Split.of_images(pixels.astype(np.uint8), labels, targets, drawn=values["name"] == "drawn")
     splits = Splits(split(images), split(9), split(3), ("angry", "happy", "sad"), "0", "test")
     experiment = config.check(values)
     strategy = assembly.prepare(experiment)

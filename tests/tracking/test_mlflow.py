@@ -15,10 +15,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from contracts import node
+from converted import CLIP_AND_SOUND, NAMES, SOUND, keras_answers, rows_of, small_model
 from servers import free_port
 
 from fer_exp import config
-from fer_exp.data.image_rows import ImageRows
+from fer_exp.data.inputs import Specs
+from fer_exp.data.stored_rows import StoredRows
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import ConfigError, TrackingError
 from fer_exp.tracking import tracking_uri
@@ -127,13 +129,33 @@ def test_data_on_disk_are_recorded_like_those_in_memory_without_being_read() -> 
 
     images, labels = np.zeros((4, 8, 8, 1), np.uint8), np.arange(4) % 2
     found = []
-    for held in (images, ImageRows(images.view(Unread))):
-        split = Split(held, labels)
+    for held in (images, StoredRows(images.view(Unread))):
+        split = Split.of_images(held, labels)
         with tracker().run("name", {}, {}) as run:
             run.log_data(Splits(split, split, split, ("a", "b"), "0" * 64, "made here"))
         found.append([entry.dataset.to_dictionary() for entry in fetch(tracker(), run.run_id).inputs.dataset_inputs])
     assert json.loads(found[0][0]["profile"])["features_shape"] == [4, 8, 8, 1]
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("specs", [SOUND, CLIP_AND_SOUND], ids=["sound", "clip and sound"])
+def test_a_model_and_data_of_other_inputs_are_recorded_and_served_by_name(specs: Specs, folder: Path) -> None:
+    where, model, rows = tracker(), small_model(specs), rows_of(specs)
+    split = Split(rows, np.zeros(12, int), kinds={name: spec.kind for name, spec in specs.items()})
+    with where.run("name", {}, {}, folder=folder / "run") as run:
+        run.log_data(Splits(split, split, split, NAMES, "0" * 64, "made here"))
+        run.log_model(model, specs)
+    data, *_ = fetch(where, run.run_id).inputs.dataset_inputs
+    shapes = {name: [12, *spec.shape] for name, spec in specs.items()}
+    assert json.loads(data.dataset.profile)["features_shape"] == (shapes if len(shapes) > 1 else [12, 40])
+    (output,) = fetch(where, run.run_id).outputs.model_outputs
+    mlflow.set_tracking_uri(where.uri)
+    served = mlflow.pyfunc.load_model(f"models:/{output.model_id}")
+    taken = {spec.name: (spec.type, spec.shape) for spec in served.metadata.signature.inputs}
+    wanted = {name: (values.dtype, (-1, *values.shape[1:])) for name, values in rows.items()}
+    assert taken == (wanted if len(wanted) > 1 else {None: wanted["voice"]})
+    answers = np.asarray(served.predict(rows if len(rows) > 1 else rows["voice"]))
+    np.testing.assert_allclose(answers, keras_answers(model, rows), atol=1e-5)
 
 
 @pytest.mark.parametrize(

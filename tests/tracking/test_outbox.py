@@ -26,7 +26,7 @@ from fer_exp.tracking.mlflow import MlflowTracker
 pytestmark = pytest.mark.whole
 
 IMAGES = np.zeros((2, 8, 8, 1), np.uint8)
-SPLIT = Split(IMAGES, np.array([0, 1]))
+SPLIT = Split.of_images(IMAGES, np.array([0, 1]))
 SPLITS = Splits(SPLIT, SPLIT, SPLIT, ("calm", "happy"), "0" * 64, "drawn")
 
 
@@ -139,7 +139,7 @@ def test_what_is_delivered_twice_arrives_once(server: Server, folder: Path) -> N
         for step in (1, 2, 3):
             run.log_metrics({"val/loss": float("nan") if step == 2 else 1.0 / step}, step)
         run.log_metrics({"test/accuracy": 0.5})
-        run.log_model(model, (8, 8, 1))
+        run.log_model(model, SPLITS.specs)
     server.line.mend()
     shutil.copytree(folder, folder.parent / "copy")
     for place in (folder, folder.parent / "copy"):

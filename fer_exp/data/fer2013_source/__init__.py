@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fer_exp.data.image_rows import Images
 from fer_exp.data.pixel_csv import USAGES, PixelTable
+from fer_exp.data.stored_rows import Rows
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Faces:
         skipped: Names of those that the source holds besides, malformed and left out.
     """
 
-    images: Images
+    images: Rows
     labels: np.ndarray
     parts: np.ndarray
     names: np.ndarray

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fer_exp.data import image_cache, image_rows, label_codes
+from fer_exp.data import image_cache, label_codes, stored_rows
 from fer_exp.data.fer2013_facts import OFFICIAL_COUNTS
 from fer_exp.data.fer2013_source import Faces
 from fer_exp.data.folders import classes
@@ -61,7 +61,7 @@ def load(
     if not decoded.kept.all():
         kept = decoded.kept
         faces = Faces(
-            image_rows.take(decoded.images, kept), labels[kept], parts[kept], called[kept], called[~kept].tolist()
+            stored_rows.take(decoded.images, kept), labels[kept], parts[kept], called[kept], called[~kept].tolist()
         )
     return faces, {**notes, **decoded.notes}
 

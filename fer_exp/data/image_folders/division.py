@@ -117,7 +117,7 @@ def divided(
         notes["unused_images"] = len(unused)
         _warn_of_unused(listed, unused)
     called = np.array(classes.names_below([file.path for file in files], listed.root))
-    whole = Split(decoded.images, labels, groups=listed.groups, names=called)
+    whole = Split.of_images(decoded.images, labels, groups=listed.groups, names=called)
     splits = {name: whole.take(chosen) for name, chosen in rows.items()}
     unchosen = np.delete(called, np.concatenate(list(rows.values()))).tolist()
     left_out = [*unchosen, *classes.names_below(listed.left_out, listed.root)]

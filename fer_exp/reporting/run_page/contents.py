@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from fer_exp.data import csv_cells
+from fer_exp.data.inputs import described, one
 from fer_exp.dataset import Splits
 from fer_exp.metrics import Evaluation, Interval
 from fer_exp.reporting import tables
@@ -91,15 +92,15 @@ def scores(about: About) -> list[tuple[str, str, str]]:
 def facts(about: About) -> list[tuple[str, str]]:
     """Returns what was trained on what, and where, by name."""
     tags, splits = about.tags, about.splits
-    height, width, channels = splits.image_shape
-    cost = f"{int(tags['parameters']):,} parameters, {int(tags['multiply_adds']) / 1e6:.1f} M multiply-adds an image"
+    multiply_adds = f"{int(tags['multiply_adds']) / 1e6:.1f} M multiply-adds {one(splits.specs)}"
+    cost = f"{int(tags['parameters']):,} parameters, {multiply_adds}"
     return [
         *about.options.items(),
         ("size", cost),
         ("first weights", str(tags["weights"])),
         ("kept epoch", f"{about.kept[0]} of {about.kept[1]}"),
         ("duration", duration(about.seconds) + (" since it was continued" if about.continued else "")),
-        ("data", f"{splits.source}, {height}x{width}, {'grey' if channels == 1 else 'RGB'}"),
+        ("data", f"{splits.source}, {described(splits.specs)}"),
         ("SHA-256 of the data", splits.sha256),
         ("computed in", str(tags["precision"])),
         ("device", f"{tags['device']}, {tags['threads']} threads, {tags['host']}"),

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from fer_exp.data.fer2013_facts import OFFICIAL_COUNTS
+from fer_exp.data.inputs import image
 from fer_exp.dataset import Splits, fer2013
 from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
@@ -101,7 +102,7 @@ def test_the_official_split_is_told_by_the_file_names(root: Path) -> None:
     for split, usage in zip((splits.train, splits.val, splits.test), range(3), strict=True):
         assert set(split.images[:, 0, 1, 0].tolist()) == {usage}
     assert splits.class_names == EMOTIONS
-    assert splits.image_shape == (48, 48, 1)
+    assert splits.specs == image((48, 48, 1))
     assert splits.source == str(root)
     assert splits.notes == {}
 

@@ -1,0 +1,55 @@
+"""Models are called with their inputs by name, however many they have, and tell what these are.
+
+Called by whoever has inputs by name and a model. It knows no kind of model.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from fer_exp.data.inputs import Spec, Specs
+
+
+def call(model: keras.Model, inputs: Mapping[str, Any], training: bool = False) -> Any:
+    """Calls a model.
+
+    Args:
+        model: Functional. Of a model of one input, the name does not matter: earlier versions and other programs may
+            have called it otherwise.
+        inputs: Each input by its name, float32 (batch, ...).
+        training: As of Keras.
+    """
+    if len(model.inputs) == 1:
+        (only,) = inputs.values()
+        given: Any = keras.tree.map_structure(lambda _: only, model.input)
+    else:
+        given = keras.tree.map_structure(lambda tensor: inputs[tensor.name], model.input)
+    return model(given, training=training)
+
+
+def fits(model: keras.Model, specs: Specs) -> bool:
+    """Tells whether a model takes such inputs: their shapes, and their names if there are several."""
+    taken = {tensor.name: tuple(tensor.shape[1:]) for tensor in model.inputs}
+    given = {name: spec.shape for name, spec in specs.items()}
+    return taken == given if len(taken) != 1 else list(taken.values()) == list(given.values())
+
+
+def shapes(model: keras.Model) -> dict[str, tuple[int | None, ...]]:
+    """Returns the shape of one row of each input, by its name."""
+    return {tensor.name: tuple(tensor.shape[1:]) for tensor in model.inputs}
+
+
+def symbolic(specs: Specs, dtype: str | None = None) -> dict[str, Any]:
+    """Returns Keras' inputs for specs, by name.
+
+    Args:
+        specs: What they are.
+        dtype: Of the values; None: as the kind of each stores them.
+    """
+    return {name: keras.Input(spec.shape, dtype=dtype or spec.about.dtype, name=name) for name, spec in specs.items()}
+
+
+def begin(spec: Spec) -> Any:
+    """Returns Keras' input, float32 (batch, ...), with which a model begins that takes this."""
+    return keras.Input(spec.shape, name=spec.name)
