@@ -142,7 +142,7 @@ def surroundings(arguments: Sequence[str]) -> Surroundings:
     return Surroundings(folder, {**os.environ, **variables})
 
 
-def check(arguments: Sequence[str]) -> Jobs | None:
+def check(arguments: Sequence[str], groups: Sequence[str] = config.GROUPS) -> Jobs | None:
     """Checks every job that a command line asks for.
 
     A sweep is checked value by value, each with the first value of the other keys, which finds every bad value
@@ -150,6 +150,7 @@ def check(arguments: Sequence[str]) -> Jobs | None:
 
     Args:
         arguments: The command line without the program's name.
+        groups: As of `config.check`.
 
     Returns:
         The jobs; None if the command only shows something (`--help`, `--cfg`, `--info` ...).
@@ -163,14 +164,14 @@ def check(arguments: Sequence[str]) -> Jobs | None:
         if parsed.shows:
             return None
         try:
-            jobs = _checked(parsed, overrides)
+            jobs = _checked(parsed, overrides, groups)
             user.house_if_homeless(os.environ, jobs.first.cache_dir)  # before MLflow and Keras are imported
             return jobs
         except ConfigError as error:
             texts = _texts(parsed, overrides)
             if not texts:
                 raise error
-    return check([texts.get(word, word) for word in parsed.arguments])
+    return check([texts.get(word, word) for word in parsed.arguments], groups)
 
 
 def _read(words: Sequence[str]) -> list[Override]:
@@ -180,7 +181,7 @@ def _read(words: Sequence[str]) -> list[Override]:
         raise ConfigError(str(error).splitlines()) from error
 
 
-def _checked(parsed: options.Options, overrides: Sequence[Override]) -> Jobs:
+def _checked(parsed: options.Options, overrides: Sequence[Override], groups: Sequence[str]) -> Jobs:
     search_path, name = _search_path(parsed), parsed.config_name or "config"
     experiments = []
     multirun = _multirun(name, overrides, search_path) if parsed.multirun else _Multirun()
@@ -195,7 +196,7 @@ def _checked(parsed: options.Options, overrides: Sequence[Override]) -> Jobs:
         try:
             of_job = plain(_compose(name, [*job, *search_path]))
             problems |= dict.fromkeys(_passwords(of_job))
-            experiments.append(config.check(of_job))
+            experiments.append(config.check(of_job, groups))
         except ConfigError as error:
             problems |= dict.fromkeys(error.problems)
     if parsed.multirun and any(experiment.option("strategy") == "multi_worker" for experiment in experiments):

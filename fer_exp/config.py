@@ -7,7 +7,7 @@ says, in `problems(experiment)`.
 
 import importlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -178,11 +178,12 @@ def option_name(node: Mapping[str, Any]) -> str:
     return str(node["_target_"]).split(".")[-2]
 
 
-def check(values: Mapping[str, Any]) -> Experiment:
+def check(values: Mapping[str, Any], groups: Sequence[str] = GROUPS) -> Experiment:
     """Checks a composed configuration whole.
 
     Args:
         values: Plain Python containers, interpolations resolved.
+        groups: Those whose rules about each other count; a command that trains nothing asks for that of the data alone.
 
     Returns:
         The typed configuration; its group nodes are known to fit their builders.
@@ -202,7 +203,7 @@ def check(values: Mapping[str, Any]) -> Experiment:
         docs = argument_docs(Experiment.__doc__ or "")
         problems = [*describe(error, values, "", docs, list(Experiment.model_fields), "the configuration"), *problems]
     if not problems:
-        problems = list(_cross_field_problems(Experiment(**values)))
+        problems = list(_cross_field_problems(Experiment(**values), groups))
     if problems:
         raise ConfigError(problems)
     return experiment
@@ -340,9 +341,9 @@ def problems_of(group: str, node: Mapping[str, Any], key: str | None = None) -> 
     return []
 
 
-def _cross_field_problems(experiment: Experiment) -> Iterator[str]:
+def _cross_field_problems(experiment: Experiment, groups: Sequence[str] = GROUPS) -> Iterator[str]:
     """The rules that no single option can know: those of each group, and those of the scalars."""
-    for group in GROUPS:
+    for group in groups:
         contract = importlib.import_module(f"fer_exp.{group}")
         if hasattr(contract, "problems"):
             yield from contract.problems(experiment)

@@ -27,7 +27,7 @@ def existing(overrides: Sequence[str], named: Sequence[tuple[str, str]] = ()) ->
     Raises:
         UserError: If an override is wrong, there is no database at the tracking URI, or a run is not there.
     """
-    jobs = commandline.check(overrides)
+    jobs = commandline.check(overrides, groups=["tracking"])
     node = jobs.first.tracking if jobs else {}
     if jobs:
         glance(jobs.first.tracking)

@@ -76,7 +76,7 @@ def opened(word: str, file: str, overrides: Sequence[str]) -> Iterator[Classifie
     if word.lower().endswith(".tflite"):
         if file not in (KERAS, AUTO):
             raise ConfigError([f"`--file` goes with a run or a registered model. Received: --file {file} and {word}."])
-        commandline.check(overrides)  # they change nothing here, but a mistake in them is one
+        commandline.check(overrides, groups=["tracking"])  # they change nothing here, but a mistake in them is one
         with litert_guard.Guard() as guard, guard.open(Path(word)) as model:
             yield Classifier(word, model.inputs, model.class_names, model.predict, None, None, word)
         return

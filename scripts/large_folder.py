@@ -61,14 +61,15 @@ def _make(folder: Path, count: int) -> None:
     import numpy as np
     from PIL import Image
 
-    from fer_exp.dataset import synthetic
+    from fer_exp import commandline, config
     from fer_exp.emotions import EMOTIONS
 
     rng, started = np.random.default_rng(0), time.perf_counter()
-    drawn = synthetic.build(
-        train_size=min(count, MOST_FACES), val_size=7, test_size=7, image_size=SIZE, difficulty=0.3, seed=0,
-        cache_dir=str(folder.parent / "cache"),
-    ).train  # fmt: skip
+    chosen = {
+        **{"train_size": min(count, MOST_FACES), "val_size": 7, "test_size": 7, "image_size": SIZE},
+        **{"difficulty": 0.3, "seed": 0, "cache_dir": str(folder.parent / "cache")},
+    }
+    drawn = config.build({**commandline.composed(["dataset=synthetic"])["dataset"], **chosen}).train
     for name in EMOTIONS:
         (folder / name).mkdir(parents=True)
     for number in range(count):

@@ -48,6 +48,7 @@ class Study:
         per_class: Report the recall of every class.
         class_tables: Report recall and F1 of every class in tables of their own, with intervals.
         document: In which page of docs/ the tables stand.
+        data: Overrides of the data, if they are not those that everything else is measured on.
     """
 
     base: tuple[str, ...]
@@ -55,6 +56,7 @@ class Study:
     per_class: bool = False
     class_tables: bool = False
     document: str = "claims.md"
+    data: tuple[str, ...] = ()
 
     def with_weights(self, path: str) -> "Study":
         """Returns the study with the file of ImageNet weights filled in."""
@@ -63,7 +65,7 @@ class Study:
     def overrides(self, variant: str, data: Sequence[str], seed: int) -> list[str]:
         """Returns the command line of one run."""
         own = ("export=none", "tracking.experiment=claims", f"seed={seed}")
-        return [*data, *self.base, *self.variants[variant], *own]
+        return [*(self.data or data), *self.base, *self.variants[variant], *own]
 
 
 # What the base does not name is as in conf/config.yaml: Adam, cosine, light augmentation, cross-entropy, batch norm.
@@ -76,6 +78,10 @@ QUICK = ("experiment=fer2013_quick", "epochs=2")
 _ADAMW = ("optimizer=adamw", "~optimizer.adam_lr_ratio", "optimizer.weight_decay=0.05", "lr=4.0e-3")
 _HARDER = ("augmentation.occlusion_probability=0.25", "augmentation.zoom=0.2", "model.dropout=0.3")
 QUICK_WITH_ADAMW = ("experiment=fer2013_quick", *_ADAMW, *_HARDER, "schedule.warmup_epochs=2")  # as it once was
+# Single frames of these clips, and all of them without their order, do not tell what comes from what goes.
+_CLIPS = ("dataset=synthetic", "dataset.kind=clip", "dataset.motion=half", "dataset.frames=5", "dataset.image_size=32")
+_CLIP_SIZES = ("dataset.train_size=2600", "dataset.val_size=520", "dataset.test_size=1040", "dataset.difficulty=0.0")
+CLIP = ("model.frame.widths=[16,32,64,64]", "augmentation=none", "epochs=6")
 STUDIES = {
     "schedule": Study(
         CNN,
@@ -105,5 +111,14 @@ STUDIES = {
     ),
     "batch_norm": Study(CNN, {"with": (), "without": ("model.batch_norm=false",)}),
     "quick": Study(QUICK, {"as it is": (), "AdamW": _ADAMW, "more augmentation and dropout": _HARDER}),
+    "clips": Study(
+        CLIP,
+        {
+            "in order": ("model=clip",),
+            "mean of features": ("model=clip", "model.over_time=mean"),
+            "mean of answers": ("model=frame_average",),
+        },
+        data=(*_CLIPS, *_CLIP_SIZES),
+    ),
     "input_size": Study(MOBILENET, {"96 pixels": (), "48 pixels": ("model.input_size=48",)}),
 }

@@ -1,4 +1,4 @@
-"""What the tests of conversion and of files share: names, kinds, models of one function, of sounds, and of two inputs."""
+"""What the tests of conversion and of files share: names, kinds, models of a function, of sounds and of two inputs."""
 
 from collections.abc import Callable
 from typing import get_args

@@ -1,5 +1,6 @@
 """The main job from the command line to MLflow, in real processes, on tiny data."""
 
+import json
 import re
 import signal
 import time
@@ -201,6 +202,7 @@ def test_the_tags_say_where_it_comes_from(finished: Finished) -> None:
     tags = finished.run.data.tags
     assert "seed=3" in tags["overrides"]
     assert re.fullmatch(r"[0-9a-f]{64}", tags["data_sha256"])
+    assert json.loads(tags["inputs"]) == {"image": {"kind": "image", "shape": [48, 48, 1]}}
     assert tags["weights"] == "random"
     assert tags["host"]
     assert tags["git_commit"]
@@ -247,7 +249,7 @@ def test_the_temperature_is_in_what_leaves_the_run(finished: Finished) -> None:
     logged = tables.read_predictions(finished.artifact("tables/predictions.csv")).probabilities
     images = config.build(compose(*TINY)["dataset"]).test.images
     file = litert.Interpreter(finished.artifact("tflite/float32.tflite"))
-    np.testing.assert_allclose(file.predict(images), logged, atol=1e-5)
+    np.testing.assert_allclose(file.predict({"image": images}), logged, atol=1e-5)
     mlflow.set_tracking_uri(f"sqlite:///{finished.folder / 'mlflow.db'}")
     (model,) = finished.client.search_logged_models([finished.run.info.experiment_id])
     np.testing.assert_allclose(mlflow.pyfunc.load_model(model.model_uri).predict(images), logged, atol=1e-5)

@@ -5,6 +5,7 @@ add it to `Kind` and `KINDS`, say in `shown` how a person sees it, and in `fer_e
 images are for it too.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
@@ -15,6 +16,9 @@ from fer_exp.data import stored_rows
 from fer_exp.data.stored_rows import Rows
 
 Kind = Literal["image", "clip", "sound"]
+
+_NAME = re.compile(r"[A-Za-z]\w{0,99}", re.ASCII)  # that Keras, files and Python's arguments take
+_HIGHEST_RATE = 1_000_000  # values a second: no recorder is faster
 
 Inputs = Mapping[str, Rows]
 """Name of each input -> its rows, (n, ...); n is the same for all."""
@@ -159,10 +163,14 @@ def from_plain(plain: Any) -> dict[str, Spec]:
 
 
 def _spec(name: str, plain: Mapping[str, Any]) -> Spec:
-    kind, rate = plain["kind"], plain.get("rate")
-    if kind not in get_args(Kind):
-        raise ValueError(f"there is no kind {kind!r}")
-    return Spec(name, kind, tuple(int(size) for size in plain["shape"]), None if rate is None else float(rate))
+    kind, shape, rate = plain["kind"], plain["shape"], plain.get("rate")
+    if kind not in get_args(Kind) or not _NAME.fullmatch(name):
+        raise ValueError(f"there is no kind {kind!r}, or no input can be called {name!r}"[:200])
+    if not isinstance(shape, list) or any(type(size) is not int for size in shape):
+        raise ValueError("a shape is a list of whole numbers")
+    if rate is not None and (type(rate) not in (int, float) or not 0 < rate <= _HIGHEST_RATE):  # NaN fails it
+        raise ValueError(f"a rate is a number above 0, at most {_HIGHEST_RATE:,}")
+    return Spec(name, kind, tuple(shape), None if rate is None else float(rate))
 
 
 def count(inputs: Inputs) -> int:

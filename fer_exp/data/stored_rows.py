@@ -144,7 +144,7 @@ def rows_in_chunk(values: Rows) -> int:
 def concatenate(parts: Sequence[Rows]) -> Rows:
     """Puts rows together in order; what lies on disk is not read."""
     if any(isinstance(part, StoredRows) for part in parts):
-        return StoredRows.joined([part for part in parts if not isinstance(part, MadeRows)])
+        return StoredRows.joined([part[:] if isinstance(part, MadeRows) else part for part in parts])
     return np.concatenate([part[:] for part in parts])
 
 

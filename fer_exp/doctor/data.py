@@ -81,7 +81,7 @@ def run(overrides: Sequence[str], only: Sequence[str], votes_file: Path | None, 
         UserError: If the data cannot be read, or an argument is wrong; nothing is written or logged then.
     """
     wanted = _chosen(only)
-    jobs = commandline.check(overrides)
+    jobs = commandline.check(overrides, groups=["dataset"])
     if jobs is None:
         raise ConfigError(["Overrides must be key=value."])
     experiment, began = jobs.first, time.monotonic()

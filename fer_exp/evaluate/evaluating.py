@@ -48,7 +48,7 @@ def run(word: str, overrides: Sequence[str], split: str, file: str | None, commo
     strangers = [entry for entry in overrides if "=" not in entry and not entry.startswith("~")]
     if strangers:
         raise ConfigError([f"Overrides must be key=value. Received: {strangers[0]}."])
-    jobs = commandline.check(overrides)
+    jobs = commandline.check(overrides, groups=["dataset"])
     if jobs is None:
         raise ConfigError(["Overrides must be key=value."])
     if jobs.first.evaluation.temperature_scaling and split == "val":
@@ -144,7 +144,7 @@ def _experiment(typed: config.Experiment, model: Classifier, overrides: Sequence
         values["dataset"]["cache_dir"] = typed.cache_dir
     if typed.fold is None:
         values |= {"folds": recorded["folds"], "fold": recorded["fold"]}
-    return config.check(values)
+    return config.check(values, groups=["dataset"])
 
 
 def _names_data(overrides: Sequence[str]) -> bool:

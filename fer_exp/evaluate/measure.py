@@ -76,6 +76,10 @@ def measure(model: Classifier, splits: Splits, split: str, common: bool) -> Eval
         if spec.shape != wanted.shape:
             was, now = ("x".join(map(str, shape)) for shape in (spec.shape, wanted.shape))
             notes.append(f"{spec.kind}s of {was} were made {now}, as the model takes them")
+        if None not in (spec.rate, wanted.rate) and spec.rate != wanted.rate:
+            notes.append(
+                f"{spec.kind}s have {spec.rate:g} values a second, and the model has learned from {wanted.rate:g}"
+            )
     columns = [model.class_names.index(names[name]) for name in shared]
     probabilities, silent = _scaled(_answers(model, images.inputs)[:, columns])
     if silent:

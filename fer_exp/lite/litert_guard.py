@@ -181,12 +181,12 @@ def _inputs(path: Path, about: Mapping[str, Any]) -> dict[str, Spec]:
     ports, returned = about["inputs"], about["output"]
     shapes = {port["name"]: tuple(port["shape"][1:]) for port in ports}
     found = _described(path)
-    if {name: spec.shape for name, spec in found.items()} != shapes:
+    described = {name: spec.shape for name, spec in found.items()} == shapes
+    if not described:
         found = {name: Spec(name, "image", shape) for name, shape in shapes.items()}
-    images = [spec for spec in found.values() if spec.kind == "image"]
     alone = all(port["shape"][:1] == [1] for port in ports)
     fits = alone and all(spec.fits() and math.prod(spec.shape) <= _MOST_VALUES for spec in found.values())
-    if not fits or (len(images) == len(found) and len(found) > 1):
+    if not fits or not (described or len(found) == 1):
         received = "; ".join(f"{tuple(port['shape'])}, {port['type']}" for port in ports)
         raise ModelError(f"{path} must take one image: (1, height, width, 1 or 3). Received: {received}.")
     if strange := [port["type"] for port in ports if port["type"] not in _TYPES]:
@@ -199,8 +199,10 @@ def _inputs(path: Path, about: Mapping[str, Any]) -> dict[str, Spec]:
 def _described(path: Path) -> dict[str, Spec]:
     """Returns the inputs that the metadata of a file describe; none where there are none, as in files of others."""
     try:
-        return from_plain(read_metadata(path).get("inputs"))
-    except (OSError, ValueError):
+        said = read_metadata(path)["inputs"]
+        rows = {name: {**about, "shape": about["shape"][1:]} for name, about in said.items()}  # without the batch
+        return from_plain(rows)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return {}
 
 

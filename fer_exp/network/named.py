@@ -15,16 +15,14 @@ def call(model: keras.Model, inputs: Mapping[str, Any], training: bool = False) 
     """Calls a model.
 
     Args:
-        model: Functional. Of a model of one input, the name does not matter: earlier versions and other programs may
-            have called it otherwise.
+        model: Functional or sequential. Of a model of one input, the name does not matter: earlier versions and other
+            programs may have called it otherwise.
         inputs: Each input by its name, float32 (batch, ...).
         training: As of Keras.
     """
-    if len(model.inputs) == 1:
-        (only,) = inputs.values()
-        given: Any = keras.tree.map_structure(lambda _: only, model.input)
-    else:
-        given = keras.tree.map_structure(lambda tensor: inputs[tensor.name], model.input)
+    taken = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+    alone = next(iter(inputs.values())) if len(inputs) == len(model.inputs) == 1 else None
+    given = keras.tree.map_structure(lambda tensor: inputs[tensor.name] if alone is None else alone, taken)
     return model(given, training=training)
 
 

@@ -3,6 +3,7 @@
 Called by `work` for a model that takes clips. It must not know models.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
@@ -17,8 +18,9 @@ from fer_exp.data.inputs import Spec
 from fer_exp.errors import DataError
 from fer_exp.predict import videos
 from fer_exp.predict.faces import Face, Faces
-from fer_exp.predict.sources import Failure, Item, Source
+from fer_exp.predict.sources import Failure, Item, Source, failure
 
+_EARLY = 0.25  # of a frame, that it may come before its moment: times are rounded
 _FEWEST_FRAMES = 0.5  # of a clip, in which a face must be found: more may be blinks of the search
 
 
@@ -63,7 +65,7 @@ def items(
                     say_count(1)
                     yield Item(source, _handing_out(tuple(window)), frame.index, frame.seconds)
     except DataError as error:
-        yield Failure(source.name, str(error).removeprefix(f"{source.path} "))
+        yield failure(source, error)
         return
     if taken < length:
         seconds = "" if spec.rate is None else f", {length / spec.rate:.2g} seconds"
@@ -100,17 +102,29 @@ def _at_rate(source: Source, rate: float | None) -> Iterator[tuple[videos.Frame,
     if rate is None:
         yield from ((frame, 1) for frame in videos.frames(source.path, 1))
         return
-    speed = videos.rate(source.path)  # of a video that does not say when its frames are shown
-    taken = 0
+    speed = videos.rate(source.path)  # on average, and of a video that does not say when its frames are shown
+    early = _EARLY / speed
+    taken, start = 0, 0.0
+    shown: videos.Frame | None = None
     for number, frame in enumerate(videos.frames(source.path, 1)):
         seconds = number / speed if frame.seconds is None else frame.seconds
-        if number == 0:
+        if shown is None:
             start = seconds
-        # This frame stands for all moments that end before half of the next frame is over.
-        wanted = int((seconds - start + 0.5 / speed) * rate) + 1
-        if wanted > taken:
-            yield frame, wanted - taken
-            taken = wanted
+        else:
+            times = _moments(seconds - start - early, rate) - taken
+            if times > 0:
+                yield shown, times
+                taken += times
+        shown, last = frame, seconds
+    if shown is not None:
+        times = _moments(last - start + 1 / speed - early, rate) - taken
+        if times > 0:
+            yield shown, times
+
+
+def _moments(seconds: float, rate: float) -> int:
+    """Returns how many moments, the first at 0, lie before a time."""
+    return max(0, math.ceil(seconds * rate))
 
 
 def _handing_out(frames: Sequence[Frame]) -> Callable[[], Sequence[Frame]]:

@@ -126,9 +126,13 @@ def items(source: Source, every: int, say_count: Callable[[int], None]) -> Itera
             for frame in videos.frames(source.path, every, say_count):
                 yield Item(source, _handing_out(Image.fromarray(frame.pixels)), frame.index, frame.seconds)
     except DataError as error:
-        reason = str(error)
-        own = f"{source.path} "
-        yield Failure(source.name, f"it {reason.removeprefix(own)}" if reason.startswith(own) else reason)
+        yield failure(source, error)
+
+
+def failure(source: Source, error: DataError) -> Failure:
+    """Returns what stands for a file in the place of its items; the message does not name the file again."""
+    reason, own = str(error), f"{source.path} "
+    return Failure(source.name, f"it {reason.removeprefix(own)}" if reason.startswith(own) else reason)
 
 
 def _rows(source: Source, say_count: Callable[[int], None]) -> Iterator[Item[Image.Image] | Failure]:

@@ -14,7 +14,7 @@ import tensorflow as tf
 from keras import layers
 
 from fer_exp.data import sample
-from fer_exp.data.inputs import read
+from fer_exp.data.inputs import Specs, read
 from fer_exp.dataset import Split
 from fer_exp.network import named
 from fer_exp.slim.channel_groups import MAKING, Channels, Ports
@@ -52,7 +52,7 @@ def scores(model: keras.Model, channels: Channels, split: Split, seed: int) -> l
     gates = _gates(channels)
     variables = [variable.value for gate in gates for variable in gate.variables]
     rows = np.random.default_rng(seed).permutation(sample.rows(split.labels, _IMAGES, seed))
-    gradients = _gradients(model, variables)
+    gradients = _gradients(model, variables, split.specs)
     changes = [np.zeros(len(gate.numbers)) for gate in gates]
     targets = np.eye(model.output_shape[-1], dtype=np.float32)[split.labels] if split.targets is None else split.targets
     log.info("weighs %s channels by %s training images", f"{channels.count:,}", f"{len(rows):,}")
@@ -68,7 +68,7 @@ def scores(model: keras.Model, channels: Channels, split: Split, seed: int) -> l
 
 
 def _gradients(
-    model: keras.Model, variables: Sequence[tf.Variable]
+    model: keras.Model, variables: Sequence[tf.Variable], specs: Specs
 ) -> Callable[[dict[str, tf.Tensor], tf.Tensor], list[tf.Tensor]]:
     """Returns a function of inputs and targets: the slope of the mean cross-entropy along each variable."""
 
@@ -78,7 +78,7 @@ def _gradients(
             loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
         return list(tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO))
 
-    batch = {name: tf.TensorSpec((None, *shape), tf.float32) for name, shape in named.shapes(model).items()}
+    batch = {name: tf.TensorSpec((None, *spec.shape), tf.float32) for name, spec in specs.items()}
     return tf.function(slopes, [batch, tf.TensorSpec((None, None), tf.float32)])
 
 

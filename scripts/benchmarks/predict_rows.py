@@ -23,7 +23,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from benchmarks.samples import grey
 from fer_exp import commandline, config, process
-from fer_exp.data.inputs import image
+from fer_exp.data import inputs
 from fer_exp.emotions import EMOTIONS
 from fer_exp.fit import inference
 from fer_exp.lite import conversion, model_file
@@ -36,7 +36,7 @@ ONE_BY_ONE = 32  # images of the ways that would take a minute for all of them
 
 def make(folder: Path) -> None:
     """Writes the default network with first weights, as Keras and `.tflite` files."""
-    model = config.build(commandline.composed(["model=cnn"])["model"], image(SHAPE), len(EMOTIONS))
+    model = config.build(commandline.composed(["model=cnn"])["model"], inputs.image(SHAPE), len(EMOTIONS))
     model.save(folder / MODEL)
     images, _ = grey(64)
     for kind in ("float32", "int8"):
@@ -52,9 +52,11 @@ def ways(folder: Path, images: np.ndarray, stack: ExitStack) -> dict[str, Callab
         stack: Closes what is opened.
     """
     model = keras.saving.load_model(folder / MODEL, safe_mode=True)
-    own = Classifier(
-        "cnn", image(SHAPE), tuple(EMOTIONS), lambda rows: inference.predict(model, rows, BATCH), None, None, "keras"
-    )
+
+    def predict(rows: inputs.Inputs) -> np.ndarray:
+        return inference.predict(model, rows, BATCH)
+
+    own = Classifier("cnn", inputs.image(SHAPE), tuple(EMOTIONS), predict, None, None, "keras")
     files = {kind: stack.enter_context(opened(str(folder / f"{kind}.tflite"), "keras", [])) for kind in _KINDS}
     found, _ = sources.find([str(folder / ROWS)])
     progress = work.Progress(lambda _: None, lambda: None)

@@ -143,7 +143,8 @@ def test_data_that_cannot_be_made_what_the_model_takes_are_refused(
     kinds: dict[str, Kind], shapes: list[tuple[int, ...]], taken: Specs, told: str
 ) -> None:
     given = {
-        name: np.zeros((2, *shape), KINDS[kind].dtype) for (name, kind), shape in zip(kinds.items(), shapes, strict=True)
+        name: np.zeros((2, *shape), KINDS[kind].dtype)
+        for (name, kind), shape in zip(kinds.items(), shapes, strict=True)
     }
     with pytest.raises(DataError) as caught:
         asked(kinds, given, taken)

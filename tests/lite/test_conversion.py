@@ -57,7 +57,9 @@ def test_int8_takes_and_gives_bytes_holds_no_float_and_is_near_the_keras_model(
     assert interpreter.inputs["image"].dtype == interpreter.output.dtype == "uint8"
     held = {detail["dtype"] for detail in interpreter._interpreter.get_tensor_details() if detail["name"]}
     assert held <= {np.int8, np.uint8, np.int32}
-    np.testing.assert_allclose(interpreter.predict({"image": images}), Interpreter(files["float32"]).predict({"image": images}), atol=0.05)
+    np.testing.assert_allclose(
+        interpreter.predict({"image": images}), Interpreter(files["float32"]).predict({"image": images}), atol=0.05
+    )
 
 
 def test_int8_without_rows_to_calibrate_with_is_refused(model: keras.Model) -> None:

@@ -72,14 +72,13 @@ def test_a_file_that_says_what_its_inputs_are_is_asked_by_their_names(
     np.testing.assert_allclose(found, direct / direct.sum(axis=1, keepdims=True), atol=1e-6)
 
 
-def test_a_file_of_a_sound_that_does_not_say_so_is_refused(
-    guard: Guard, file_of: Callable[[Specs, str], Path]
-) -> None:
+def test_a_file_of_a_sound_that_does_not_say_so_is_refused(guard: Guard, file_of: Callable[[Specs, str], Path]) -> None:
     assert "must take one image: (1, height, width, 1 or 3). Received: (1, 40), float32." in refused(
         guard, file_of(SOUND, "float32")
     )
-    assert "must take one image: (1, height, width, 1 or 3). Received: (1, 3, 8, 8, 1), uint8; (1, 40), uint8." in refused(
-        guard, file_of(CLIP_AND_SOUND, "int8")
+    assert (
+        "must take one image: (1, height, width, 1 or 3). Received: (1, 3, 8, 8, 1), uint8; (1, 40), uint8."
+        in refused(guard, file_of(CLIP_AND_SOUND, "int8"))
     )
 
 

@@ -158,7 +158,10 @@ def test_the_python_lines_of_the_card_work_beside_the_card(
     ("specs", "said"),
     [
         (SOUND, "(sound of 40 samples, 400 a second) in"),
-        (CLIP_AND_SOUND, "(face: clip of 3 frames 8x8, grey, 10 a second; voice: sound of 40 samples, 400 a second) in"),
+        (
+            CLIP_AND_SOUND,
+            "(face: clip of 3 frames 8x8, grey, 10 a second; voice: sound of 40 samples, 400 a second) in",
+        ),
     ],
     ids=["sound", "clip and sound"],
 )

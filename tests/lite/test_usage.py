@@ -209,7 +209,9 @@ def test_the_kotlin_lines_compile_against_the_public_api_and_read_bytes_without_
     run("javac", "-d", "classes", *stubs.rglob("*.java"))
     sources = ("EmotionClassifier.kt", "AcceleratedClassifier.kt", stubs / "Main.kt")
     run("kotlinc", *sources, "-cp", "classes", "-include-runtime", "-d", "app.jar")
-    first, names, error, accelerated = run("java", "-cp", "app.jar:classes", "MainKt", np.prod(call.only.shape)).splitlines()
+    first, names, error, accelerated = run(
+        "java", "-cp", "app.jar:classes", "MainKt", np.prod(call.only.shape)
+    ).splitlines()
     assert [float(number) for number in first.split()] == pytest.approx(expected)
     assert names == "|".join(NAMES)
     assert error == f"pixels must hold {np.prod(call.only.shape)} bytes, got 1"
