@@ -18,14 +18,16 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from fer_exp import commandline, config, launcher, process, reproduction, tracking
+from fer_exp import launcher, process, tracking
 from fer_exp.errors import ConfigError, StorageError, UserError
 from fer_exp.fit import cluster
+from fer_exp.options import commandline, config
 from fer_exp.process import credentials, folders
 from fer_exp.reporting import command, console
+from fer_exp.run import reproduction
 
 if TYPE_CHECKING:
-    from fer_exp.reproduction.request import Source
+    from fer_exp.run.reproduction.request import Source
 
 
 @hydra.main(config_path=str(config.CONF), config_name="config", version_base="1.3")
@@ -41,7 +43,7 @@ def job(cfg: DictConfig) -> float:
 
             splits = loading.load(experiment)
         with console.waiting(screen, "loading TensorFlow and MLflow"):
-            from fer_exp.experiment import run
+            from fer_exp.run.experiment import run
         value = run(experiment, overrides, folder, reproduction.current(), screen, splits)
     except UserError as error:
         if hydra_config.mode == RunMode.RUN:  # past Hydra, which would say of any exception that the job failed
@@ -79,7 +81,7 @@ def _run() -> int | None:
         if not process.is_job() and not _is_follower(jobs):  # what starts a job has looked, and the chief looks
             _look_ahead(jobs)
     if _is_follower(jobs):
-        from fer_exp.experiment import follow
+        from fer_exp.run.experiment import follow
 
         follow(jobs.first)
         return None
@@ -124,7 +126,7 @@ def _look_ahead(jobs: commandline.Jobs) -> None:
     if jobs.multirun:  # whose `resume` must not name a run at all, as `sweep` says
         named = {(key, run_id): None for key, run_id in named if key != "resume"}
     if named:
-        from fer_exp import store
+        from fer_exp.record import store
 
         store.require_runs(jobs.first.tracking, list(named))
 
@@ -143,7 +145,7 @@ def _reproduced() -> "Source | None":
     """Returns the run to repeat, if that is asked for, and puts the command line that does it in the place of this."""
     if not reproduction.is_asked(sys.argv[1:]):
         return None
-    from fer_exp.reproduction import request
+    from fer_exp.run.reproduction import request
 
     source = request.read(sys.argv[1:])
     sys.argv[1:] = source.overrides
@@ -161,10 +163,10 @@ def _sweep(jobs: commandline.Jobs | None) -> AbstractContextManager[None]:
     if jobs is None or not jobs.multirun:
         return nullcontext()
     if jobs.search is not None:
-        from fer_exp.hparams import study
+        from fer_exp.run.hparams import study
 
         study.open_storage(study.url_of(jobs.search.storage))  # refuses one that cannot be used before a run is opened
-    from fer_exp.sweep import parent
+    from fer_exp.run.sweep import parent
 
     return parent(jobs)
 

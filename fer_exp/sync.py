@@ -16,10 +16,11 @@ from typing import Any
 
 from rich.console import Console
 
-from fer_exp import commandline, config, owner
 from fer_exp.errors import ConfigError, StorageError, TrackingError
+from fer_exp.options import commandline, config
 from fer_exp.record import outbox
 from fer_exp.reporting import command, terminal
+from fer_exp.run import owner
 from fer_exp.tracking import Tracker, database, tracking_uri
 
 _ROOTS = ("outputs", "multirun")
@@ -70,7 +71,7 @@ def sync(roots: Sequence[Path], overrides: Sequence[str], screen: Console) -> in
 
 
 def _deliver(folder: Path, node: Mapping[str, Any], parents: dict[str, Tracker]) -> str:
-    from fer_exp.sweep import finish  # pandas takes a moment, and there is often nothing to deliver
+    from fer_exp.run.sweep import finish  # pandas takes a moment, and there is often nothing to deliver
 
     lock = owner.lock(folder)
     if lock is None:
@@ -106,7 +107,7 @@ def _tracker(node: Mapping[str, Any], header: outbox.Header) -> Tracker:
 
 def _finish_again(parents: Mapping[str, Tracker], say: Callable[[str], None]) -> int:
     """Makes the leaderboards of ended sweeps again whose children have arrived late; returns how many it could not."""
-    from fer_exp.sweep import finish
+    from fer_exp.run.sweep import finish
 
     failed = 0
     for parent_id, tracker in parents.items():

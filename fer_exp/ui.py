@@ -15,10 +15,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fer_exp import commandline, recorded_config, store
 from fer_exp.errors import ConfigError, TrackingError
-from fer_exp.grammar import sqlite
+from fer_exp.options import commandline, recorded_config
+from fer_exp.options.grammar import sqlite
 from fer_exp.process import credentials
+from fer_exp.record import store
 from fer_exp.reporting import command
 from fer_exp.signature import run_id as checked_id
 from fer_exp.tracking import database, tracking_uri, ui_address

@@ -1,6 +1,6 @@
 """The door through which Hydra finds our launchers: it takes plugins from `hydra_plugins` alone.
 
-Imported by Hydra at every start, so it imports nothing heavy; what it opens on is `fer_exp.dispatch`.
+Imported by Hydra at every start, so it imports nothing heavy; what it opens on is `fer_exp.run.dispatch`.
 """
 
 from collections.abc import Sequence
@@ -29,6 +29,6 @@ class Launcher(HydraLauncher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Runs a batch of jobs."""
-        from fer_exp import dispatch
+        from fer_exp.run import dispatch
 
         return dispatch.launch(self._node, self._loader, self._config, job_overrides, initial_job_idx)

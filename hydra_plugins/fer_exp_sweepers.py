@@ -1,6 +1,6 @@
 """The door through which Hydra finds our sweeper: it takes plugins from `hydra_plugins` alone.
 
-Imported by Hydra at every start, so it imports nothing heavy; what it opens on is `fer_exp.hparams.search`.
+Imported by Hydra at every start, so it imports nothing heavy; what it opens on is `fer_exp.run.hparams.search`.
 """
 
 from typing import Any
@@ -30,7 +30,7 @@ class Sweeper(HydraSweeper):
 
     def sweep(self, arguments: list[str]) -> float | None:
         """Runs the search; returns the best value."""
-        from fer_exp import sweep
-        from fer_exp.hparams import search
+        from fer_exp.run import sweep
+        from fer_exp.run.hparams import search
 
         return search.run(self.config, self.hydra_context.config_loader, self.launcher, arguments, sweep.record)

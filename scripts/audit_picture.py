@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from fer_exp.emotions import EMOTIONS
+from fer_exp.data.emotions import EMOTIONS
 from fer_exp.reporting.figure_style import DPI, FAINT, INK, headline, readable_on, save
 
 KINDS = {

@@ -24,7 +24,7 @@ from rich.console import Console
 from scipy import stats
 from studies import STUDIES, Study, fer2013, measuring, with_seeds
 
-from fer_exp.emotions import EMOTIONS
+from fer_exp.data.emotions import EMOTIONS
 from fer_exp.tracking import tracking_uri
 
 DOCUMENTS = Path(__file__).parents[1] / "docs"

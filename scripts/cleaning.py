@@ -22,8 +22,8 @@ from mlflow.entities import Run
 from rich.console import Console
 from studies import CNN, Study, fer2013, measuring, with_seeds
 
-from fer_exp import commandline, config
 from fer_exp.dataset import Splits
+from fer_exp.options import commandline, config
 from fer_exp.tracking import tracking_uri
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "fer2013_audit.md"

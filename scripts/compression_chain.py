@@ -23,7 +23,8 @@ from document import markdown, replace_section
 from rich.console import Console
 from studies import fer2013, measuring, with_seeds
 
-from fer_exp import chain_report, commandline, config
+from fer_exp.options import commandline, config
+from fer_exp.run import chain_report
 from fer_exp.tracking import Tracker, tracking_uri
 
 SECTION = "chain"

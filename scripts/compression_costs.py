@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from mlflow.entities import Run
 
-from fer_exp import config
-from fer_exp.commandline import composed
 from fer_exp.lite import benchmark, conversion, model_file
 from fer_exp.network import recorded_model
+from fer_exp.options import config
+from fer_exp.options.commandline import composed
 from fer_exp.record.names import INPUTS
 from fer_exp.tracking import Tracker
 

@@ -18,10 +18,10 @@ from PIL import Image
 from rich.progress import track
 from studies import fer2013
 
-from fer_exp import commandline, config
 from fer_exp.data.faces import search
 from fer_exp.data.faces.search import Box
 from fer_exp.dataset import Splits
+from fer_exp.options import commandline, config
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "predict.md"
 SECTION = "faces"

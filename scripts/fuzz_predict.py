@@ -30,7 +30,7 @@ from fer_exp.lite.litert_guard import CRASH, Guard
 from fer_exp.lite.model_file import LABELS
 from fer_exp.predict import videos, work
 from fer_exp.predict.sources import Source
-from fer_exp.trained import Classifier
+from fer_exp.run.trained import Classifier
 
 NAMES = ("angry", "happy", "sad")
 SHAPE = (48, 48, 1)

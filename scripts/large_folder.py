@@ -61,8 +61,8 @@ def _make(folder: Path, count: int) -> None:
     import numpy as np
     from PIL import Image
 
-    from fer_exp import commandline, config
-    from fer_exp.emotions import EMOTIONS
+    from fer_exp.data.emotions import EMOTIONS
+    from fer_exp.options import commandline, config
 
     rng, started = np.random.default_rng(0), time.perf_counter()
     chosen = {
@@ -84,8 +84,8 @@ def _measure(arguments: argparse.Namespace) -> None:
     """Prints the row of one phase."""
     import sklearn.model_selection  # noqa: F401 (it takes seconds, which are not the images')
 
-    from fer_exp import config
     from fer_exp.data import image_store
+    from fer_exp.options import config
 
     if arguments.phase.endswith("disk"):
         image_store.IN_MEMORY_BYTES = 0
@@ -105,7 +105,7 @@ def _measure(arguments: argparse.Namespace) -> None:
 
 
 def _configuration(folder: Path, model: str) -> dict[str, Any]:
-    from fer_exp import commandline
+    from fer_exp.options import commandline
 
     data = ["dataset=image_folder", f"dataset.path={folder}", "dataset.val=0.05", "dataset.test=0.05"]
     return commandline.composed([*data, f"model={model}", f"batch_size={BATCH}", f"dataset.image_size={SIZE}"])
@@ -115,9 +115,9 @@ def _train(values: dict[str, Any], splits: Any, steps: int) -> float:
     """Returns the seconds of some steps, without those that compile."""
     import keras
 
-    from fer_exp import config
     from fer_exp.fit import assembly, fitting
     from fer_exp.fit.pipeline import training_batches
+    from fer_exp.options import config
 
     experiment = config.check(values)
     parts = assembly.assemble(experiment, splits, assembly.prepare(experiment))

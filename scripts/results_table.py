@@ -12,7 +12,7 @@ import pandas as pd
 from document import markdown, replace_section
 from mlflow.entities import Run
 
-from fer_exp.config import option_name
+from fer_exp.options.config import option_name
 from fer_exp.tracking import tracking_uri
 
 COLUMNS = [

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from document import markdown, replace_section
 
-from fer_exp.significance import ALPHA, mcnemar, paired_test
+from fer_exp.assessment.significance import ALPHA, mcnemar, paired_test
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "compare.md"
 SEEDS, IMAGES = (3, 5), (250, 3500)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fer_exp.metrics import Evaluation, evaluate
+from fer_exp.assessment.metrics import Evaluation, evaluate
 
 NAMES = ("angry", "happy", "sad")
 LABELS = np.repeat([0, 1, 2], 40)

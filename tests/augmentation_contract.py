@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 from contracts import node
 
-from fer_exp import config
 from fer_exp.data.inputs import Spec
+from fer_exp.options import config
 
 COUNT = 10
 INPUTS = (

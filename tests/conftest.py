@@ -110,8 +110,9 @@ def sleeper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("__version__ = '0'\n")
     shutil.copytree(ROOT / "fer_exp" / "process", package / "process")
-    (package / "process" / "imported.py").write_text("def load():\n    import fer_exp.experiment\n")
-    (package / "experiment.py").touch()
+    (package / "process" / "imported.py").write_text("def load():\n    import fer_exp.run.experiment\n")
+    (package / "run").mkdir()
+    (package / "run" / "experiment.py").touch()
     (package / "__main__.py").write_text(SLEEPER)
     monkeypatch.setenv("PYTHONPATH", str(package.parent))
     return tmp_path

@@ -7,7 +7,7 @@ from typing import Any
 import hydra
 from omegaconf import OmegaConf
 
-from fer_exp import config
+from fer_exp.options import config
 
 
 def compose(*overrides: str) -> dict[str, Any]:

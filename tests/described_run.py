@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fer_exp import metrics
+from fer_exp.assessment import metrics
 from fer_exp.dataset import Split, Splits
 from fer_exp.reporting.run_page.contents import About
 

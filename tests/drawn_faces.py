@@ -6,8 +6,8 @@ import numpy as np
 from contracts import node
 from PIL import Image
 
-from fer_exp import config
 from fer_exp.dataset import Splits
+from fer_exp.options import config
 from fer_exp.predict import faces
 
 SIDE = 160  # of a drawn face

@@ -9,7 +9,7 @@ from contracts import node
 from converted import rows_of, small_model
 from rich.console import Console
 
-from fer_exp import config
+from fer_exp.assessment.metrics import evaluate
 from fer_exp.data.inputs import Inputs, Specs, image
 from fer_exp.dataset import Split, Splits
 from fer_exp.export import Exportable, Exported, Kind
@@ -17,7 +17,7 @@ from fer_exp.fit import inference
 from fer_exp.lite.benchmark import Speed
 from fer_exp.lite.litert import Latency
 from fer_exp.lite.proof import gap
-from fer_exp.metrics import evaluate
+from fer_exp.options import config
 
 NAMES = ("angry", "happy", "sad")
 FACTS = {

@@ -9,9 +9,9 @@ import pandas as pd
 from contracts import compose, node
 from slim_models import SHAPE
 
-from fer_exp import config
+from fer_exp.data.emotions import EMOTIONS
 from fer_exp.dataset import Split, Splits
-from fer_exp.emotions import EMOTIONS
+from fer_exp.options import config
 from fer_exp.tracking import Tracker
 
 SPLIT = Split.of_images(np.zeros((14, *SHAPE), np.uint8), np.arange(14) % 7)

@@ -7,7 +7,7 @@ from typing import Any
 import psutil
 from contracts import launcher_node
 
-from fer_exp import config
+from fer_exp.options import config
 from fer_exp.process import Job
 
 

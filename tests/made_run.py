@@ -7,10 +7,12 @@ import numpy as np
 from answers import NAMES
 from contracts import node
 
-from fer_exp import config, metrics, registry
+from fer_exp.assessment import metrics
+from fer_exp.assessment.metrics import Evaluation
 from fer_exp.data.inputs import image
 from fer_exp.lite.conversion import convert
-from fer_exp.metrics import Evaluation
+from fer_exp.options import config
+from fer_exp.record import registry
 from fer_exp.reporting import tables
 from fer_exp.tracking.mlflow import MlflowTracker
 

@@ -13,8 +13,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import JobReturn, JobStatus
 
-from fer_exp import config
-from fer_exp.hparams import search, study, trial
+from fer_exp.options import config
+from fer_exp.run.hparams import search, study, trial
 from fer_exp.tracking import swept
 
 Training = Callable[[Mapping[str, str]], Sequence[float]]

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 from contracts import compose
 
-from fer_exp import config
 from fer_exp.data.inputs import image
-from fer_exp.slim.channel_groups import Channels
+from fer_exp.network.slim.channel_groups import Channels
+from fer_exp.options import config
 
 SHAPE = (32, 32, 1)
 SMALL = {

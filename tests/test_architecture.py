@@ -4,23 +4,27 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from conftest import ROOT
 
-from fer_exp.config import GROUPS
+from fer_exp.options.config import GROUPS
 
 PACKAGE = ROOT / "fer_exp"
 # Rooms whose modules have floors of their own.
-SHARED = ("data", "fit", "network", "slim", "lite", "record", "hparams", "reporting", "grammar")
+SHARED = (
+    *("assessment", "data", "fit", "lite", "network", "options", "record", "reporting", "run"),
+    *("network.slim", "options.grammar", "run.hparams"),
+)
 # Hydra wants launchers and sweepers under hydra/; apart from that they are options like all others.
 HOMES = {
     **{group: ROOT / "conf" / group for group in GROUPS},
     "launcher": ROOT / "conf" / "hydra" / "launcher",
     "sweeper": ROOT / "conf" / "hydra" / "sweeper",
-    "sampler": ROOT / "conf" / "hydra" / "sweeper" / "sampler",
-    "pruner": ROOT / "conf" / "hydra" / "sweeper" / "pruner",
+    "sweeper/sampler": ROOT / "conf" / "hydra" / "sweeper" / "sampler",
+    "sweeper/pruner": ROOT / "conf" / "hydra" / "sweeper" / "pruner",
 }
 OPTIONS = sorted(Path(group, path.name) for group, home in HOMES.items() for path in home.glob("*.yaml"))
 
@@ -65,10 +69,21 @@ def test_there_are_few_floors_and_no_room_has_two() -> None:
     assert sum(map(len, FLOORS)) == len(set().union(*FLOORS))
 
 
+def test_the_root_of_the_package_has_few_entries() -> None:
+    assert len([entry for entry in PACKAGE.iterdir() if entry.name != "__pycache__"]) <= 35
+
+
 def room_of(path: Path) -> str:
     """Returns what has a floor: a module, in a shared room with the room's name; a group or command as a whole."""
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return ".".join(parts[:2]) if parts[0] in SHARED else parts[0]
+    return room(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+def room(names: Sequence[str]) -> str:
+    """Returns the room of a dotted name: as deep as rooms are shared, and one deeper."""
+    deep = 1
+    while ".".join(names[:deep]) in SHARED and deep < len(names):
+        deep += 1
+    return ".".join(names[:deep])
 
 
 def imported_rooms(path: Path) -> set[str]:
@@ -78,12 +93,8 @@ def imported_rooms(path: Path) -> set[str]:
             rooms |= {alias.name for alias in node.names} - {"__version__"}  # which is no room
         elif isinstance(node, ast.ImportFrom) and str(node.module).startswith("fer_exp."):
             names = str(node.module).split(".")[1:]
-            if names[0] not in SHARED:
-                rooms.add(names[0])
-            elif len(names) > 1:
-                rooms.add(".".join(names[:2]))
-            else:
-                rooms |= {f"{names[0]}.{alias.name}" for alias in node.names}
+            shared = ".".join(names) in SHARED
+            rooms |= {room([*names, alias.name]) for alias in node.names} if shared else {room(names)}
     return rooms
 
 
@@ -154,7 +165,9 @@ def test_what_trains_and_selects_neither_takes_all_splits_nor_asks_for_the_test_
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "test"]
 
 
-SEARCHING = {f"{group}/{path.stem}.py" for group in ("sampler", "pruner") for path in HOMES[group].glob("*.yaml")}
+SEARCHING = {
+    f"{group}/{path.stem}.py" for group in ("sweeper/sampler", "sweeper/pruner") for path in HOMES[group].glob("*.yaml")
+}
 
 
 @pytest.mark.parametrize(
@@ -169,7 +182,7 @@ SEARCHING = {f"{group}/{path.stem}.py" for group in ("sampler", "pruner") for pa
         ("ray", {"launcher/ray.py"}),
         (
             "optuna",
-            {"hparams/study.py", "hparams/trial.py", "hparams/search.py", "hparams/search_report.py", *SEARCHING},
+            {*(f"run/hparams/{name}.py" for name in ("study", "trial", "search", "search_report")), *SEARCHING},
         ),
     ],
 )
@@ -200,7 +213,7 @@ def test_every_module_of_a_group_has_a_yaml() -> None:
 def test_checking_a_command_line_imports_nothing_that_takes_long() -> None:
     heavy = ("tensorflow", "keras", "mlflow", "pandas", "matplotlib", "scipy", "sklearn", "PIL")
     script = (
-        "import sys; from fer_exp import commandline; commandline.check(['model=mobilenet_v2', 'lr=1e-4']);"
+        "import sys; from fer_exp.options import commandline; commandline.check(['model=mobilenet_v2', 'lr=1e-4']);"
         f"print([name for name in {heavy} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

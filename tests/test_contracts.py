@@ -11,13 +11,13 @@ import tensorflow as tf
 from conftest import ROOT
 from contracts import compose, node
 
-from fer_exp import config
 from fer_exp.data.inputs import Spec
 from fer_exp.dataset import Splits, gives
 from fer_exp.errors import ConfigError
 from fer_exp.loss import Objective
 from fer_exp.model import takes
 from fer_exp.network import cost, named
+from fer_exp.options import config
 from fer_exp.schedule import Schedule
 from fer_exp.signature import read
 

@@ -23,7 +23,7 @@ from finished_runs import tracker_in
 from PIL import Image
 from servers import free_port
 
-from fer_exp.emotions import EMOTIONS
+from fer_exp.data.emotions import EMOTIONS
 from fer_exp.predict import videos
 
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])

@@ -10,7 +10,7 @@ import optuna
 import pytest
 from conftest import environment_for
 from servers import mlflow_server, postgresql, postgresql_programs
-from test_experiment import start
+from tiny_runs import start
 
 needs_postgresql = pytest.mark.skipif(
     postgresql_programs() is None, reason="PostgreSQL is not installed: apt-get install postgresql"
@@ -24,7 +24,7 @@ SMALL = (
 WRITE = """
 import sys
 from contracts import node
-from fer_exp import config
+from fer_exp.options import config
 tracker = config.build(node("tracking", "mlflow", system_metrics=False, uri=sys.argv[1]))
 for number in sys.argv[2:]:
     with tracker.run(f"run {number}", {"number": number}, {}) as run:
@@ -37,7 +37,7 @@ import sys
 import time
 from contracts import node
 import numpy as np
-from fer_exp import config
+from fer_exp.options import config
 from fer_exp.dataset import Split, Splits
 tracker = config.build(node("tracking", "mlflow", system_metrics=False, uri=sys.argv[1], experiment="data"))
 for number in range(6):

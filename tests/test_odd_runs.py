@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from conftest import CommandLine
 from PIL import Image
-from test_experiment import runs_of
+from tiny_runs import runs_of
 
 pytestmark = pytest.mark.whole
 

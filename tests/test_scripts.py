@@ -22,9 +22,9 @@ from drawn_faces import found_faces
 from PIL import Image
 from studies import STUDIES
 
-from fer_exp import config
+from fer_exp.data.emotions import EMOTIONS
 from fer_exp.data.faces.search import Box
-from fer_exp.emotions import EMOTIONS
+from fer_exp.options import config
 
 
 def script(name: str, *arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":

@@ -16,10 +16,11 @@ from benchmarks.race import Effort, Entry, environment, run, table
 from conftest import ROOT
 from contracts import compose, node
 
-from fer_exp import config, dispatch
 from fer_exp.data.inputs import image
+from fer_exp.options import config
 from fer_exp.process import Job, Outcome
 from fer_exp.reporting import console
+from fer_exp.run import dispatch
 
 ZEN_5 = Cpu(frozenset({"avx2", "avx512f", "avx512_bf16"}))
 SAPPHIRE_RAPIDS = Cpu(frozenset({"avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16"}))

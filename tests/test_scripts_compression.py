@@ -14,8 +14,8 @@ from contracts import compose, node
 from made_run import make_run, tracker_of
 from test_scripts import script
 
-from fer_exp import config
 from fer_exp.data.inputs import image
+from fer_exp.options import config
 
 RUN = "ab" * 16
 DATA = ["dataset=fer2013", "dataset.path=x.csv", "dataset.val=0.1", "dataset.test=PublicTest"]

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from fer_exp import signature
-from fer_exp.config import PACKAGE
+from fer_exp.options.config import PACKAGE
 
 BUILDER = '''
 """A model."""

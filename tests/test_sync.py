@@ -13,7 +13,7 @@ from conftest import environment_for
 from fit.test_resume import COMMAND
 from mlflow_server import Server, serving
 from processes import Process
-from test_experiment import start
+from tiny_runs import start
 
 pytestmark = pytest.mark.whole
 

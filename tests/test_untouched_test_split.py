@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from contracts import compose
 
-from fer_exp import config, experiment
 from fer_exp.data import loading
 from fer_exp.dataset import Development, Split, Splits
 from fer_exp.fit import assembly
+from fer_exp.options import config
+from fer_exp.run import experiment
 
 NAMES = ("angry", "happy", "sad")
 TINY = ("model.widths=[4,4]", "model.head_units=8", "batch_size=8", "precision=float32")

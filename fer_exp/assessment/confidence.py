@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fer_exp.metrics import Evaluation, Interval, percentiles, wilson
+from fer_exp.assessment.metrics import Evaluation, Interval, percentiles, wilson
 
 BINS = 15
 _RESAMPLES = 1000

@@ -17,8 +17,8 @@ from matplotlib.ticker import PercentFormatter
 from fer_exp.assessment import confidence
 from fer_exp.assessment.confidence import Bins, Confidence
 from fer_exp.assessment.corruptions import SEVERITIES
+from fer_exp.assessment.metrics import Evaluation, Interval
 from fer_exp.assessment.ranking import Ranking
-from fer_exp.metrics import Evaluation, Interval
 from fer_exp.reporting.abridged import MOST_CLASSES, short
 from fer_exp.reporting.figure_style import DPI, FAINT, INK, headline
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from fer_exp import config, metrics
-from fer_exp.assessment import confidence, curves, grad_cam_sheet, ranking, robustness
+from fer_exp.assessment import confidence, curves, grad_cam_sheet, metrics, ranking, robustness
 from fer_exp.assessment.corruptions import CORRUPTIONS
 from fer_exp.assessment.grad_cam import Explainer, NoMapError
+from fer_exp.assessment.metrics import Evaluation
 from fer_exp.data import csv_cells, duplicates, inputs
 from fer_exp.data.inputs import Inputs
 from fer_exp.dataset import Split
-from fer_exp.metrics import Evaluation
+from fer_exp.options import config
 from fer_exp.reporting import figure_writer, report
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from fer_exp.assessment.grad_cam import Explainer
-from fer_exp.metrics import Evaluation
+from fer_exp.assessment.metrics import Evaluation
 from fer_exp.reporting.abridged import short
 from fer_exp.reporting.figure_style import INK
 from fer_exp.reporting.image_sheets import place, sheet

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from fer_exp.assessment.metrics import Evaluation
 from fer_exp.fit.divergence import guessing, is_far
-from fer_exp.metrics import Evaluation
 
 _GROWN = 10  # times the smallest training loss
 _REMEDY = "Take a smaller lr, or optimizer.clipnorm=1.0"

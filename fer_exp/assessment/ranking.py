@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fer_exp.metrics import Evaluation, Interval, percentiles
+from fer_exp.assessment.metrics import Evaluation, Interval, percentiles
 
 RESAMPLES = 500
 

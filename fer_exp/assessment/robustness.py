@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from fer_exp.assessment.corruptions import CORRUPTIONS, SEVERITIES, Corruption
+from fer_exp.assessment.metrics import wilson
 from fer_exp.data import sample
 from fer_exp.data.stored_rows import Rows
-from fer_exp.metrics import wilson
 
 _BATCH = 256  # images at a time: large ones take much memory while they are damaged
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fer_exp.assessment.metrics import Evaluation, evaluate
 from fer_exp.errors import ConfigError
-from fer_exp.metrics import Evaluation, evaluate
 
 if TYPE_CHECKING:
     import keras

@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fer_exp import store
 from fer_exp.compare import frames, page, runs, tables
 from fer_exp.compare.comparison import Comparison, compare
 from fer_exp.compare.confusion_difference import confusion_differences
 from fer_exp.compare.tables import TextTable
 from fer_exp.data import csv_cells
 from fer_exp.errors import ComparisonError
+from fer_exp.record import store
 from fer_exp.reporting import console
 from fer_exp.reporting.figure_style import save
 from fer_exp.reporting.terminal import printable

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fer_exp.assessment.metrics import Interval
+from fer_exp.assessment.significance import ALPHA, PairedTest, holm, paired_test, t_interval
 from fer_exp.compare.grouping import Group, Grouping, configuration, group
 from fer_exp.compare.runs import ComparedRun
 from fer_exp.errors import ComparisonError
-from fer_exp.metrics import Interval
-from fer_exp.significance import ALPHA, PairedTest, holm, paired_test, t_interval
 
 ACCURACY, MACRO_F1 = "test/accuracy", "test/macro_f1"
 _CIRCUMSTANCES = ("git_commit", "precision", "platform", "weights")  # tags that no parameter tells

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fer_exp.errors import ComparisonError
-from fer_exp.fingerprint import VOLATILE
+from fer_exp.options.fingerprint import VOLATILE
 
 REPLICATE_AXES = ("seed", "fold")
 # On the test numbers that are compared: they come afterwards, and a temperature changes no prediction.

@@ -6,11 +6,11 @@ Called by `compare`. It must not know how runs are grouped or tested.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from fer_exp import chain_report
+from fer_exp.assessment.metrics import Evaluation
 from fer_exp.errors import ComparisonError
-from fer_exp.metrics import Evaluation
 from fer_exp.process import temporary
 from fer_exp.reporting.tables import read_predictions
+from fer_exp.run import chain_report
 from fer_exp.signature import run_id as checked_id
 from fer_exp.tracking import Record, Tracker
 

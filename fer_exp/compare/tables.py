@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fer_exp.assessment.significance import ALPHA, FEWEST_REPLICATES, PairedTest
 from fer_exp.compare.comparison import ACCURACY, MACRO_F1, Against, Comparison, Result, Score
 from fer_exp.compare.grouping import DATA, title
 from fer_exp.reporting.abridged import MOST_ROWS
-from fer_exp.significance import ALPHA, FEWEST_REPLICATES, PairedTest
 
 NOTHING = "–"
 _NAMES = {ACCURACY: "test accuracy, %", MACRO_F1: "test macro-F1, %"}

@@ -11,13 +11,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fer_exp import chain_report, commandline, config, fingerprint, process, registry, store, sweep
+from fer_exp import process
 from fer_exp.compress import stages
 from fer_exp.compress.stages import Chain
 from fer_exp.errors import ConfigError, SweepError, TrackingError
+from fer_exp.options import commandline, config, fingerprint
 from fer_exp.process import Job
+from fer_exp.record import registry, store
+from fer_exp.run import chain_report, sweep
+from fer_exp.run.sweep import Sweep
 from fer_exp.signature import run_id as checked_id
-from fer_exp.sweep import Sweep
 from fer_exp.tracking import Record, Tracker, finished_run
 
 

@@ -12,9 +12,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from fer_exp import commandline, config, fingerprint, recorded_config
 from fer_exp.errors import ConfigError
-from fer_exp.explain import describe
+from fer_exp.options import commandline, config, fingerprint, recorded_config
+from fer_exp.options.explain import describe
 from fer_exp.tracking import Record, Tracker
 
 FOLDER = config.CONF / "compression"

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_exp.data import csv_cells
-from fer_exp.emotions import canonical
+from fer_exp.data.emotions import canonical
 from fer_exp.errors import DataError
 
 _SHOWN = 3  # names in a message

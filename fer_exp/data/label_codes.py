@@ -14,7 +14,7 @@ Sources:
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from fer_exp.emotions import EIGHT, EMOTIONS
+from fer_exp.data.emotions import EIGHT, EMOTIONS
 
 AFFECTNET: Sequence[str] = (
     *("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", "contempt"),

@@ -7,8 +7,8 @@ import dataclasses
 
 import numpy as np
 
-from fer_exp import config
 from fer_exp.dataset import Split, Splits
+from fer_exp.options import config
 
 
 def limit(splits: Splits, experiment: config.Experiment) -> Splits:

@@ -6,9 +6,9 @@ Called by `__main__` before TensorFlow is imported, so that a mistake in the dat
 
 import functools
 
-from fer_exp import config, recorded_config
 from fer_exp.data import demands, folds, leaks, limits
 from fer_exp.dataset import Splits
+from fer_exp.options import config, recorded_config
 
 _LEAST = 70  # images of a split that a trial of a few is taken from: all classes should be among them
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from fer_exp import process
 from fer_exp.data import archive, data_cache
-from fer_exp.emotions import EIGHT, EMOTIONS
+from fer_exp.data.emotions import EIGHT, EMOTIONS
 from fer_exp.errors import DataError
 
 IMAGE_SIZE = 48

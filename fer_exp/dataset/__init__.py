@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from fer_exp import config
 from fer_exp.data import data_cache, inputs, source_choice
 from fer_exp.data.corrections import Corrections, Found
 from fer_exp.data.inputs import Inputs, Kind, Spec
 from fer_exp.data.stored_rows import Rows
 from fer_exp.errors import DataError
+from fer_exp.options import config
 from fer_exp.signature import constant
 
 _IMAGE: Mapping[str, Kind] = {"image": "image"}

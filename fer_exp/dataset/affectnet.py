@@ -15,6 +15,7 @@ import numpy as np
 
 from fer_exp.data import data_cache
 from fer_exp.data.corrections import Corrections
+from fer_exp.data.emotions import EIGHT
 from fer_exp.data.folders import listing, passed_over
 from fer_exp.data.fractions import SplitFraction
 from fer_exp.data.image_folders import affectnet_csv, affectnet_npy
@@ -22,7 +23,6 @@ from fer_exp.data.image_folders.affectnet import Annotations
 from fer_exp.data.image_folders.division import Listed, Reading, divided
 from fer_exp.data.label_codes import AFFECTNET as CODES
 from fer_exp.dataset import Splits
-from fer_exp.emotions import EIGHT
 from fer_exp.errors import DataError
 from fer_exp.signature import InputPath, NonNegativeInt, PositiveInt
 

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fer_exp.data.corrections import Corrections
+from fer_exp.data.emotions import EIGHT, EMOTIONS, canonical
 from fer_exp.data.faces import FaceCrop
 from fer_exp.data.folders import listing, passed_over
 from fer_exp.data.folders.listing import ImageFile
@@ -25,7 +26,6 @@ from fer_exp.data.fractions import SplitFraction
 from fer_exp.data.image_folders.division import Listed, Reading, divided
 from fer_exp.data.label_codes import CKPLUS as _CODES
 from fer_exp.dataset import Splits
-from fer_exp.emotions import EIGHT, EMOTIONS, canonical
 from fer_exp.errors import DataError
 from fer_exp.signature import InputPath, NonNegativeFloat, NonNegativeInt, PositiveInt
 

@@ -14,15 +14,15 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from fer_exp import config
 from fer_exp.data import data_cache, image_store, source_choice
 from fer_exp.data.corrections import Corrections
+from fer_exp.data.emotions import EIGHT, canonical
 from fer_exp.data.image_files import fitted
 from fer_exp.data.source_choice import Choice, Roles
 from fer_exp.data.stored_rows import Rows
 from fer_exp.dataset import Split, Splits, assemble, concatenate
-from fer_exp.emotions import EIGHT, canonical
 from fer_exp.errors import DataError
+from fer_exp.options import config
 from fer_exp.signature import InputPath, PositiveInt
 
 _TITLES = ("train", "val", "test")

@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 from fer_exp.data import pixel_csv
 from fer_exp.data.corrections import Corrections
+from fer_exp.data.emotions import EIGHT
 from fer_exp.data.fer2013_source import Faces, division, folder, left_out, of_table
 from fer_exp.data.fractions import SplitSpec
 from fer_exp.dataset import Split, Splits, assemble
-from fer_exp.emotions import EIGHT
 from fer_exp.errors import DataError
 from fer_exp.signature import InputPath, NonNegativeInt
 

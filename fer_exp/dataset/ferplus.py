@@ -16,11 +16,11 @@ import numpy as np
 
 from fer_exp.data import pixel_csv
 from fer_exp.data.corrections import Corrections
+from fer_exp.data.emotions import EMOTIONS
 from fer_exp.data.fer2013_source import Faces, ballots, division, left_out, of_table
 from fer_exp.data.fer2013_source.ballots import CLASSES, IN_ORDER_OF_EMOTIONS, KEPT, Verdict
 from fer_exp.data.fractions import SplitSpec
 from fer_exp.dataset import Split, Splits, assemble
-from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
 from fer_exp.signature import InputPath, NonNegativeInt
 

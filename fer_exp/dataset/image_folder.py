@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fer_exp.data.corrections import Corrections
+from fer_exp.data.emotions import misnamed
 from fer_exp.data.faces import FaceCrop
 from fer_exp.data.folders import classes, listing
 from fer_exp.data.folders.classes import FolderImage, split_of
@@ -23,7 +24,6 @@ from fer_exp.data.image_folders import naming
 from fer_exp.data.image_folders.division import Listed, Reading, divided
 from fer_exp.data.label_codes import Codes
 from fer_exp.dataset import Splits
-from fer_exp.emotions import misnamed
 from fer_exp.errors import DataError
 from fer_exp.signature import InputPath, NonNegativeFloat, NonNegativeInt, PositiveInt
 

@@ -16,13 +16,13 @@ import numpy as np
 
 from fer_exp.data import data_cache, label_codes
 from fer_exp.data.corrections import Corrections
+from fer_exp.data.emotions import EMOTIONS
 from fer_exp.data.folders import listing, passed_over
 from fer_exp.data.folders.listing import ImageFile
 from fer_exp.data.fractions import SplitFraction
 from fer_exp.data.image_folders.division import Listed, Reading, divided
 from fer_exp.data.label_codes import RAFDB as _CODES
 from fer_exp.dataset import Splits
-from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
 from fer_exp.signature import InputPath, NonNegativeInt, PositiveInt
 

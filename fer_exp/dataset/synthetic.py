@@ -19,9 +19,9 @@ from pydantic import Field
 from fer_exp import process
 from fer_exp.data import data_cache, drawing
 from fer_exp.data import motion as motions
+from fer_exp.data.emotions import EMOTIONS
 from fer_exp.data.inputs import Kind
 from fer_exp.dataset import Split, Splits, assemble
-from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
 from fer_exp.signature import Fraction, NonNegativeInt, PositiveInt
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fer_exp.data.emotions import canonical
 from fer_exp.doctor.pool import SPLIT_NAMES, TRAIN, Finding, Pool
 from fer_exp.doctor.published import Part
-from fer_exp.emotions import canonical
 from fer_exp.reporting.abridged import listed, spread
 
 _BETA = 0.9999

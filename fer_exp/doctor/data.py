@@ -17,7 +17,6 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
-from fer_exp import commandline, config, store
 from fer_exp.data import csv_cells, folds
 from fer_exp.dataset import Splits
 from fer_exp.doctor import classifier, copies, counts, files, labels, page, pictures, pixels, pool, published, votes
@@ -25,6 +24,8 @@ from fer_exp.doctor.pool import Finding, Group, Pool
 from fer_exp.doctor.published import Part
 from fer_exp.doctor.sections import SECTIONS
 from fer_exp.errors import ConfigError
+from fer_exp.options import commandline, config
+from fer_exp.record import store
 from fer_exp.reporting import figure_style
 from fer_exp.reporting.terminal import printable
 from fer_exp.tracking import Tracker, glance

@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fer_exp import owner
 from fer_exp.fit import snapshot
 from fer_exp.process import temporary
 from fer_exp.reporting.terminal import printable
+from fer_exp.run import owner
 from fer_exp.tracking import Tracker
 
 _SNAPSHOTS, _TEMPORARY = "to continue a run that has finished", "temporary, of a process that is gone"

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fer_exp import config
 from fer_exp.data import published_counts as published
 from fer_exp.data.fer2013_facts import OFFICIAL_COUNTS
 from fer_exp.doctor.pool import SPLIT_NAMES, TEST, TRAIN, VAL
+from fer_exp.options import config
 
 
 @dataclass(frozen=True)

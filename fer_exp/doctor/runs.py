@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fer_exp import owner, store
 from fer_exp.doctor import left_over
-from fer_exp.record import outbox
+from fer_exp.record import outbox, store
 from fer_exp.reporting.terminal import printable
+from fer_exp.run import owner
 from fer_exp.tracking import Tracker
 
 _MEANING = {

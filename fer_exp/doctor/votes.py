@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from fer_exp.data import pixel_csv
+from fer_exp.data.emotions import canonical
 from fer_exp.data.fer2013_source import ballots
 from fer_exp.data.fer2013_source.ballots import CLASSES
 from fer_exp.doctor.pool import Finding, Pool
-from fer_exp.emotions import canonical
 from fer_exp.errors import DataError
 
 _NOT_A_FACE = len(CLASSES) + 1  # column, behind `unknown`

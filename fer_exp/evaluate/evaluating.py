@@ -14,17 +14,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fer_exp import commandline, config, metrics, recorded_config, store, trained
-from fer_exp.assessment import examine, temperature
+from fer_exp.assessment import examine, metrics, temperature
 from fer_exp.data import folds
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import ConfigError
 from fer_exp.evaluate import measure
-from fer_exp.record import names
+from fer_exp.options import commandline, config, recorded_config
+from fer_exp.record import names, store
 from fer_exp.reporting import console, report, tables
 from fer_exp.reporting.terminal import printable
+from fer_exp.run import trained
+from fer_exp.run.trained import Classifier
 from fer_exp.tracking import Tracker, glance
-from fer_exp.trained import Classifier
 
 
 def run(word: str, overrides: Sequence[str], split: str, file: str | None, common: bool, screen: Console) -> str:

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from fer_exp import metrics
+from fer_exp.assessment import metrics
 from fer_exp.data import inputs as rows_of
+from fer_exp.data.emotions import canonical
 from fer_exp.data.image_files import fitted
 from fer_exp.data.inputs import Inputs, Spec, Specs, sentence
 from fer_exp.dataset import Split, Splits
-from fer_exp.emotions import canonical
 from fer_exp.errors import DataError
-from fer_exp.trained import BATCH, Classifier
+from fer_exp.run.trained import BATCH, Classifier
 
 
 @dataclass(frozen=True)

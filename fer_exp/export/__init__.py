@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from fer_exp import config
+from fer_exp.assessment.metrics import Evaluation
 from fer_exp.data.inputs import Inputs
 from fer_exp.dataset import Splits
 from fer_exp.lite.benchmark import Speed
-from fer_exp.metrics import Evaluation
 from fer_exp.model import takes
+from fer_exp.options import config
 
 if TYPE_CHECKING:
     import keras

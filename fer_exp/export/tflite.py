@@ -9,10 +9,10 @@ from typing import Annotated
 
 from pydantic import Field
 
+from fer_exp.assessment.metrics import evaluate
 from fer_exp.data import sample
 from fer_exp.export import Export, Exportable, Exported, Kind
 from fer_exp.lite import conversion, litert, model_file, proof, qat_file
-from fer_exp.metrics import evaluate
 from fer_exp.signature import Fraction, PositiveFloat, PositiveInt
 
 

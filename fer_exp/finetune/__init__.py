@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from fer_exp.explain import siblings
 from fer_exp.model import has_backbone
+from fer_exp.options.explain import siblings
 from fer_exp.signature import Fraction, NonNegativeInt, PositiveFloat
 
 if TYPE_CHECKING:
     import keras
 
-    from fer_exp.config import Experiment
+    from fer_exp.options.config import Experiment
 
 
 class Stage(BaseModel):

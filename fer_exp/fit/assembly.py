@@ -18,7 +18,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from fer_exp import config
 from fer_exp.data import inputs
 from fer_exp.dataset import Development
 from fer_exp.errors import ConfigError
@@ -30,10 +29,11 @@ from fer_exp.fit.pipeline import steps_in
 from fer_exp.loss import Objective
 from fer_exp.model import parts as parts_of
 from fer_exp.network import batch_norm, cost
+from fer_exp.network.slim import inheritance
+from fer_exp.network.slim.inheritance import Inheritance
+from fer_exp.options import config
 from fer_exp.process import keras_state
 from fer_exp.pruning import Pruning
-from fer_exp.slim import inheritance
-from fer_exp.slim.inheritance import Inheritance
 
 log = logging.getLogger(__name__)
 _NOTHING_LEFT = re.compile("(?i)output (size|shape) .*(zero|negative)|negative dimension")  # as Keras says it

@@ -11,11 +11,11 @@ from typing import Any
 
 import keras
 
-from fer_exp.config import Checkpoint
 from fer_exp.errors import TrainingDivergedError
 from fer_exp.fit import epoch_metrics
 from fer_exp.fit.divergence import guessing, is_far
 from fer_exp.fit.snapshot import explained
+from fer_exp.options.config import Checkpoint
 from fer_exp.process import folders
 from fer_exp.signature import log_key, log_mode
 

@@ -11,13 +11,13 @@ import tensorflow as tf
 from rich.console import Console
 from rich.progress import track
 
-from fer_exp import config
 from fer_exp.dataset import Development
 from fer_exp.finetune import Stage
 from fer_exp.fit import features, fitting
 from fer_exp.fit.assembly import Assembled
 from fer_exp.fit.pipeline import evaluation_batches, even_batch_size, steps_in, training_batches
 from fer_exp.network import named
+from fer_exp.options import config
 
 
 @dataclass(frozen=True)

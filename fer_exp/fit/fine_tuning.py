@@ -6,13 +6,13 @@ Called through `Exportable.fine_tune`. It must not know what the variant is for,
 import keras
 from rich.console import Console
 
-from fer_exp import config
 from fer_exp.dataset import Development
 from fer_exp.fit import averaging, feed, fitting
 from fer_exp.fit.assembly import Assembled
 from fer_exp.fit.callbacks import StopAtNaN
 from fer_exp.fit.pipeline import evaluation_batches, steps_in
 from fer_exp.fit.progress import TrainingProgress
+from fer_exp.options import config
 
 
 def train(

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from fer_exp import owner, registry
 from fer_exp.errors import ConfigError, RefusedRecordsError
-from fer_exp.fingerprint import Identity
+from fer_exp.options.fingerprint import Identity
 from fer_exp.process import keras_state, kernels
-from fer_exp.record import outbox
+from fer_exp.record import outbox, registry
+from fer_exp.run import owner
 from fer_exp.tracking import Attempt, Tracker
 
 _TAKEN = "another process is at work in its folder"

@@ -10,7 +10,7 @@ import logging
 import numpy as np
 import tensorflow as tf
 
-from fer_exp import metrics
+from fer_exp.assessment import metrics
 from fer_exp.data import inputs
 from fer_exp.dataset import Development, Split
 from fer_exp.distillation import Distillation

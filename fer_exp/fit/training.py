@@ -13,7 +13,6 @@ import pandas as pd
 import tensorflow as tf
 from rich.console import Console
 
-from fer_exp import config
 from fer_exp.dataset import Development
 from fer_exp.finetune import Stage, split_epochs, unfreeze
 from fer_exp.fit import averaging, continuation, feed, fitting, snapshot, workers
@@ -22,6 +21,7 @@ from fer_exp.fit.callbacks import Keeper, StopAtNaN, TellDivergence
 from fer_exp.fit.continuation import Continuation, EpochLog, Place
 from fer_exp.fit.pipeline import steps_in
 from fer_exp.fit.progress import TrainingProgress
+from fer_exp.options import config
 from fer_exp.schedule import Schedule
 from fer_exp.signature import log_key, log_mode
 

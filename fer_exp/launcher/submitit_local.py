@@ -4,8 +4,8 @@ from collections.abc import Generator, Sequence
 
 from fer_exp.launcher import Begun, Launch, share_cores
 from fer_exp.process import Job, Outcome
+from fer_exp.run.submission import require_submitit, submitted
 from fer_exp.signature import PositiveInt
-from fer_exp.submission import require_submitit, submitted
 
 RUNS_HERE = True
 

@@ -7,8 +7,8 @@ from typing import Any
 from fer_exp.errors import ConfigError
 from fer_exp.launcher import Begun, Launch, share_cores
 from fer_exp.process import Job, Outcome
+from fer_exp.run.submission import require_submitit, submitted
 from fer_exp.signature import NonNegativeInt, PositiveFloat, PositiveInt
-from fer_exp.submission import require_submitit, submitted
 
 
 def build(

@@ -9,8 +9,8 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
+from fer_exp.assessment.metrics import Evaluation
 from fer_exp.export import Exported
-from fer_exp.metrics import Evaluation
 from fer_exp.process import cores
 
 _HEAD = ("file", "validation", "test", "difference, 95 %", "macro-F1", "as Keras", "worst recall")

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from fer_exp import __version__, process
+from fer_exp.assessment.metrics import Evaluation
 from fer_exp.data import inputs
 from fer_exp.data.inputs import Spec, Specs
 from fer_exp.dataset import Splits
 from fer_exp.export import Exportable, Exported
 from fer_exp.lite import benchmark, export_table, litert, usage
-from fer_exp.metrics import Evaluation
 from fer_exp.reporting import tables
 from fer_exp.reporting.abridged import listed
 

@@ -14,12 +14,12 @@ import numpy as np
 from rich.progress import Progress
 
 from fer_exp import __version__, process
+from fer_exp.assessment.metrics import Evaluation, evaluate
 from fer_exp.data.inputs import Spec, Specs
 from fer_exp.dataset import Split
 from fer_exp.export import Exportable, Exported, Gap, Kind
 from fer_exp.lite import benchmark, model_file
 from fer_exp.lite.litert import Interpreter, Port, predict
-from fer_exp.metrics import Evaluation, evaluate
 
 _Z = 1.959964  # of a two-sided 95 % interval
 

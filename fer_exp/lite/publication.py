@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from fer_exp import config
 from fer_exp.data import csv_cells
 from fer_exp.export import Export, Exportable, Exported
 from fer_exp.lite import export_figure, export_table, model_card, model_file
+from fer_exp.options import config
 from fer_exp.process import credentials
 from fer_exp.reporting import console, figure_style
 from fer_exp.tracking import Run

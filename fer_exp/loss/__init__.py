@@ -16,7 +16,7 @@ from fer_exp.signature import NonNegativeFloat, OpenFraction
 if TYPE_CHECKING:
     import keras
 
-    from fer_exp.config import Experiment
+    from fer_exp.options.config import Experiment
 
 ClassWeights = Literal["auto", "effective_number"] | dict[str, NonNegativeFloat] | None
 

@@ -14,9 +14,9 @@ which in the attribute `weights_origin`. A model must not know data, loss or tra
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fer_exp import config
 from fer_exp.dataset import gives
-from fer_exp.explain import siblings
+from fer_exp.options import config
+from fer_exp.options.explain import siblings
 from fer_exp.signature import constant
 
 _IMAGE = ("image",)

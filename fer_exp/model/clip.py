@@ -5,9 +5,9 @@ from typing import Any, Literal
 import keras
 from keras import layers
 
-from fer_exp import config
 from fer_exp.data.inputs import Specs, only
 from fer_exp.network import named, per_frame
+from fer_exp.options import config
 from fer_exp.signature import OpenFraction, PositiveInt
 
 TAKES = ("clip",)

@@ -4,9 +4,9 @@ from typing import Any
 
 import keras
 
-from fer_exp import config
 from fer_exp.data.inputs import Specs, only
 from fer_exp.network import named, per_frame
+from fer_exp.options import config
 
 TAKES = ("clip",)
 

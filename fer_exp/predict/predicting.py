@@ -14,11 +14,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from fer_exp import process, store, trained
+from fer_exp import process
 from fer_exp.data.inputs import sentence
 from fer_exp.errors import ConfigError
+from fer_exp.record import store
 from fer_exp.reporting import console
 from fer_exp.reporting.terminal import printable
+from fer_exp.run import trained
 
 if TYPE_CHECKING:
     from fer_exp.predict import sources, work

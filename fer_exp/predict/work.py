@@ -19,7 +19,7 @@ from fer_exp.errors import ConfigError
 from fer_exp.predict import clips, faces
 from fer_exp.predict.faces import Box, Face
 from fer_exp.predict.sources import Failure, Item, Source, items
-from fer_exp.trained import BATCH, Classifier
+from fer_exp.run.trained import BATCH, Classifier
 
 _FRAMES_A_THREAD = 4  # that wait to be searched: a frame of a large video takes 25 MB
 

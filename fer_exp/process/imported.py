@@ -7,7 +7,7 @@ import importlib
 
 # By name: what a job is lies on the roof, far above this floor.
 _MODULES = (
-    "fer_exp.experiment",
+    "fer_exp.run.experiment",
     "fer_exp.tracking.mlflow",
     "alembic.command",
     "git",

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from fer_exp.config import Experiment
-    from fer_exp.slim.channel_groups import Channels
+    from fer_exp.network.slim.channel_groups import Channels
+    from fer_exp.options.config import Experiment
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from fer_exp.errors import PruningError
+from fer_exp.network.slim.channel_choice import Widths, by_ratio, by_threshold
+from fer_exp.network.slim.channel_groups import Channels
+from fer_exp.network.slim.channel_scores import scores
 from fer_exp.pruning import Chosen, LossChanges, Pruning
 from fer_exp.signature import NonNegativeFloat, OpenFraction, PositiveInt, RunId
-from fer_exp.slim.channel_choice import Widths, by_ratio, by_threshold
-from fer_exp.slim.channel_groups import Channels
-from fer_exp.slim.channel_scores import scores
 
 
 def build(

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from fer_exp.errors import TrackingError
-from fer_exp.grammar import sqlite
+from fer_exp.options.grammar import sqlite
 
 _NAMES = ("databricks", "databricks-uc", "uc")  # which are addresses by themselves
 _SERVERS = ("http", "https")

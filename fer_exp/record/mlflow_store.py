@@ -18,12 +18,12 @@ from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 from sqlalchemy.exc import SQLAlchemyError
 
-from fer_exp import owner
 from fer_exp.errors import TrackingError
 from fer_exp.process import credentials
 from fer_exp.record import address, mlflow_template
 from fer_exp.record.mlflow_delivery import answered, is_away
 from fer_exp.record.outbox import AwayError, RefusedError
+from fer_exp.run import owner
 from fer_exp.tracking import Attempt, Record, database
 
 _CALL_SECONDS = 20  # a call may take without a sign of life before the server counts as away

@@ -16,7 +16,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from fer_exp.config import GROUPS, option_name
+from fer_exp.options.config import GROUPS, option_name
 from fer_exp.reporting import terminal
 from fer_exp.reporting.terminal import printable
 from fer_exp.tracking import tracking_uri

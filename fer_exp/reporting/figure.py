@@ -15,8 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from fer_exp.assessment.metrics import Evaluation
 from fer_exp.fit.epoch_metrics import EPOCH_METRICS
-from fer_exp.metrics import Evaluation
 from fer_exp.reporting.abridged import MOST_CLASSES, every_nth, short
 from fer_exp.reporting.figure_style import DPI, FAINT, INK, headline, readable_on
 

@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from fer_exp.assessment.metrics import Evaluation
 from fer_exp.data.stored_rows import Rows
-from fer_exp.metrics import Evaluation
 from fer_exp.reporting.abridged import MOST_CLASSES, short, spread
 from fer_exp.reporting.figure_style import DPI, FAINT, INK, headline, headline_height
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fer_exp import metrics
+from fer_exp.assessment import metrics
 from fer_exp.data import csv_cells, shown
 from fer_exp.data.stored_rows import Rows
 from fer_exp.dataset import Split

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fer_exp.assessment.metrics import Evaluation, evaluate
 from fer_exp.data import csv_cells
-from fer_exp.metrics import Evaluation, evaluate
 from fer_exp.record.names import metric_names
 
 _MOST_BYTES = 2**30  # of a table of predictions; 100,000 images of 10 classes take 15 MB

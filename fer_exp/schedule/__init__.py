@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Union
 if TYPE_CHECKING:
     import keras
 
-    from fer_exp.config import Experiment
+    from fer_exp.options.config import Experiment
 
 
 @dataclass(frozen=True)

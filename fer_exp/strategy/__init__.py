@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fer_exp.errors import ConfigError
 
 if TYPE_CHECKING:
-    from fer_exp.config import Experiment
+    from fer_exp.options.config import Experiment
 
 
 def configure(call: Callable[..., Any], *arguments: Any) -> None:

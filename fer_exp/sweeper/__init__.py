@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from fer_exp.config import Experiment
-from fer_exp.hparams.search_space import Space
+from fer_exp.options.config import Experiment
+from fer_exp.run.hparams.search_space import Space
 from fer_exp.signature import log_mode
 
 Direction = Literal["minimize", "maximize"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from fer_exp.data.inputs import Specs
 from fer_exp.dataset import Splits
 from fer_exp.errors import ConfigError, TrackingError
-from fer_exp.grammar import sqlite
+from fer_exp.options.grammar import sqlite
 from fer_exp.process import credentials, folders
 from fer_exp.record import address
 

@@ -23,7 +23,6 @@ from mlflow.tracking.context.registry import resolve_tags
 from mlflow.utils.time import get_current_time_millis
 from pydantic import Field
 
-from fer_exp import owner
 from fer_exp.data import csv_cells
 from fer_exp.errors import ConfigError, RefusedRecordsError, StorageError, TrackingError
 from fer_exp.process import credentials
@@ -34,6 +33,7 @@ from fer_exp.record.mlflow_run import MlflowRun, ended
 from fer_exp.record.mlflow_store import as_attempt, as_record, asked
 from fer_exp.record.outbox import AwayError, Header, Outbox
 from fer_exp.record.sender import Sender, deliver_all
+from fer_exp.run import owner
 from fer_exp.signature import LONG_ID
 from fer_exp.tracking import Attempt, Record, tracking_uri
 

@@ -42,9 +42,9 @@ def _project(kind: str, images: np.ndarray, one_hot: np.ndarray) -> tf.data.Data
     import hydra
     from omegaconf import OmegaConf
 
-    from fer_exp import config
     from fer_exp.dataset import Split
     from fer_exp.fit.pipeline import training_batches
+    from fer_exp.options import config
 
     split = Split.of_images(images, one_hot.argmax(axis=1))
 

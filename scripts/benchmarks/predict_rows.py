@@ -22,13 +22,14 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from benchmarks.samples import grey
-from fer_exp import commandline, config, process
+from fer_exp import process
 from fer_exp.data import inputs
-from fer_exp.emotions import EMOTIONS
+from fer_exp.data.emotions import EMOTIONS
 from fer_exp.fit import inference
 from fer_exp.lite import conversion, model_file
+from fer_exp.options import commandline, config
 from fer_exp.predict import sources, work
-from fer_exp.trained import BATCH, Classifier, opened
+from fer_exp.run.trained import BATCH, Classifier, opened
 
 MODEL, ROWS, SHAPE = "model.keras", "rows.csv", (48, 48, 1)
 ONE_BY_ONE = 32  # images of the ways that would take a minute for all of them

@@ -19,9 +19,8 @@ from rich.console import Console
 
 from benchmarks.samples import CLASSES, grey
 from benchmarks.stopwatch import train
-from fer_exp import config
+from fer_exp.data.emotions import EMOTIONS
 from fer_exp.dataset import Development, Split
-from fer_exp.emotions import EMOTIONS
 from fer_exp.finetune import unfreeze
 from fer_exp.fit import assembly, features, fitting
 from fer_exp.fit.callbacks import Keeper, StopAtNaN
@@ -29,6 +28,7 @@ from fer_exp.fit.continuation import Continuation, Place
 from fer_exp.fit.pipeline import evaluation_batches, training_batches
 from fer_exp.fit.progress import TrainingProgress
 from fer_exp.network import named
+from fer_exp.options import config
 from fer_exp.tracking import Run
 
 _OPEN = contextlib.ExitStack()  # a database and its run, for as long as the process lives

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss, log_loss
 
-from fer_exp import metrics
-from fer_exp.assessment import confidence
+from fer_exp.assessment import confidence, metrics
 
 
 def answers(confidences: list[float], right: list[bool]) -> metrics.Evaluation:

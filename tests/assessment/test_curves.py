@@ -5,8 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from fer_exp import metrics
-from fer_exp.assessment import confidence, curves, ranking, robustness
+from fer_exp.assessment import confidence, curves, metrics, ranking, robustness
 from fer_exp.assessment.corruptions import CORRUPTIONS
 
 NAMES = ("angry", "happy", "sad")

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from answers import NAMES, answered
 
-from fer_exp import config, metrics
-from fer_exp.assessment import examine, temperature
+from fer_exp.assessment import examine, metrics, temperature
+from fer_exp.assessment.metrics import Evaluation
 from fer_exp.dataset import Split
-from fer_exp.metrics import Evaluation
+from fer_exp.options import config
 
 LABELS = np.arange(24) % 3
 

@@ -6,10 +6,10 @@ import pytest
 from contracts import node
 from keras import layers
 
-from fer_exp import config, metrics
-from fer_exp.assessment import grad_cam, grad_cam_sheet
+from fer_exp.assessment import grad_cam, grad_cam_sheet, metrics
 from fer_exp.data.inputs import image
 from fer_exp.lite import folding
+from fer_exp.options import config
 
 SIDE = 48
 MODELS = {

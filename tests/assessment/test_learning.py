@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fer_exp import metrics
-from fer_exp.assessment import learning
-from fer_exp.metrics import Evaluation
+from fer_exp.assessment import learning, metrics
+from fer_exp.assessment.metrics import Evaluation
 
 NAMES = ("angry", "happy", "sad", "neutral")
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from fer_exp import metrics
-from fer_exp.assessment import ranking
+from fer_exp.assessment import metrics, ranking
 
 
 def softened(count: int, names: tuple[str, ...], seed: int = 0) -> metrics.Evaluation:

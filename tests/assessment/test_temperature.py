@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from made_run import SHAPE, brightness_model
 
-from fer_exp import metrics
-from fer_exp.assessment import confidence, temperature
+from fer_exp.assessment import confidence, metrics, temperature
 from fer_exp.data.inputs import image
 from fer_exp.errors import ConfigError
 from fer_exp.fit.inference import predict
@@ -63,7 +62,7 @@ def test_a_model_and_its_files_give_the_divided_logits(tmp_path: Path) -> None:
 def test_every_model_of_the_project_can_take_one(option: str) -> None:
     from contracts import node
 
-    from fer_exp import config
+    from fer_exp.options import config
 
     changes = {"weights": None, "input_size": 32} if option.startswith("mobilenet") else {}
     model = config.build(node("model", option, **changes), image((32, 32, 1)), 3)

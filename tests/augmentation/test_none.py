@@ -4,8 +4,8 @@ import numpy as np
 from augmentation_contract import run
 from contracts import node
 
-from fer_exp import config
 from fer_exp.data.inputs import image
+from fer_exp.options import config
 
 ROW = image((16, 16, 1))
 

@@ -5,9 +5,9 @@ import pytest
 from augmentation_contract import run
 from contracts import node
 
-from fer_exp import config
 from fer_exp.data.inputs import image
 from fer_exp.errors import ConfigError
+from fer_exp.options import config
 
 ROW = image((16, 16, 1))
 

@@ -15,9 +15,9 @@ from conftest import environment_for
 from contracts import node
 from rich.console import Console
 
-from fer_exp import config
 from fer_exp.compare.comparing import run
 from fer_exp.errors import ComparisonError
+from fer_exp.options import config
 from fer_exp.reporting.tables import predictions_table
 
 EVIL = "<script>alert(1)</script> [red] \x1b[2J"

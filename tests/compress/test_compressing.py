@@ -11,11 +11,12 @@ from conftest import environment_for
 from finished_runs import tracker_in
 from rich.console import Console
 from small_chains import TWO, source
-from test_experiment import TINY, client_of, runs_of, start
+from tiny_runs import TINY, client_of, runs_of, start
 
-from fer_exp import commandline, fingerprint, process
+from fer_exp import process
 from fer_exp.compress import compressing
 from fer_exp.errors import ConfigError, SweepError, TrackingError
+from fer_exp.options import commandline, fingerprint
 from fer_exp.process import Job, Outcome
 from fer_exp.tracking import Tracker
 

@@ -6,9 +6,9 @@ import pytest
 from finished_runs import tracker_in
 from small_chains import TWO, source
 
-from fer_exp import commandline, config
 from fer_exp.compress import stages
 from fer_exp.errors import ConfigError
+from fer_exp.options import commandline, config
 from fer_exp.tracking import Tracker
 
 PRESETS = sorted(stages.FOLDER.glob("*.yaml"))

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cold_starts import without_anything_heavy
 from PIL import Image
-from test_commandline import without_anything_heavy
 
-from fer_exp import config, metrics
-from fer_exp.assessment import examine
+from fer_exp.assessment import examine, metrics
 from fer_exp.data import demands
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import DataError
+from fer_exp.options import config
 from fer_exp.reporting import report
 
 NAMES = ("angry", "happy", "sad")

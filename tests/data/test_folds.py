@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from conftest import CommandLine
 
-from fer_exp import commandline
 from fer_exp.data import folds
 from fer_exp.dataset import Split, Splits, assemble
 from fer_exp.errors import DataError
+from fer_exp.options import commandline
 
 NAMES = ("a", "b", "c")
 COUNTS = (31, 8, 17)  # images of each class in train and val together; no multiple of the folds

@@ -3,7 +3,7 @@
 import pytest
 
 from fer_exp.data import label_codes
-from fer_exp.emotions import EIGHT
+from fer_exp.data.emotions import EIGHT
 
 
 def test_every_numbering_names_expressions_as_the_others_do_and_none_twice() -> None:

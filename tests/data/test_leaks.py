@@ -53,7 +53,7 @@ def test_strict_refuses_a_leak_and_nothing_else() -> None:
 
 
 def test_strict_is_no_part_of_what_makes_two_runs_the_same() -> None:
-    from fer_exp import fingerprint
+    from fer_exp.options import fingerprint
 
     assert fingerprint.of(compose("strict=true")) == fingerprint.of(compose())
 

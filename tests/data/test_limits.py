@@ -3,9 +3,9 @@
 import numpy as np
 from contracts import compose
 
-from fer_exp import config
 from fer_exp.data import limits
 from fer_exp.dataset import Split, Splits
+from fer_exp.options import config
 
 NAMES = ("angry", "happy", "sad")
 

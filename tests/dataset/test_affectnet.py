@@ -8,10 +8,10 @@ import pytest
 from contracts import node
 from PIL import Image
 
-from fer_exp import config
+from fer_exp.data.emotions import EIGHT
 from fer_exp.dataset import Split, Splits
-from fer_exp.emotions import EIGHT
 from fer_exp.errors import DataError
+from fer_exp.options import config
 
 HEADER = "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal"
 NAMES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", "contempt")  # codes 0 to 7

@@ -9,10 +9,10 @@ from conftest import CommandLine
 from contracts import node
 from PIL import Image
 
-from fer_exp import config
 from fer_exp.data import folds
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import DataError
+from fer_exp.options import config
 
 CODES = {1: "angry", 2: "contempt", 3: "disgust", 4: "fear", 5: "happy", 6: "sad", 7: "surprise"}
 FOLDERS = (

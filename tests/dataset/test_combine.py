@@ -8,13 +8,13 @@ import pytest
 from contracts import compose, node
 from PIL import Image
 
-from fer_exp import config
 from fer_exp.data import image_store
 from fer_exp.data.inputs import image
 from fer_exp.data.stored_rows import StoredRows
 from fer_exp.dataset import Split, Splits
 from fer_exp.dataset.combine import _relabelled
 from fer_exp.errors import ConfigError, DataError
+from fer_exp.options import config
 
 
 def folder(root: Path, classes: dict[str, int], size: int = 8, count: int = 4) -> Path:

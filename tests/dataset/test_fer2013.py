@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from fer_exp.data import pixel_csv
+from fer_exp.data.emotions import EMOTIONS
 from fer_exp.data.inputs import image
 from fer_exp.dataset import Splits, fer2013
-from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
 
 # (label, Usage) of each row: every class ten times in Training, once in each of the others.

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from fer_exp.data import folds
+from fer_exp.data.emotions import EMOTIONS
 from fer_exp.dataset import Splits, concatenate, ferplus
-from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
 
 NAMES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")

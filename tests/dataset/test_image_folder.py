@@ -12,10 +12,10 @@ from drawn_faces import flat, found_faces, photo
 from PIL import Image
 
 from fer_exp.data import image_cache, image_store
+from fer_exp.data.emotions import EIGHT, EMOTIONS
 from fer_exp.data.inputs import image
 from fer_exp.data.stored_rows import StoredRows
 from fer_exp.dataset import Splits, image_folder
-from fer_exp.emotions import EIGHT, EMOTIONS
 from fer_exp.errors import DataError
 
 KAGGLE = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")  # alphabetical, as folders are listed

@@ -8,10 +8,10 @@ import pytest
 from contracts import node
 from PIL import Image
 
-from fer_exp import config
+from fer_exp.data.emotions import EMOTIONS
 from fer_exp.dataset import Splits
-from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
+from fer_exp.options import config
 
 IN_THEIR_ORDER = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")  # codes 1 to 7
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from contracts import compose, node
 
-from fer_exp import config
 from fer_exp.data import drawing, folds, loading
+from fer_exp.data.emotions import EMOTIONS
 from fer_exp.data.inputs import Spec
 from fer_exp.dataset import Splits
-from fer_exp.emotions import EMOTIONS
+from fer_exp.options import config
 
 
 def draw(**changes: Any) -> Splits:

@@ -2,7 +2,7 @@
 
 from contracts import compose, node
 
-from fer_exp import config
+from fer_exp.options import config
 
 
 def test_nobody_teaches_unless_asked_for() -> None:

@@ -7,9 +7,9 @@ import pytest
 from conftest import CommandLine
 from contracts import compose, node
 
-from fer_exp import config
 from fer_exp.distillation import Distillation
 from fer_exp.errors import ConfigError
+from fer_exp.options import config
 
 RUN, OTHER = "a" * 32, "b" * 32
 TINY = (

@@ -8,6 +8,7 @@ import doctor_cases
 import numpy as np
 import pytest
 
+from fer_exp.data.emotions import EMOTIONS
 from fer_exp.data.fer2013_facts import OFFICIAL_COUNTS
 from fer_exp.data.stored_rows import StoredRows
 from fer_exp.dataset import Split, Splits
@@ -15,7 +16,6 @@ from fer_exp.doctor import classifier, copies, counts, labels, pixels, pool
 from fer_exp.doctor.classifier import Predicted
 from fer_exp.doctor.pool import Pool
 from fer_exp.doctor.published import Part, parts
-from fer_exp.emotions import EMOTIONS
 
 FER2013 = {"_target_": "fer_exp.dataset.fer2013.build", "val": "PublicTest", "test": "PrivateTest"}
 

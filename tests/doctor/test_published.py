@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from fer_exp.data import published_counts
+from fer_exp.data.emotions import EIGHT, EMOTIONS
 from fer_exp.doctor import counts
 from fer_exp.doctor.pool import Pool
 from fer_exp.doctor.published import Part, parts
-from fer_exp.emotions import EIGHT, EMOTIONS
 
 TRAIN, VAL, TEST = range(3)
 

@@ -14,13 +14,15 @@ import pytest
 from conftest import ROOT, environment_for
 from contracts import node
 
-from fer_exp import config, owner
+from fer_exp.options import config
 from fer_exp.record.outbox import Header, Outbox
+from fer_exp.run import owner
 
 OPEN_AND_WAIT = """
 import time
 from contracts import node
-from fer_exp import config, owner
+from fer_exp.options import config
+from fer_exp.run import owner
 with config.build(node("tracking", "mlflow", system_metrics=False)).run("sleeper", {}, {}) as run:
     print(run.run_id, flush=True)
     time.sleep(300)

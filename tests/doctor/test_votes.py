@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fer_exp.data.emotions import EMOTIONS
 from fer_exp.doctor import labels, votes
 from fer_exp.doctor.pool import Finding, Pool
-from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
 
 COLUMNS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")

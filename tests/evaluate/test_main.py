@@ -71,7 +71,7 @@ def test_a_run_is_evaluated_on_its_own_data_if_none_are_named_and_gets_a_child(s
     run_id = make_run(tracker, folder, answered(right(0.5, 0)))
     with pytest.raises(ConfigError, match=r"`dataset` must be named: run .* has no config/resolved.yaml"):
         evaluating.run(run_id, [], "val", "keras", False, screen)
-    from fer_exp.commandline import check
+    from fer_exp.options.commandline import check
 
     jobs = check([*on(write_faces(tmp_path / "faces", **BRIGHT)), "dataset.image_size=30"])
     assert jobs is not None

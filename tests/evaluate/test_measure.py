@@ -12,7 +12,7 @@ from fer_exp.data.inputs import KINDS, Kind, Spec, Specs, count, image
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import DataError
 from fer_exp.evaluate import measure
-from fer_exp.trained import Classifier
+from fer_exp.run.trained import Classifier
 
 FER_PLUS = ("anger", "happiness", "sadness")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from contracts import node
 from exportables import small
 
-from fer_exp import config
+from fer_exp.options import config
 
 
 def test_nothing_is_written_and_nothing_reported(tmp_path: Path) -> None:

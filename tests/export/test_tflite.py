@@ -13,12 +13,13 @@ from converted import CLIP_AND_SOUND
 from exportables import FACTS, NAMES, of_others, small
 from rich.console import Console
 
-from fer_exp import __version__, config
+from fer_exp import __version__
 from fer_exp.data.inputs import Inputs
 from fer_exp.errors import ConfigError
 from fer_exp.export import Exportable, Exported
 from fer_exp.lite.litert import Interpreter
 from fer_exp.lite.model_file import read_labels, read_metadata
+from fer_exp.options import config
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from contracts import node
 
-from fer_exp import config
+from fer_exp.options import config
 
 
 def test_a_single_stage_trains_everything_at_the_top_level_rate() -> None:

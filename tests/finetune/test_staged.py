@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from contracts import node
 
-from fer_exp import config
 from fer_exp.data.inputs import image
 from fer_exp.errors import ConfigError
 from fer_exp.finetune import Stage, split_epochs, unfreeze
+from fer_exp.options import config
 
 TINY = {"alpha": 0.25, "input_size": 32, "weights": None, "head_units": 8}
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from contracts import compose
 
-from fer_exp import config
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import ConfigError
 from fer_exp.fit import assembly, precision
 from fer_exp.network import cost
+from fer_exp.options import config
 
 SPLIT = Split.of_images(np.zeros((8, 48, 48, 1), np.uint8), np.arange(8) % 2)
 SPLITS = Splits(SPLIT, SPLIT, SPLIT, ("happy", "sad"), "0", "made in the test")

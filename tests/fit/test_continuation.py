@@ -11,9 +11,9 @@ from rich.console import Console
 from small_trainings import SMALL_CNN, SPLITS
 from tensorflow.python.framework.config import disable_op_determinism
 
-from fer_exp import config
 from fer_exp.errors import StorageError
 from fer_exp.fit import assembly, snapshot, training
+from fer_exp.options import config
 
 EVERYTHING_RANDOM = (
     *SMALL_CNN, "model.batch_norm=true", "model.block_dropout=0.2", "model.head_dropout=0.3", "augmentation=strong",

@@ -13,12 +13,12 @@ from rich.console import Console
 from small_trainings import PLAIN, SMALL_CNN, SMALL_MOBILENET, SPLITS, evaluate
 from tensorflow.python.framework.config import disable_op_determinism
 
-from fer_exp import config
 from fer_exp.data.inputs import image
 from fer_exp.fit import assembly, epoch_metrics, inference, pipeline, training
 from fer_exp.fit.distilling import Teacher
 from fer_exp.fit.fitting import TrainingLoss, fitted
 from fer_exp.loss import Objective
+from fer_exp.options import config
 
 LOGITS = np.array([[2.0, -1.0, 0.5], [0.0, 3.0, 1.0]], np.float32)
 ONE_HOT = np.eye(3, dtype=np.float32)[[0, 2]]

@@ -9,9 +9,9 @@ from contracts import compose
 from rich.console import Console
 from small_trainings import PLAIN, SMALL_CNN, SPLITS
 
-from fer_exp import config
 from fer_exp.fit import assembly, epoch_metrics, training
 from fer_exp.fit.epoch_metrics import EpochMetric
+from fer_exp.options import config
 
 
 def test_the_names_are_those_that_can_be_monitored() -> None:

@@ -10,10 +10,10 @@ from contracts import compose
 from rich.console import Console
 from small_trainings import PLAIN, SMALL_CNN, SPLITS, evaluate
 
-from fer_exp import config
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import TrainingDivergedError
 from fer_exp.fit import assembly, fine_tuning
+from fer_exp.options import config
 
 
 def tuned(splits: Splits, *overrides: str, epochs: int = 3, peak: float = 1e-2) -> tuple[keras.Model, Any]:

@@ -9,11 +9,11 @@ import pytest
 import tensorflow as tf
 from contracts import node
 
-from fer_exp import config
 from fer_exp.data.inputs import image
 from fer_exp.data.stored_rows import StoredRows
 from fer_exp.dataset import Split
 from fer_exp.fit.pipeline import augmented_sample, draw, evaluation_batches, steps_in, training_batches
+from fer_exp.options import config
 
 ROW = image((16, 16, 1))
 

@@ -10,13 +10,13 @@ import mlflow
 import pytest
 from conftest import CommandLine
 from processes import Process
-from test_experiment import TINY, client_of, runs_of, start
+from tiny_runs import TINY, client_of, runs_of, start
 
 from fer_exp.errors import ConfigError
-from fer_exp.fingerprint import Identity
 from fer_exp.fit import resume
-from fer_exp.owner import HOST, PID, mark
+from fer_exp.options.fingerprint import Identity
 from fer_exp.record.outbox import Header, Outbox
+from fer_exp.run.owner import HOST, PID, mark
 from fer_exp.tracking import Attempt
 
 COMMAND = (

@@ -14,11 +14,11 @@ from rich.console import Console
 from small_trainings import PLAIN, SMALL_CNN, SMALL_MOBILENET, SPLITS, evaluate
 from tensorflow.python.framework.config import disable_op_determinism
 
-from fer_exp import config
 from fer_exp.data.stored_rows import StoredRows
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import TrainingDivergedError
 from fer_exp.fit import assembly, callbacks, feed, inference, pipeline, snapshot, training
+from fer_exp.options import config
 
 # Two epochs in which hardly anything happens, then steps so large that every later epoch is much worse.
 GETS_WORSE = ("schedule=step", "schedule.milestones=[0.5]", "schedule.factor=1.0e+7", "lr=1e-6", "epochs=4")

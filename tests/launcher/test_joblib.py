@@ -7,8 +7,8 @@ import launcher_contract
 import pytest
 from contracts import launcher_node
 
-from fer_exp import config
 from fer_exp.errors import ConfigError
+from fer_exp.options import config
 from fer_exp.process import Job
 
 

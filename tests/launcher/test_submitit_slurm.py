@@ -9,8 +9,8 @@ import pytest
 from contracts import launcher_node
 from slurm_cluster import needs_slurm, slurm
 
-from fer_exp import config
 from fer_exp.errors import ConfigError
+from fer_exp.options import config
 
 pytestmark = pytest.mark.whole
 

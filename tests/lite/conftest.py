@@ -9,9 +9,9 @@ import pytest
 from contracts import node
 from converted import KINDS, NAMES, rows_of, small_model
 
-from fer_exp import config
 from fer_exp.data.inputs import Specs, image
 from fer_exp.lite.conversion import Traced
+from fer_exp.options import config
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,10 @@ import keras
 import pytest
 from contracts import node
 
-from fer_exp import config, process
+from fer_exp import process
 from fer_exp.data.inputs import image
 from fer_exp.lite import benchmark, conversion
+from fer_exp.options import config
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ import pytest
 from contracts import node
 from keras import layers
 
-from fer_exp import config
 from fer_exp.data.inputs import image
 from fer_exp.errors import ExportError
 from fer_exp.lite import folding
+from fer_exp.options import config
 
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "cnn": ("cnn", {"widths": [4, 6], "head_units": 8}),

@@ -17,13 +17,13 @@ from converted import CLIP_AND_SOUND, SOUND, rows_of
 from exportables import of_others
 from made_run import SHAPE, brightness_model, write_tflite
 
-from fer_exp import config
 from fer_exp.data.inputs import Specs, image
 from fer_exp.errors import ModelError
 from fer_exp.lite.conversion import convert
 from fer_exp.lite.litert import Interpreter
 from fer_exp.lite.litert_guard import LIMIT_BYTES, Guard
 from fer_exp.lite.model_file import read_labels, with_labels
+from fer_exp.options import config
 
 FLAT = np.array([20, 120, 250], np.uint8)[:, None, None, None] * np.ones((1, *SHAPE), np.uint8)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from answers import LABELS, NAMES, answered
 
+from fer_exp.assessment.metrics import evaluate
 from fer_exp.lite.proof import gap, shortfall
-from fer_exp.metrics import evaluate
 
 
 def test_the_gap_counts_what_the_file_lost_and_won() -> None:

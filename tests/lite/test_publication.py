@@ -15,10 +15,10 @@ from exportables import NAMES, of_others, small
 from PIL import Image
 from rich.console import Console
 
-from fer_exp import config
 from fer_exp.data.inputs import Specs
 from fer_exp.export import Exportable, Exported
 from fer_exp.lite import publication
+from fer_exp.options import config
 
 
 class Recorder:

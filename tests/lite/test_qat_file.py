@@ -9,12 +9,12 @@ import pytest
 from keras import layers
 from rich.console import Console
 
+from fer_exp.assessment.metrics import evaluate
 from fer_exp.data.inputs import Inputs
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import TrainingDivergedError
 from fer_exp.export import Exportable, FineTune
 from fer_exp.lite import conversion, litert, qat_file
-from fer_exp.metrics import evaluate
 
 NAMES = ("angry", "happy", "sad")
 

@@ -13,8 +13,8 @@ from conftest import ROOT
 from converted import CLIP_AND_SOUND, SOUND, rows_of
 from exportables import small
 
+from fer_exp.data.emotions import EMOTIONS
 from fer_exp.data.inputs import Inputs, Specs
-from fer_exp.emotions import EMOTIONS
 from fer_exp.lite import conversion, litert, usage
 from fer_exp.lite.usage import Call, Taken
 

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from contracts import node
 
-from fer_exp import config
 from fer_exp.dataset import Split
 from fer_exp.errors import ConfigError
 from fer_exp.fit.pipeline import training_batches
 from fer_exp.loss import Objective
+from fer_exp.options import config
 
 NAMES = ("angry", "disgust", "happy")
 COUNTS = (4, 1, 5)

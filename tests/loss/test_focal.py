@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from contracts import node
 
-from fer_exp import config
+from fer_exp.options import config
 
 LOGITS = np.array([[2.0, -1.0, 0.5], [0.0, 3.0, 1.0]], np.float32)
 ONE_HOT = np.eye(3, dtype=np.float32)[[0, 2]]

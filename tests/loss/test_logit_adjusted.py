@@ -8,13 +8,13 @@ import pytest
 import tensorflow as tf
 from contracts import node
 
-from fer_exp import config
 from fer_exp.dataset import Split
 from fer_exp.errors import ConfigError
 from fer_exp.fit.distilling import Teacher
 from fer_exp.fit.fitting import TrainingLoss, compile_for_training, fitted
 from fer_exp.fit.pipeline import evaluation_batches, training_batches
 from fer_exp.loss import Objective
+from fer_exp.options import config
 
 NAMES = ("angry", "disgust", "happy")
 COUNTS = (4, 1, 5)

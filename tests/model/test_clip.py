@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from contracts import compose, node
 
-from fer_exp import config
 from fer_exp.data.inputs import Spec
 from fer_exp.errors import ConfigError
 from fer_exp.finetune import unfreeze
 from fer_exp.network import cost, named
+from fer_exp.options import config
 
 SHAPE = (5, 24, 24, 1)
 FRAME = {"widths": [4, 4], "head_units": 8}

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from contracts import node
 
-from fer_exp import config
 from fer_exp.data.inputs import image
+from fer_exp.options import config
 
 SMALL: dict[str, Any] = {"widths": [4, 6], "head_units": 8}
 

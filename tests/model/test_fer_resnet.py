@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from contracts import node
 
-from fer_exp import config
 from fer_exp.data.inputs import image
 from fer_exp.errors import ConfigError
 from fer_exp.network.cost import multiply_adds
+from fer_exp.options import config
 
 SMALL: dict[str, Any] = {"stem_width": 4, "widths": [4, 8], "depths": [1, 2]}
 

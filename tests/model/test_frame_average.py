@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from contracts import node
 
-from fer_exp import config
 from fer_exp.data.inputs import Spec, image
+from fer_exp.options import config
 
 FRAME = node("model", "cnn", widths=[4, 4], head_units=8)
 

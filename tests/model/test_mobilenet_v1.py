@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from contracts import node
 
-from fer_exp import config
 from fer_exp.data.inputs import image
 from fer_exp.errors import ConfigError
+from fer_exp.options import config
 
 TINY = {"alpha": 0.25, "input_size": 32, "weights": None, "head_units": 8}
 

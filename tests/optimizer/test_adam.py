@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from contracts import node
 
-from fer_exp import config
+from fer_exp.options import config
 
 
 def test_two_steps_equal_the_formula_of_the_paper() -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from contracts import node
 
-from fer_exp import config
+from fer_exp.options import config
 
 LR, DECAY = 0.1, 0.02
 

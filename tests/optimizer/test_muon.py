@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from contracts import node
 
-from fer_exp import config
+from fer_exp.options import config
 
 
 def built(**changes: object) -> keras.optimizers.Optimizer:

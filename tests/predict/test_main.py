@@ -220,7 +220,7 @@ def test_a_damaged_model_is_told(predict: Predict, tmp_path: Path) -> None:
 
 
 def test_a_run_and_a_registered_model_and_its_files_all_answer(predict: Predict, tmp_path: Path) -> None:
-    from fer_exp import registry
+    from fer_exp.record import registry
 
     tracker = tracker_of(tmp_path)
     run_id = make_run(tracker, tmp_path / "outputs" / "r", answered(right(0.5, 0)), with_file=True)

@@ -13,7 +13,7 @@ from fer_exp.data.faces.search import boxes
 from fer_exp.data.inputs import Spec, Specs
 from fer_exp.errors import ConfigError
 from fer_exp.predict import clips, sources, videos, work
-from fer_exp.trained import Classifier
+from fer_exp.run.trained import Classifier
 
 CLIP = {"frames": Spec("frames", "clip", (4, 24, 24, 1), 10.0)}
 QUIET = work.Progress(lambda count: None, lambda: None)

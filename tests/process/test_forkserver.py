@@ -21,7 +21,7 @@ PROBE = """
 import json, os, sys
 from tensorflow.python.eager import context
 sys.stdout.write(json.dumps({
-    "imported": [name for name in ("tensorflow", "mlflow", "keras", "fer_exp.conclusion") if name in sys.modules],
+    "imported": [name for name in ("tensorflow", "mlflow", "keras", "fer_exp.run.conclusion") if name in sys.modules],
     "context": repr(context._context),
     "descriptors": sorted(int(name) for name in os.listdir("/proc/self/fd"))[:-1],
     "session": os.getsid(0) == os.getpid(),
@@ -53,7 +53,7 @@ def test_a_fork_has_the_imports_behind_it_and_nothing_of_the_server_but_them(tmp
     assert done.returncode == 0, done.stderr
 
     found = json.loads(done.stdout)
-    assert found["imported"] == ["tensorflow", "mlflow", "keras", "fer_exp.conclusion"]
+    assert found["imported"] == ["tensorflow", "mlflow", "keras", "fer_exp.run.conclusion"]
     assert found["context"] == "None", "an operation was run, whose threads no fork inherits"
     assert found["descriptors"] == [0, 1, 2], "something was left open"
     assert found["session"]
@@ -149,7 +149,7 @@ def test_a_folder_that_is_not_there_is_the_error_that_a_new_interpreter_gives(tm
 
 
 def test_a_server_that_cannot_import_is_no_server(sleeper: Path) -> None:
-    (sleeper / "stand_in" / "fer_exp" / "experiment.py").write_text("raise ImportError('broken')")
+    (sleeper / "stand_in" / "fer_exp" / "run" / "experiment.py").write_text("raise ImportError('broken')")
     with pytest.raises(CannotForkError, match="the process that jobs are forked from has ended"):
         forkserver.fork(Command("fer_exp", [], sleeper, dict(os.environ)), (1, 2))
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from fer_exp import commandline
 from fer_exp.errors import ConfigError
+from fer_exp.options import commandline
 from fer_exp.process import keras_state
 
 STATE = (

@@ -6,8 +6,8 @@ import sys
 import pytest
 from contracts import compose
 
-from fer_exp import commandline, fingerprint
 from fer_exp.errors import ConfigError
+from fer_exp.options import commandline, fingerprint
 from fer_exp.process import kernels
 
 ASK = (

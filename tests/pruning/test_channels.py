@@ -7,11 +7,11 @@ import pytest
 from contracts import compose, node
 from slim_models import small
 
-from fer_exp import config
 from fer_exp.errors import ConfigError, PruningError
+from fer_exp.network.slim import slimming
+from fer_exp.network.slim.channel_groups import analyse
+from fer_exp.options import config
 from fer_exp.pruning import Pruning
-from fer_exp.slim import slimming
-from fer_exp.slim.channel_groups import analyse
 
 RUN = "0123456789abcdef" * 2
 OVERRIDES = ("pruning=channels", f"pruning.run={RUN}")

@@ -2,7 +2,7 @@
 
 from contracts import node
 
-from fer_exp import config
+from fer_exp.options import config
 
 
 def test_nothing_is_taken_over() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from contracts import node
 
-from fer_exp import config
-from fer_exp.grammar import sqlite
+from fer_exp.options import config
+from fer_exp.options.grammar import sqlite
 from fer_exp.record import lookup
 
 

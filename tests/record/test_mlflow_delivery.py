@@ -15,7 +15,7 @@ from mlflow.protos.databricks_pb2 import (
     TEMPORARILY_UNAVAILABLE,
 )
 
-from fer_exp.grammar import sqlite
+from fer_exp.options.grammar import sqlite
 from fer_exp.record.mlflow_delivery import Delivery, answered
 from fer_exp.record.outbox import AwayError, RefusedError
 

@@ -8,7 +8,7 @@ import mlflow
 import pytest
 from contracts import node
 
-from fer_exp import config
+from fer_exp.options import config
 from fer_exp.record import mlflow_template
 
 

@@ -6,8 +6,7 @@ import unicodedata
 import numpy as np
 import pytest
 
-from fer_exp import metrics
-from fer_exp.assessment import ranking
+from fer_exp.assessment import metrics, ranking
 from fer_exp.record import names
 from fer_exp.reporting import tables
 

@@ -9,8 +9,8 @@ import pytest
 from contracts import compose
 from rich.console import Console
 
-from fer_exp import commandline
-from fer_exp.config import GROUPS
+from fer_exp.options import commandline
+from fer_exp.options.config import GROUPS
 from fer_exp.reporting import console
 from fer_exp.tracking import tracking_uri
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from fer_exp import metrics
+from fer_exp.assessment import metrics
 from fer_exp.reporting import figure, figure_style
 
 NAMES = ("angry", "happy", "sad")

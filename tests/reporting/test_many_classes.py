@@ -11,11 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from rich.console import Console
 
-from fer_exp import metrics
-from fer_exp.assessment import curves, grad_cam_sheet, ranking
+from fer_exp.assessment import curves, grad_cam_sheet, metrics, ranking
+from fer_exp.assessment.metrics import Evaluation
 from fer_exp.compare.confusion_difference import confusion_differences
 from fer_exp.dataset import Split, Splits
-from fer_exp.metrics import Evaluation
 from fer_exp.reporting import data_table, figure, figure_style, image_sheets, tables
 from fer_exp.reporting.run_page import contents, pictures
 

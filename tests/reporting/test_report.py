@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from fer_exp import metrics
+from fer_exp.assessment import metrics
 from fer_exp.dataset import Split
 from fer_exp.reporting import report
 

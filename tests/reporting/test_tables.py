@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from test_metrics import LABELS, NAMES, PREDICTED, probabilities
+from three_classes import LABELS, NAMES, PREDICTED, probabilities
 
-from fer_exp import metrics
+from fer_exp.assessment import metrics
 from fer_exp.reporting import tables
 
 

@@ -2,7 +2,7 @@
 
 from contracts import node
 
-from fer_exp import config
+from fer_exp.options import config
 
 
 def test_the_rate_is_the_top_level_lr_and_never_moves() -> None:

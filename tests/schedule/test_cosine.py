@@ -5,7 +5,7 @@ import math
 import pytest
 from contracts import compose, node
 
-from fer_exp import config
+from fer_exp.options import config
 
 
 def rates(steps: list[int], total_steps: int = 100, steps_per_epoch: int = 10, **changes: float) -> list[float]:

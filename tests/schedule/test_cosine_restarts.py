@@ -3,8 +3,8 @@
 import pytest
 from contracts import node
 
-from fer_exp import config
 from fer_exp.errors import ConfigError
+from fer_exp.options import config
 
 FIRST_CYCLE = 40  # steps: 4 epochs of 10
 

@@ -4,7 +4,7 @@ import keras
 import pytest
 from contracts import node
 
-from fer_exp import config
+from fer_exp.options import config
 
 
 def test_the_rate_is_a_plain_number_and_the_callback_carries_the_options() -> None:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from contracts import node
 
-from fer_exp import config
 from fer_exp.errors import ConfigError
+from fer_exp.options import config
 
 
 def build(total_steps: int, **changes: Any) -> Any:

@@ -10,7 +10,7 @@ from fer_exp.strategy import configure
 
 PROGRAM = """
 import tensorflow as tf
-from fer_exp import config
+from fer_exp.options import config
 from fer_exp.errors import ConfigError
 node = {"_target_": "fer_exp.strategy.cpu.build"}
 strategy = config.build(node, threads=1)

@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 from contracts import node
 
-from fer_exp import config
 from fer_exp.errors import ConfigError
+from fer_exp.options import config
 
 
 @pytest.mark.parametrize(("gpus", "index"), [(0, 0), (2, 2)])

@@ -12,8 +12,8 @@ import pytest
 import tensorflow as tf
 from contracts import compose, node
 
-from fer_exp import config
 from fer_exp.errors import ConfigError
+from fer_exp.options import config
 
 IMAGES = np.random.default_rng(1).normal([3.0, -1.0], [2.0, 0.5], (8, 4, 5, 2)).astype(np.float32)
 PROGRAM = """
@@ -23,7 +23,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from rich.console import Console
-from fer_exp import config
+from fer_exp.options import config
 from fer_exp.fit import assembly, training
 from fer_exp.network.batch_norm import BatchNormalization
 from fer_exp.dataset import Split, Splits

@@ -4,9 +4,9 @@ import yaml
 from conftest import ROOT
 from hydra import compose, initialize_config_dir
 
-from fer_exp import commandline, config
-from fer_exp.hparams import study
+from fer_exp.options import commandline, config
 from fer_exp.process import credentials
+from fer_exp.run.hparams import study
 
 
 def test_the_keys_are_those_of_hydras_own_plugin_and_a_pruner() -> None:

@@ -18,11 +18,11 @@ from contracts import node
 from converted import CLIP_AND_SOUND, NAMES, SOUND, keras_answers, rows_of, small_model
 from servers import free_port
 
-from fer_exp import config
 from fer_exp.data.inputs import Specs
 from fer_exp.data.stored_rows import StoredRows
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import ConfigError, TrackingError
+from fer_exp.options import config
 from fer_exp.tracking import tracking_uri
 from fer_exp.tracking.mlflow import PARENT_ENV, MlflowTracker
 

@@ -15,11 +15,12 @@ from mlflow_server import Server, serving
 from rich.console import Console
 
 import fer_exp.tracking.mlflow as option
-from fer_exp import config, owner
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import TrackingError
+from fer_exp.options import config
 from fer_exp.record import mlflow_run, names, outbox
 from fer_exp.record.sender import Sender
+from fer_exp.run import owner
 from fer_exp.sync import sync
 from fer_exp.tracking.mlflow import MlflowTracker
 
@@ -275,7 +276,7 @@ def test_a_sweep_that_ends_without_a_server_says_so_once_and_sync_completes_it(
     server: Server,
     folder: Path,
 ) -> None:
-    from fer_exp import sweep
+    from fer_exp.run import sweep
 
     opened = tracker(server)
     children = []
@@ -310,7 +311,7 @@ def test_a_child_that_arrives_after_its_sweep_has_ended_gets_into_the_leaderboar
     server: Server,
     folder: Path,
 ) -> None:
-    from fer_exp import sweep
+    from fer_exp.run import sweep
 
     opened = tracker(server)
     tags = {"sweep": "", "monitor": "val/loss"}

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from fer_exp.data import archive
+from fer_exp.data.emotions import EMOTIONS
 from fer_exp.data.pixel_csv import NO_USAGE, USAGES, PixelTable
-from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
 
 CLASSES: tuple[str, ...] = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")

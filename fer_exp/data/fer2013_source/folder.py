@@ -14,12 +14,12 @@ from typing import Any, Literal
 import numpy as np
 
 from fer_exp.data import image_cache, label_codes, stored_rows
+from fer_exp.data.emotions import canonical
 from fer_exp.data.fer2013_facts import OFFICIAL_COUNTS
 from fer_exp.data.fer2013_source import Faces
 from fer_exp.data.folders import classes
 from fer_exp.data.folders.classes import FolderImage
 from fer_exp.data.pixel_csv import IMAGE_SIZE, USAGES
-from fer_exp.emotions import canonical
 from fer_exp.errors import DataError
 
 _PARTS = {"": "", "train": "Training", "val": "val", "test": "test"}  # what a folder alone says

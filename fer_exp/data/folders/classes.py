@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from fer_exp.data import image_formats
+from fer_exp.data.emotions import EIGHT, canonical
 from fer_exp.data.folders import listing, passed_over
 from fer_exp.data.folders.listing import ImageFile
-from fer_exp.emotions import EIGHT, canonical
 from fer_exp.errors import DataError
 
 _SPLIT_WORDS = {

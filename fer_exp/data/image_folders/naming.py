@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from fer_exp.data import label_codes
+from fer_exp.data.emotions import EIGHT, canonical
 from fer_exp.data.folders import classes
 from fer_exp.data.folders.classes import FolderImage
 from fer_exp.data.label_codes import NUMBERINGS, Codes
-from fer_exp.emotions import EIGHT, canonical
 from fer_exp.errors import DataError
 
 _log = logging.getLogger(__name__)

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fer_exp.assessment.metrics import Evaluation, Interval
 from fer_exp.data import csv_cells
 from fer_exp.data.inputs import described, one
 from fer_exp.dataset import Splits
-from fer_exp.metrics import Evaluation, Interval
 from fer_exp.reporting import tables
 from fer_exp.reporting.abridged import spread
 

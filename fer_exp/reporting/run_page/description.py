@@ -6,7 +6,7 @@ Called by `conclusion`. What comes from outside, such as names of runs and folde
 import re
 from collections.abc import Mapping, Sequence
 
-from fer_exp.metrics import Interval
+from fer_exp.assessment.metrics import Interval
 from fer_exp.reporting.run_page.contents import About, duration
 
 _MEANS = re.compile(r"([\\`*_{}\[\]<>()#|~!])")  # something in markdown

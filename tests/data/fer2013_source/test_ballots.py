@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fer_exp.data.emotions import EMOTIONS
 from fer_exp.data.fer2013_source import ballots
 from fer_exp.data.fer2013_source.ballots import CLASSES, IN_ORDER_OF_EMOTIONS, KEPT, NO_AGREEMENT, NOT_A_FACE, UNKNOWN
-from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
 
 HEADER = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fer_exp.data.emotions import EMOTIONS
 from fer_exp.data.fer2013_facts import OFFICIAL_COUNTS
 from fer_exp.data.inputs import image
 from fer_exp.dataset import Splits, fer2013
-from fer_exp.emotions import EMOTIONS
 from fer_exp.errors import DataError
 
 ALPHABETICAL = sorted(EMOTIONS)  # as the folders are listed; the codes of the csv are in another order

@@ -1,0 +1,1 @@
+"""Configurations and command lines: composed, checked, explained, identified, written as words again."""
