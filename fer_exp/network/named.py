@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from fer_exp.data.inputs import Spec, Specs
 
 
+@tf.autograph.experimental.do_not_convert  # there is nothing in it for graphs, and reading it takes a moment
 def call(model: keras.Model, inputs: Mapping[str, Any], training: bool = False) -> Any:
     """Calls a model.
 
