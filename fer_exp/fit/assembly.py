@@ -12,11 +12,13 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from rich.console import Console
 
 from fer_exp.data import inputs
 from fer_exp.dataset import Development
@@ -72,6 +74,46 @@ class Assembled:
     def taught_by(self, teacher: Teacher) -> "Assembled":
         """Returns the same with a teacher."""
         return dataclasses.replace(self, teacher=teacher)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A training that is about to begin: what everything within it works with.
+
+    Attributes:
+        experiment: The checked configuration.
+        data: The data, without their test split.
+        strategy: From `prepare`.
+        parts: From `assemble`.
+        screen: Where the progress goes.
+        folder: Where weights and snapshots go, and are looked for.
+    """
+
+    experiment: config.Experiment
+    data: Development
+    strategy: tf.distribute.Strategy
+    parts: Assembled
+    screen: Console
+    folder: Path
+
+    @property
+    def replicas(self) -> int:
+        """Among which each batch is divided."""
+        return int(self.strategy.num_replicas_in_sync)
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are."""
+        return len(self.data.class_names)
+
+    @property
+    def steps(self) -> int:
+        """Of an epoch."""
+        return steps_in(self.data.train, self.experiment.batch_size, self.replicas)
+
+    def alone(self) -> "Fit":
+        """Returns the same on one device."""
+        return dataclasses.replace(self, strategy=tf.distribute.get_strategy())
 
 
 def prepare(experiment: config.Experiment) -> tf.distribute.Strategy:

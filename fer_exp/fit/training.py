@@ -10,16 +10,12 @@ from pathlib import Path
 
 import keras
 import pandas as pd
-import tensorflow as tf
-from rich.console import Console
 
-from fer_exp.dataset import Development
 from fer_exp.finetune import Stage, split_epochs, unfreeze
 from fer_exp.fit import averaging, continuation, feed, fitting, snapshot, workers
-from fer_exp.fit.assembly import Assembled
+from fer_exp.fit.assembly import Assembled, Fit
 from fer_exp.fit.callbacks import Keeper, StopAtNaN, TellDivergence
 from fer_exp.fit.continuation import Continuation, EpochLog, Place
-from fer_exp.fit.pipeline import steps_in
 from fer_exp.fit.progress import TrainingProgress
 from fer_exp.options import config
 from fer_exp.schedule import Schedule
@@ -47,33 +43,20 @@ class Trained:
     best_value: float
 
 
-def train(
-    experiment: config.Experiment,
-    splits: Development,
-    strategy: tf.distribute.Strategy,
-    parts: Assembled,
-    folder: Path,
-    key: str,
-    console: Console,
-    log_epoch: EpochLog,
-) -> Trained:
+def train(fit: Fit, key: str, log_epoch: EpochLog) -> Trained:
     """Trains the assembled model, going on where an earlier attempt in the same folder ended.
 
     Args:
-        experiment: The checked configuration.
-        splits: The data, without their test split.
-        strategy: From `prepare`.
-        parts: From `assemble`.
-        folder: Where weights and snapshots go, and are looked for.
+        fit: The training.
         key: What the training is made of; snapshots with another key are passed over.
-        console: Where the progress goes.
         log_epoch: Called with the metrics of each epoch and its number, from 1; also for those of an earlier attempt.
 
     Raises:
         TrainingDivergedError: If the loss is no longer finite.
         StorageError: If the state cannot be kept, or what was kept does not fit.
     """
-    keeper = Keeper(experiment.checkpoint, parts.model, len(splits.train), folder / snapshot.KEPT)
+    experiment, parts, folder = fit.experiment, fit.parts, fit.folder
+    keeper = Keeper(experiment.checkpoint, parts.model, len(fit.data.train), folder / snapshot.KEPT)
     found = snapshot.newest(folder, key)
     plan = list(zip(parts.stages, split_epochs(experiment.epochs, parts.stages), strict=True))
     begin, starts = 0, []
@@ -84,7 +67,7 @@ def train(
         starts = found.state["starts"]
         begin = found.state["stage"]
         continuation.put_back_model(found, parts.model)
-        console.print(f"{found.epochs} of {experiment.epochs} epochs were completed before: going on from there")
+        fit.screen.print(f"{found.epochs} of {experiment.epochs} epochs were completed before: going on from there")
         if found.state["stage_is_over"]:
             begin, found = begin + 1, None
     for number, (stage, epochs) in enumerate(plan[begin:], begin):
@@ -94,7 +77,7 @@ def train(
                 keeper.restore()  # an early stop leaves weights behind that are worse than the kept ones
         place = Place(number, tuple(starts))
         state = Continuation(folder, key, place, keeper, log_epoch, found)
-        _train_stage(experiment, splits, strategy, parts, stage, epochs, state, console)
+        _train_stage(fit, stage, epochs, state)
         found = None
     keeper.restore()
     best_epoch, best_value = keeper.kept
@@ -117,32 +100,23 @@ def forget(folder: Path) -> None:
         shutil.rmtree(path)
 
 
-def _train_stage(
-    experiment: config.Experiment,
-    splits: Development,
-    strategy: tf.distribute.Strategy,
-    parts: Assembled,
-    stage: Stage,
-    epochs: int,
-    state: Continuation,
-    console: Console,
-) -> None:
+def _train_stage(fit: Fit, stage: Stage, epochs: int, state: Continuation) -> None:
     """Trains a stage of so many epochs, or what is left of it."""
+    experiment, steps = fit.experiment, fit.steps
     first, begin = state.place.starts[-1], state.completed
-    steps = steps_in(splits.train, experiment.batch_size, strategy.num_replicas_in_sync)
     peak = experiment.schedule["peak"] * stage.lr_scale
     schedule: Schedule = config.build(experiment.schedule, epochs * steps, steps, peak=peak)
-    learning = unfreeze(parts.model, stage.unfreeze)
-    console.print(f"stage {stage.name}: {epochs} epochs at peak lr {peak:g}, {learning:,} parameters learn")
-    fed = feed.of_stage(experiment, splits, strategy, parts, stage, (first, first + epochs), console)
-    with strategy.scope():
+    learning = unfreeze(fit.parts.model, stage.unfreeze)
+    fit.screen.print(f"stage {stage.name}: {epochs} epochs at peak lr {peak:g}, {learning:,} parameters learn")
+    fed = feed.of_stage(fit, stage, (first, first + epochs))
+    with fit.strategy.scope():
         optimizer = config.build(experiment.optimizer, schedule.learning_rate)
         fitting.compile_for_training(fed.model, optimizer)
         state.put_back_optimizer(fed.model)
     batches = fed.train(begin)
     workers.adapt(fed.model, batches)
     few = math.ceil(_STATISTICS_IMAGES / experiment.batch_size)
-    progress = TrainingProgress(console, stage.name, begin, experiment.epochs, steps, experiment.batch_size)
+    progress = TrainingProgress(fit.screen, stage.name, begin, experiment.epochs, steps, experiment.batch_size)
     followers = [*schedule.callbacks, *_early_stopping(experiment)]
     state.watch(followers)
     try:
@@ -155,7 +129,7 @@ def _train_stage(
                 validation_data=fed.val,
                 callbacks=[
                     StopAtNaN(),
-                    TellDivergence(len(splits.class_names)),
+                    TellDivergence(fit.classes),
                     *averaging.callbacks(fed.model, lambda: fed.train(first).take(few)),
                     state.keeper,
                     progress,

@@ -3,15 +3,14 @@
 Called by `experiment` with a trained model. It is the only place that looks at the test split.
 """
 
+import functools
 import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from fer_exp.assessment import examine, learning, metrics, temperature
 from fer_exp.assessment.learning import Finding
@@ -20,7 +19,6 @@ from fer_exp.dataset import Splits
 from fer_exp.export import Exportable
 from fer_exp.fit import assembly, fine_tuning, inference, training
 from fer_exp.lite import publication
-from fer_exp.options import config
 from fer_exp.process import is_job
 from fer_exp.reporting import console, figure_writer, report, tables
 from fer_exp.reporting.run_page import description, page
@@ -38,34 +36,28 @@ class Ended:
     """A training that has ended.
 
     Attributes:
-        experiment: The checked configuration.
+        fit: The training.
         overrides: What the command line changed.
         splits: The data.
-        parts: What was trained.
         trained: The kept weights, and how they came about.
         name: Of the run.
         tags: Of the run.
-        folder: Where its files go.
         began: When the run began, as `time.monotonic` tells.
         continued: Whether it continues an earlier attempt.
-        screen: Where people read.
     """
 
-    experiment: config.Experiment
+    fit: assembly.Fit
     overrides: Sequence[str]
     splits: Splits
-    parts: assembly.Assembled
     trained: training.Trained
     name: str
     tags: Mapping[str, Any]
-    folder: Path
     began: float
     continued: bool
-    screen: Console
 
     def predict(self, inputs: Inputs) -> np.ndarray:
         """Returns probabilities float32 (n, classes) of rows (n, ...) of each input, as they are stored."""
-        return inference.predict(self.trained.model, inputs, self.experiment.batch_size)
+        return inference.predict(self.trained.model, inputs, self.fit.experiment.batch_size)
 
 
 def conclude(ended: Ended, tracker: Tracker, tracked: Run, source: Source | None) -> None:
@@ -80,43 +72,43 @@ def conclude(ended: Ended, tracker: Tracker, tracked: Run, source: Source | None
     Raises:
         UserError: If the model cannot be exported as asked.
     """
-    trained, screen = ended.trained, ended.screen
+    trained, screen = ended.trained, ended.fit.screen
     with figure_writer.beside():  # all are there before an export measures latencies, and the page shows them
-        report.write_history(ended.folder, trained.history, trained.stage_starts, trained.best_epoch)
+        report.write_history(ended.fit.folder, trained.history, trained.stage_starts, trained.best_epoch)
         with console.waiting(screen, "evaluating on the test split, and drawing what it says"):
             heat = _calibrate(ended, tracked)
-            (ended.folder / "model").mkdir(exist_ok=True)
-            trained.model.save(ended.folder / "model" / "model.keras")
+            (ended.fit.folder / "model").mkdir(exist_ok=True)
+            trained.model.save(ended.fit.folder / "model" / "model.keras")
             evaluation, examined = _evaluate(ended, heat, tracked)
         findings = _judge(ended, evaluation, tracked)
         with console.waiting(screen, "recording the model"):
             tracked.log_model(trained.model, ended.splits.specs)  # first: some models cannot be exported
     _export(ended, evaluation, tracked)
     if source is not None:
-        found = comparison.compare(source, evaluation, ended.tags, tracked.numbers, ended.experiment.model_dump())
-        report.write_reproduction(ended.folder, found.table())
+        found = comparison.compare(source, evaluation, ended.tags, tracked.numbers, ended.fit.experiment.model_dump())
+        report.write_reproduction(ended.fit.folder, found.table())
         tracked.set_tags(found.tags())
-        ended.screen.print(comparison.terminal(found, f"against run {source.record.run_id}"))
+        ended.fit.screen.print(comparison.terminal(found, f"against run {source.record.run_id}"))
         source.found.append(found)
-    with console.waiting(ended.screen, "writing the page of the run"):
+    with console.waiting(ended.fit.screen, "writing the page of the run"):
         about = _about(ended, evaluation, tracker, tracked)
-        tracked.log_text(page.write(ended.folder, about), page.FILE)
+        tracked.log_text(page.write(ended.fit.folder, about), page.FILE)
         warnings = [finding.sentence for finding in findings]
         tracked.set_tags({"mlflow.note.content": description.text(about, warnings, tracked.numbers)})
     for name in ("figures", "tables", "tflite", "model"):
-        if (ended.folder / name).is_dir():
-            tracked.log_folder(ended.folder / name)
+        if (ended.fit.folder / name).is_dir():
+            tracked.log_folder(ended.fit.folder / name)
     rows = [("WARNING", finding.sentence) for finding in findings]
-    ended.screen.print(console.result_table([*rows, *_findings(ended, evaluation, examined)]))
+    ended.fit.screen.print(console.result_table([*rows, *_findings(ended, evaluation, examined)]))
     for line in console.next_steps(f"run {tracked.run_id}", tracker.uri, _steps(ended, tracked)):
-        ended.screen.print(line, soft_wrap=True)
+        ended.fit.screen.print(line, soft_wrap=True)
     if source is not None:
-        ended.screen.print(source.found[0].sentence, highlight=False, markup=False, soft_wrap=True)
+        ended.fit.screen.print(source.found[0].sentence, highlight=False, markup=False, soft_wrap=True)
 
 
 def _calibrate(ended: Ended, tracked: Run) -> float | None:
     """Puts a temperature into the kept model, if it is asked for, and returns it."""
-    if not ended.experiment.evaluation.temperature_scaling:
+    if not ended.fit.experiment.evaluation.temperature_scaling:
         return None
     val = ended.splits.development.val
     found = temperature.fit(metrics.evaluate(ended.predict(val.inputs), val.labels, ended.splits.class_names))
@@ -128,14 +120,14 @@ def _calibrate(ended: Ended, tracked: Run) -> float | None:
 
 def _evaluate(ended: Ended, heat: float | None, tracked: Run) -> tuple[metrics.Evaluation, examine.Examined]:
     """Evaluates the kept weights, which hold the temperature, on the test split."""
-    experiment, splits = ended.experiment, ended.splits
+    experiment, splits = ended.fit.experiment, ended.splits
     evaluation = metrics.evaluate(ended.predict(splits.test.inputs), splits.test.labels, splits.class_names)
     tracked.log_metrics(metrics.scalars(evaluation, "test"))
-    report.write_evaluation(ended.folder, evaluation, splits.test)
+    report.write_evaluation(ended.fit.folder, evaluation, splits.test)
     if splits.test.sources is not None:
         of_sources = metrics.of_sources(evaluation, splits.test.sources, splits.source_names)
         tracked.log_metrics(metrics.scalars_of_sources(of_sources, "test"))
-        report.write_sources(ended.folder, of_sources)
+        report.write_sources(ended.fit.folder, of_sources)
     subject = examine.Subject(
         evaluation=evaluation,
         split=splits.test,
@@ -145,7 +137,7 @@ def _evaluate(ended: Ended, heat: float | None, tracked: Run) -> tuple[metrics.E
         predict=ended.predict,
         model=ended.trained.model,
     )
-    examined = examine.examine(subject, experiment.evaluation, ended.folder, experiment.seed)
+    examined = examine.examine(subject, experiment.evaluation, ended.fit.folder, experiment.seed)
     tracked.log_metrics(examined.scalars)
     views = experiment.test_time_augmentation
     if views != "none":
@@ -159,7 +151,7 @@ def _evaluate(ended: Ended, heat: float | None, tracked: Run) -> tuple[metrics.E
 
 def _judge(ended: Ended, evaluation: metrics.Evaluation, tracked: Run) -> list[Finding]:
     """Tells and notes if the training has diverged, or the model learned nothing; the run ends well all the same."""
-    trained, whole = ended.trained, ended.experiment.limit_batches is None
+    trained, whole = ended.trained, ended.fit.experiment.limit_batches is None
     found = learning.judge(trained.history, trained.best_epoch, evaluation, whole)
     for finding in found:
         _log.warning(finding.sentence)
@@ -170,20 +162,18 @@ def _judge(ended: Ended, evaluation: metrics.Evaluation, tracked: Run) -> list[F
 
 
 def _export(ended: Ended, evaluation: metrics.Evaluation, tracked: Run) -> None:
-    experiment, development = ended.experiment, ended.splits.development
+    experiment = ended.fit.experiment
     exportable = Exportable(
         model=ended.trained.model,
         splits=ended.splits,
         evaluation=evaluation,
         predict=ended.predict,
         seed=experiment.seed,
-        fine_tune=lambda model, epochs, peak: fine_tuning.train(
-            experiment, development, ended.parts, model, epochs, peak, ended.screen
-        ),
+        fine_tune=functools.partial(fine_tuning.train, ended.fit),
         facts=publication.facts(experiment, ended.name, tracked.run_id, ended.overrides, ended.tags),
-        console=ended.screen,
+        console=ended.fit.screen,
     )
-    publication.publish(experiment.export, exportable, ended.folder, tracked)
+    publication.publish(experiment.export, exportable, ended.fit.folder, tracked)
 
 
 def _about(ended: Ended, evaluation: metrics.Evaluation, tracker: Tracker, tracked: Run) -> About:
@@ -192,7 +182,7 @@ def _about(ended: Ended, evaluation: metrics.Evaluation, tracker: Tracker, track
         tracked.run_id,
         tracker.uri,
         publication.commands(ended.overrides, tracked.run_id),
-        publication.options(ended.experiment),
+        publication.options(ended.fit.experiment),
         ended.tags,
         ended.splits,
         evaluation,
@@ -233,4 +223,4 @@ def _findings(ended: Ended, evaluation: metrics.Evaluation, examined: examine.Ex
     ]
     rows += examined.findings
     rows += [("confusion", sentence) for sentence in tables.describe_confusions(evaluation, most=3)]
-    return [*rows, ("files", str(ended.folder)), ("page", str(ended.folder / page.FILE))]
+    return [*rows, ("files", str(ended.fit.folder)), ("page", str(ended.fit.folder / page.FILE))]

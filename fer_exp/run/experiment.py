@@ -23,6 +23,7 @@ from fer_exp.data.inputs import one
 from fer_exp.dataset import Development, Splits
 from fer_exp.distillation import Distillation
 from fer_exp.fit import assembly, pipeline, resume, teacher, training, workers
+from fer_exp.fit.assembly import Fit
 from fer_exp.options import config, fingerprint
 from fer_exp.process import kernels, temporary
 from fer_exp.record import names, registry
@@ -116,16 +117,14 @@ def run(
                 report.write_pruning(folder, parts.inherited.table)
             try:
                 key = f"{identity.fingerprint} {splits.sha256}"
-                trained = _train(experiment, development, strategy, parts, folder, screen, tracked, key)
+                fit = Fit(experiment, development, strategy, parts, screen, folder)
+                trained = _train(fit, tracked, key)
             except TrialPruned as pruned:
                 tracked.set_tags({"pruned": f"after epoch {pruned.epoch}"})
                 screen.print(f"pruned after epoch {pruned.epoch}: other trials of the search were better by then")
                 training.forget(folder)
                 return pruned.value
-            ended = Ended(
-                experiment, overrides, splits, parts, trained, name, tags, folder, began,
-                continued=choice.run_id is not None, screen=screen,
-            )  # fmt: skip
+            ended = Ended(fit, overrides, splits, trained, name, tags, began, continued=choice.run_id is not None)
             conclude(ended, tracker, tracked, source)
             if registers:
                 tracked.set_tags({registry.TAG: experiment.registered_model})
@@ -152,7 +151,8 @@ def follow(experiment: config.Experiment) -> None:
     workers.check_alike(strategy, f"{fingerprint.of(experiment.model_dump())} {splits.sha256}")
     parts = _assembled(experiment, splits, strategy)
     with temporary.folder("follower") as folder:
-        training.train(experiment, splits, strategy, parts, folder, "", terminal.opened(quiet=True), lambda *_: None)
+        fit = Fit(experiment, splits, strategy, parts, terminal.opened(quiet=True), folder)
+        training.train(fit, "", lambda *_: None)
 
 
 def _assembled(
@@ -206,20 +206,12 @@ def _write_config(folder: Path, values: Mapping[str, Any], overrides: Sequence[s
     tracked.log_folder(target)
 
 
-def _train(
-    experiment: config.Experiment,
-    splits: Development,
-    strategy: tf.distribute.Strategy,
-    parts: assembly.Assembled,
-    folder: Path,
-    screen: Console,
-    tracked: Run,
-    key: str,
-) -> training.Trained:
-    sample, labels = pipeline.augmented_sample(splits.train, parts.augment, len(splits.class_names), experiment.seed)
+def _train(fit: Fit, tracked: Run, key: str) -> training.Trained:
+    data, experiment = fit.data, fit.experiment
+    sample, labels = pipeline.augmented_sample(data.train, fit.parts.augment, fit.classes, experiment.seed)
     log_epoch = trial.watched(tracked.log_metrics, experiment.checkpoint.monitor, experiment.epochs)
     with figure_writer.beside():
-        report.write_samples(folder, shown.pictures(sample, splits.specs), labels, splits.class_names)
-        trained = training.train(experiment, splits, strategy, parts, folder, key, screen, log_epoch)
+        report.write_samples(fit.folder, shown.pictures(sample, data.specs), labels, data.class_names)
+        trained = training.train(fit, key, log_epoch)
     tracked.log_metrics({"best_epoch": trained.best_epoch, f"best_{experiment.checkpoint.monitor}": trained.best_value})
     return trained

@@ -13,6 +13,7 @@ from tensorflow.python.framework.config import disable_op_determinism
 
 from fer_exp.errors import StorageError
 from fer_exp.fit import assembly, snapshot, training
+from fer_exp.fit.assembly import Fit
 from fer_exp.options import config
 
 EVERYTHING_RANDOM = (
@@ -63,7 +64,7 @@ def attempt(
 
     try:
         return training.train(
-            experiment, SPLITS, strategy, parts, folder, key, Console(quiet=True), log_epoch
+            Fit(experiment, SPLITS, strategy, parts, Console(quiet=True), folder), key, log_epoch
         ), reported
     except CutOff:
         return None, reported

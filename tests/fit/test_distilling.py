@@ -15,6 +15,7 @@ from tensorflow.python.framework.config import disable_op_determinism
 
 from fer_exp.data.inputs import image
 from fer_exp.fit import assembly, epoch_metrics, inference, pipeline, training
+from fer_exp.fit.assembly import Fit
 from fer_exp.fit.distilling import Teacher
 from fer_exp.fit.fitting import TrainingLoss, fitted
 from fer_exp.loss import Objective
@@ -116,7 +117,9 @@ def train(
             raise CutOff
 
     try:
-        return training.train(experiment, SPLITS, strategy, parts, folder, "key", Console(quiet=True), log_epoch), parts
+        return training.train(
+            Fit(experiment, SPLITS, strategy, parts, Console(quiet=True), folder), "key", log_epoch
+        ), parts
     except CutOff:
         return None, parts
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from small_trainings import PLAIN, SMALL_CNN, SPLITS
 
 from fer_exp.fit import assembly, epoch_metrics, training
+from fer_exp.fit.assembly import Fit
 from fer_exp.fit.epoch_metrics import EpochMetric
 from fer_exp.options import config
 
@@ -33,7 +34,7 @@ def test_a_new_entry_is_measured_and_shown(in_training: bool, tmp_path: Path, mo
     text, logged = io.StringIO(), list[dict[str, float]]()
     screen = Console(file=text, width=200)
     found = training.train(
-        experiment, SPLITS, strategy, parts, tmp_path, "key", screen, lambda metrics, epoch: logged.append(metrics)
+        Fit(experiment, SPLITS, strategy, parts, screen, tmp_path), "key", lambda metrics, epoch: logged.append(metrics)
     )
     assert found.history["val/top_3"].tolist() == [1.0]  # there are three classes
     assert ("train/top_3" in logged[0]) == in_training

@@ -1,6 +1,7 @@
 """A variant of a model is trained a little more, with what the run trains with, and without its test split."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -19,10 +20,12 @@ from fer_exp.options import config
 def tuned(splits: Splits, *overrides: str, epochs: int = 3, peak: float = 1e-2) -> tuple[keras.Model, Any]:
     """Fine-tunes a copy of the assembled model; returns it and its first weights."""
     experiment = config.check(compose(*PLAIN, *SMALL_CNN, *overrides))
-    parts = assembly.assemble(experiment, splits, assembly.prepare(experiment))
+    strategy = assembly.prepare(experiment)
+    parts = assembly.assemble(experiment, splits, strategy)
     model = keras.models.clone_model(parts.model)
     first = model.get_weights()
-    fine_tuning.train(experiment, splits, parts, model, epochs, peak, Console(quiet=True))
+    fit = assembly.Fit(experiment, splits, strategy, parts, Console(quiet=True), Path("unused"))
+    fine_tuning.train(fit, model, epochs, peak)
     return model, first
 
 

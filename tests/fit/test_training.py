@@ -18,6 +18,7 @@ from fer_exp.data.stored_rows import StoredRows
 from fer_exp.dataset import Split, Splits
 from fer_exp.errors import TrainingDivergedError
 from fer_exp.fit import assembly, callbacks, feed, inference, pipeline, snapshot, training
+from fer_exp.fit.assembly import Fit
 from fer_exp.options import config
 
 # Two epochs in which hardly anything happens, then steps so large that every later epoch is much worse.
@@ -47,7 +48,9 @@ def run(folder: Path, *overrides: str, splits: Splits = SPLITS) -> Run:
     parts = assembly.assemble(experiment, splits, strategy)
     logged: list[tuple[dict[str, float], int]] = []
     trained = training.train(
-        experiment, splits, strategy, parts, folder, "key", Console(quiet=True), lambda *entry: logged.append(entry)
+        Fit(experiment, splits, strategy, parts, Console(quiet=True), folder),
+        "key",
+        lambda *entry: logged.append(entry),
     )
     return Run(trained, logged, parts.model)
 

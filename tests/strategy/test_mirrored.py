@@ -24,6 +24,7 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 from fer_exp.options import config
+from fer_exp.fit.assembly import Fit
 from fer_exp.fit import assembly, training
 from fer_exp.network.batch_norm import BatchNormalization
 from fer_exp.dataset import Split, Splits
@@ -59,7 +60,7 @@ def train(values, images, folder):
         parts = parts.taught_by(Teacher((model,), plan.temperature, plan.weight))
     try:
         trained = training.train(
-            experiment, splits, strategy, parts, Path(folder), "key", Console(quiet=True), lambda *_: None
+            Fit(experiment, splits, strategy, parts, Console(quiet=True), Path(folder)), "key", lambda *_: None
         )
     except TrainingDivergedError as error:
         return {"error": str(error)}
