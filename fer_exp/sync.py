@@ -18,7 +18,7 @@ from rich.console import Console
 
 from fer_exp.errors import ConfigError, StorageError, TrackingError
 from fer_exp.options import commandline, config
-from fer_exp.record import outbox
+from fer_exp.record import layout, outbox
 from fer_exp.reporting import command, terminal
 from fer_exp.run import owner
 from fer_exp.tracking import Tracker, database, tracking_uri
@@ -79,7 +79,7 @@ def _deliver(folder: Path, node: Mapping[str, Any], parents: dict[str, Tracker])
     try:
         kept = outbox.read(folder)
         if kept is None:
-            shutil.rmtree(folder / outbox.FOLDER)
+            shutil.rmtree(folder / layout.OUTBOX)
             return "nothing had been recorded yet"
         header = kept.header
         tracker = _tracker(node, header)

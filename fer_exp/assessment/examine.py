@@ -20,7 +20,8 @@ from fer_exp.data import csv_cells, duplicates, inputs
 from fer_exp.data.inputs import Inputs
 from fer_exp.dataset import Split
 from fer_exp.options import config
-from fer_exp.reporting import figure_writer, report
+from fer_exp.record import layout
+from fer_exp.reporting import figure_writer
 
 if TYPE_CHECKING:
     import keras
@@ -91,7 +92,7 @@ def _ranking(subject: Subject, folder: Path) -> Examined:
     evaluation, name = subject.evaluation, subject.name
     found = ranking.rank(evaluation)
     picture = curves.ranking_curves(evaluation, found, f"ROC and precision-recall, {name} split")
-    figure_writer.save(picture, folder / report.FIGURES / "roc_and_precision_recall.png")
+    figure_writer.save(picture, folder / layout.FIGURES / "roc_and_precision_recall.png")
     _write(ranking.table(found, evaluation), folder, "ranking.csv")
     if np.isnan(found.macro_auc):
         return Examined({}, [])
@@ -104,7 +105,7 @@ def _ranking(subject: Subject, folder: Path) -> Examined:
 def _confidence(subject: Subject, folder: Path) -> Examined:
     name, found = subject.name, confidence.measure(subject.evaluation)
     picture = curves.reliability(subject.evaluation, found, f"Reliability, {name} split", subject.before)
-    figure_writer.save(picture, folder / report.FIGURES / "reliability.png")
+    figure_writer.save(picture, folder / layout.FIGURES / "reliability.png")
     _write(confidence.table(subject.evaluation), folder, "reliability.csv")
     scalars, earlier = confidence.scalars(found, name), ""
     if subject.before is not None:
@@ -153,7 +154,7 @@ def _draw_maps(subject: Subject, most: int, folder: Path, seed: int) -> None:
         return images[:]
 
     sheet = grad_cam_sheet.draw(explainer, subject.evaluation, read, most, seed)
-    figure_writer.save(sheet, folder / report.FIGURES / "grad_cam.png")
+    figure_writer.save(sheet, folder / layout.FIGURES / "grad_cam.png")
 
 
 def _robustness(subject: Subject, options: config.Evaluation, folder: Path, seed: int) -> Examined:
@@ -173,7 +174,7 @@ def _robustness(subject: Subject, options: config.Evaluation, folder: Path, seed
         seed,
     )
     figure_writer.save(
-        curves.robustness(found, "Accuracy when pictures get worse"), folder / report.FIGURES / "robustness.png"
+        curves.robustness(found, "Accuracy when pictures get worse"), folder / layout.FIGURES / "robustness.png"
     )
     _write(found, folder, "robustness.csv")
     scalars = robustness.scalars(found)
@@ -183,5 +184,5 @@ def _robustness(subject: Subject, options: config.Evaluation, folder: Path, seed
 
 
 def _write(table: pd.DataFrame, folder: Path, name: str) -> None:
-    (folder / report.TABLES).mkdir(parents=True, exist_ok=True)
-    csv_cells.safe(table).to_csv(folder / report.TABLES / name, index=False)
+    (folder / layout.TABLES).mkdir(parents=True, exist_ok=True)
+    csv_cells.safe(table).to_csv(folder / layout.TABLES / name, index=False)

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from fer_exp.assessment.metrics import Evaluation
 from fer_exp.errors import ComparisonError
 from fer_exp.process import temporary
+from fer_exp.record import layout
 from fer_exp.reporting.tables import read_predictions
 from fer_exp.run import chain_report
 from fer_exp.signature import run_id as checked_id
 from fer_exp.tracking import Record, Tracker
-
-PREDICTIONS = "tables/predictions.csv"
 
 
 @dataclass(frozen=True)
@@ -102,14 +101,18 @@ def load(tracker: Tracker, records: Iterable[Record]) -> list[ComparedRun]:
     problems: list[str] = []
     for record in records:
         with temporary.folder("compare") as folder:
-            file = tracker.download(record.run_id, PREDICTIONS, folder)
+            file = tracker.download(record.run_id, layout.PREDICTIONS, folder)
             if file is None:
-                problems.append(f"`id` must be a run with {PREDICTIONS}. Received: {record.called}, which has none.")
+                problems.append(
+                    f"`id` must be a run with {layout.PREDICTIONS}. Received: {record.called}, which has none."
+                )
                 continue
             try:
                 runs.append(ComparedRun(record, read_predictions(file)))
             except ValueError as error:
-                problems.append(f"{PREDICTIONS} of {record.called} cannot be read: {' '.join(str(error).split())}.")
+                problems.append(
+                    f"{layout.PREDICTIONS} of {record.called} cannot be read: {' '.join(str(error).split())}."
+                )
     if problems:
         raise ComparisonError("\n".join(problems))
     return runs

@@ -20,7 +20,7 @@ from fer_exp.dataset import Split, Splits
 from fer_exp.errors import ConfigError
 from fer_exp.evaluate import measure
 from fer_exp.options import commandline, config, recorded_config
-from fer_exp.record import names, store
+from fer_exp.record import layout, names, store
 from fer_exp.reporting import console, report, tables
 from fer_exp.reporting.terminal import printable
 from fer_exp.run import trained
@@ -154,7 +154,7 @@ def _names_data(overrides: Sequence[str]) -> bool:
 
 def _recorded(model: Classifier) -> Mapping[str, Any]:
     record, tracker = model.record, model.tracker
-    unnamed = f"`dataset` must be named: {model.name} has no {recorded_config.RESOLVED} that says its data."
+    unnamed = f"`dataset` must be named: {model.name} has no {layout.RESOLVED} that says its data."
     try:
         values = recorded_config.read(tracker, record) if tracker and record else {}
     except ConfigError as error:
@@ -190,7 +190,7 @@ def _log(
     with tracker.run(name, {**params, **dataset}, tags) as tracked:
         tracked.log_metrics(metrics.scalars(found.evaluation, split) | examined.scalars)
         tracked.log_metrics(metrics.scalars_of_sources(_of_sources(found, splits), split))
-        for part in (report.FIGURES, report.TABLES):
+        for part in (layout.FIGURES, layout.TABLES):
             tracked.log_folder(folder / part)
         if found.notes:
             tracked.set_tags({"mlflow.note.content": "\n".join(f"- {note}" for note in found.notes)})

@@ -15,10 +15,9 @@ from fer_exp.export import Export, Exportable, Exported
 from fer_exp.lite import export_figure, export_table, model_card, model_file
 from fer_exp.options import config
 from fer_exp.process import credentials
+from fer_exp.record import layout
 from fer_exp.reporting import console, figure_style
 from fer_exp.tracking import Run
-
-TFLITE, CARD = "tflite", "model_card.md"
 
 
 def facts(
@@ -82,7 +81,7 @@ def publish(node: Mapping[str, Any], exportable: Exportable, folder: Path, track
     """
     export: Export = config.build(node)
     with console.waiting(exportable.console, "exporting files, and proving each"):
-        exported = export(exportable, folder / TFLITE)
+        exported = export(exportable, folder / layout.TFLITE)
     if not exported:
         return []
     for entry in exported:
@@ -90,11 +89,11 @@ def publish(node: Mapping[str, Any], exportable: Exportable, folder: Path, track
     withheld = [f"{entry.kind}: {entry.withheld}" for entry in exported if entry.withheld]
     if withheld:
         tracked.set_tags({"withheld": "; ".join(withheld)})
-    (folder / "tables").mkdir(parents=True, exist_ok=True)
-    csv_cells.safe(export_table.frame(exported)).to_csv(folder / "tables" / "exports.csv", index=False)
+    (folder / layout.TABLES).mkdir(parents=True, exist_ok=True)
+    csv_cells.safe(export_table.frame(exported)).to_csv(folder / layout.EXPORTS, index=False)
     picture = export_figure.trade_offs(_points(exported), "Exported files: accuracy against cost")
-    figure_style.save(picture, folder / "figures" / "exports.png")
-    model_file.write(folder / TFLITE / CARD, model_card.render(exported, exportable).encode())
+    figure_style.save(picture, folder / layout.FIGURES / "exports.png")
+    model_file.write(folder / layout.CARD, model_card.render(exported, exportable).encode())
     show = exportable.console.print
     show(export_table.terminal(export_table.cells(exported, exportable.evaluation), "exported files against Keras"))
     show(export_table.terminal(export_table.costs(exported), "what they cost; latency at batch 1, p50 / p95"))

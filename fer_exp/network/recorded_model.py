@@ -15,8 +15,8 @@ import pandas as pd
 
 from fer_exp.data.inputs import Spec, Specs, from_plain, sentence
 from fer_exp.network import named, weights_file
+from fer_exp.record import layout
 
-MODEL, PREDICTIONS = "model/model.keras", "tables/predictions.csv"
 _MOST_BYTES = 2**31  # of a model's file
 # What Keras, its layers and the readers of archives raise where a file is damaged or not what it should be.
 _DAMAGED = (
@@ -92,9 +92,9 @@ def _specs(model: keras.Model, said: str | None) -> dict[str, Spec]:
 
 def _fetched(download: Callable[[str, Path], Path | None], folder: Path) -> tuple[tuple[str, ...], Path]:
     """Returns the names of a run's classes and the file of its model."""
-    table, file = download(PREDICTIONS, folder), download(MODEL, folder)
+    table, file = download(layout.PREDICTIONS, folder), download(layout.MODEL, folder)
     if table is None or file is None:
-        raise ValueError(f"must have recorded {MODEL if file is None else PREDICTIONS}, and has not.")
+        raise ValueError(f"must have recorded {layout.MODEL if file is None else layout.PREDICTIONS}, and has not.")
     if file.stat().st_size > _MOST_BYTES:
         raise ValueError(f"must have a model of at most {_MOST_BYTES:,} bytes; it has {file.stat().st_size:,}.")
     return _class_names(table), file

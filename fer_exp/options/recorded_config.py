@@ -16,9 +16,9 @@ from fer_exp.errors import ConfigError
 from fer_exp.options import commandline, config
 from fer_exp.options.grammar import override
 from fer_exp.process import temporary
+from fer_exp.record import layout
 from fer_exp.tracking import Record, Tracker
 
-RESOLVED = "config/resolved.yaml"
 _MOST_BYTES = 2**20  # of a configuration
 _MOST_NODES = 50_000  # of a configuration, what an alias stands for counted again: a kilobyte of them can be billions
 _MOST_DEPTH = 50
@@ -37,10 +37,12 @@ def read(tracker: Tracker, record: Record) -> dict[str, Any]:
         ConfigError: If it has recorded none, or one that cannot be read or is none of an experiment.
     """
     with temporary.folder("config") as folder:
-        file = tracker.download(record.run_id, RESOLVED, folder)
+        file = tracker.download(record.run_id, layout.RESOLVED, folder)
         if file is None:
-            raise ConfigError([f"`id` must be a run with {RESOLVED}. Received: {record.called}, which has none."])
-        return yaml_mapping(file, f"{RESOLVED} of run {record.run_id}")
+            raise ConfigError(
+                [f"`id` must be a run with {layout.RESOLVED}. Received: {record.called}, which has none."]
+            )
+        return yaml_mapping(file, f"{layout.RESOLVED} of run {record.run_id}")
 
 
 def yaml_mapping(path: Path, called: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from fer_exp.data import stored_rows
 from fer_exp.data.inputs import Spec, Specs
 from fer_exp.dataset import Splits
 from fer_exp.errors import TrackingError
-from fer_exp.record import mlflow_system, names, outbox
+from fer_exp.record import layout, mlflow_system, names
 from fer_exp.record.outbox import Header, Record
 from fer_exp.record.sender import Sender
 
@@ -70,7 +70,7 @@ class MlflowRun:
     @property
     def outbox(self) -> Path:
         """Where its records wait for the server."""
-        return self._folder / outbox.FOLDER
+        return self._folder / layout.OUTBOX
 
     def read_what_is_logged(self) -> None:
         """Learns what an earlier attempt has logged, so that nothing is logged twice."""
@@ -112,7 +112,7 @@ class MlflowRun:
         """Uploads a folder under its own name; one that lies outside the folder of the run is copied first."""
         root, source = self._folder.resolve(), folder.resolve()
         if not source.is_relative_to(root):
-            source = Path(shutil.copytree(source, root / outbox.FOLDER / folder.name, dirs_exist_ok=True))
+            source = Path(shutil.copytree(source, root / layout.OUTBOX / folder.name, dirs_exist_ok=True))
         self._put({"kind": "folder", "path": str(source.relative_to(root))})
 
     def log_data(self, splits: Splits) -> None:
@@ -153,7 +153,7 @@ class MlflowRun:
             inputs=Schema([_tensor(spec, None if len(specs) == 1 else spec.name) for spec in specs.values()]),
             outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, model.output_shape[-1]))]),
         )
-        target = self._folder / outbox.FOLDER / "served_model"
+        target = self._folder / layout.OUTBOX / "served_model"
         if target.exists():  # an attempt was cut off before it could say so
             shutil.rmtree(target)
         mlflow.keras.save_model(

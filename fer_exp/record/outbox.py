@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from fer_exp.errors import StorageError
+from fer_exp.record import layout
 
-FOLDER = "outbox"
 NOTHING = "nothing"  # kind of a record that says nothing: put by hand where a damaged line was
 _RECORDS, _DELIVERED = "records.jsonl", "delivered"
 
@@ -94,7 +94,7 @@ class Outbox:
 
     def __init__(self, folder: Path, header: Header) -> None:
         self.folder = folder
-        records, delivered = folder / FOLDER / _RECORDS, folder / FOLDER / _DELIVERED
+        records, delivered = folder / layout.OUTBOX / _RECORDS, folder / layout.OUTBOX / _DELIVERED
         with _explained(records):
             records.parent.mkdir(parents=True, exist_ok=True)
             if not exists(folder):
@@ -137,8 +137,8 @@ class Outbox:
     def remove(self) -> None:
         """Removes it, when everything was delivered."""
         self.close()
-        (self.folder / FOLDER / _RECORDS).unlink()  # first: the rest means nothing without it
-        shutil.rmtree(self.folder / FOLDER)
+        (self.folder / layout.OUTBOX / _RECORDS).unlink()  # first: the rest means nothing without it
+        shutil.rmtree(self.folder / layout.OUTBOX)
 
     def _append(self, file: BinaryIO, value: Any) -> None:
         line = json.dumps(value).encode() + b"\n"
@@ -155,12 +155,12 @@ class Outbox:
 
 def exists(folder: Path) -> bool:
     """Tells whether a folder holds an outbox."""
-    return (folder / FOLDER / _RECORDS).is_file()
+    return (folder / layout.OUTBOX / _RECORDS).is_file()
 
 
 def find(roots: Iterable[Path]) -> list[Path]:
     """Returns the folders of runs, in and below others, that hold an outbox."""
-    found = {path.parent.parent for root in roots for path in root.glob(f"**/{FOLDER}/{_RECORDS}")}
+    found = {path.parent.parent for root in roots for path in root.glob(f"**/{layout.OUTBOX}/{_RECORDS}")}
     return sorted(found)
 
 
@@ -175,7 +175,7 @@ def read(folder: Path) -> Kept | None:
     Raises:
         StorageError: If a line is no record, or a number no number.
     """
-    path = folder / FOLDER / _RECORDS
+    path = folder / layout.OUTBOX / _RECORDS
     with _explained(path, "read"):
         lines = _lines(path)
         numbers = _lines(path.with_name(_DELIVERED)) if path.with_name(_DELIVERED).is_file() else []

@@ -9,6 +9,7 @@ from fer_exp.assessment import metrics
 from fer_exp.assessment.significance import ALPHA, mcnemar
 from fer_exp.errors import ModelError
 from fer_exp.process import temporary
+from fer_exp.record import layout
 from fer_exp.reporting import tables
 from fer_exp.signature import model_name
 from fer_exp.tracking import Registry, Tracker, Version
@@ -16,7 +17,6 @@ from fer_exp.tracking import Registry, Tracker, Version
 CHAMPION = "champion"  # alias
 TAG = "registered_model"  # of a run that ended well, or of a sweep: the name to register under
 _DECISION = "champion_decision"  # tag of a version
-_PREDICTIONS = "tables/predictions.csv"
 _FROM_RUN = {"data_sha256": "data_sha256", "test/accuracy": "accuracy", "test/macro_f1": "macro_f1"}
 
 
@@ -117,7 +117,7 @@ def _decide(tracker: Tracker, version: Version, champion: Version | None) -> tup
     new, old = (_evaluation(tracker, v.run_id) for v in (version, champion))
     if new is None or old is None:
         lacking = version.number if new is None else champion.number
-        return False, f"{stays}: version {lacking} has no {_PREDICTIONS} that can be read."
+        return False, f"{stays}: version {lacking} has no {layout.PREDICTIONS} that can be read."
     if new.class_names != old.class_names or new.labels.tolist() != old.labels.tolist():
         return False, f"{stays}: the two were not tested on the same test split (classes or labels differ)."
     right, was_right = new.predictions == new.labels, old.predictions == old.labels
@@ -135,7 +135,7 @@ def _decide(tracker: Tracker, version: Version, champion: Version | None) -> tup
 def _evaluation(tracker: Tracker, run_id: str) -> metrics.Evaluation | None:
     """Reads the predictions of a run; None if there are none, or they are damaged."""
     with temporary.folder("registry") as folder:
-        file = tracker.download(run_id, _PREDICTIONS, folder) if tracker.record(run_id) else None
+        file = tracker.download(run_id, layout.PREDICTIONS, folder) if tracker.record(run_id) else None
         try:
             return None if file is None else tables.read_predictions(file)
         except ValueError:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 from fer_exp.errors import StorageError
 from fer_exp.process import credentials
-from fer_exp.record import outbox
+from fer_exp.record import layout, outbox
 from fer_exp.record.outbox import AwayError, Kept, Outbox, Record, RefusedError
 
 Deliver = Callable[[Sequence[Record]], None]
@@ -173,7 +173,7 @@ class Sender:
             if self._failures == 2:  # once happens: a connection that the server had closed
                 _log.warning(
                     "The tracking server does not answer: %s. The run goes on; what it records is kept in %s and "
-                    "delivered when the server is back.", reason, self._box.folder / outbox.FOLDER,
+                    "delivered when the server is back.", reason, self._box.folder / layout.OUTBOX,
                 )  # fmt: skip
             if self._hurry:
                 self._changed.wait_for(lambda: self._closed, _PAUSE_AT_THE_END)
@@ -193,7 +193,7 @@ class Sender:
             if len(self.refused) <= _MOST_TOLD:
                 _log.warning(
                     "The tracking server refused %s of the run: %s. The run goes on without it; the record is kept: "
-                    "line %s of %s.", record["kind"], error, number, self._box.folder / outbox.FOLDER,
+                    "line %s of %s.", record["kind"], error, number, self._box.folder / layout.OUTBOX,
                 )  # fmt: skip
             self._changed.notify_all()
 

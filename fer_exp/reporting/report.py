@@ -13,9 +13,8 @@ from fer_exp.assessment import metrics
 from fer_exp.data import csv_cells, shown
 from fer_exp.data.stored_rows import Rows
 from fer_exp.dataset import Split
+from fer_exp.record import layout
 from fer_exp.reporting import figure, figure_writer, image_sheets, tables
-
-FIGURES, TABLES = "figures", "tables"
 
 
 def write_samples(folder: Path, pictures: Rows, labels: np.ndarray, class_names: tuple[str, ...]) -> None:
@@ -28,7 +27,7 @@ def write_samples(folder: Path, pictures: Rows, labels: np.ndarray, class_names:
         class_names: Name of each class, in label order.
     """
     sheet = image_sheets.samples(pictures, labels, class_names, title="Training images after augmentation")
-    figure_writer.save(sheet, _in(folder, FIGURES) / "training_samples.png")
+    figure_writer.save(sheet, _in(folder, layout.FIGURES) / "training_samples.png")
 
 
 def write_pruning(folder: Path, table: pd.DataFrame) -> None:
@@ -38,7 +37,7 @@ def write_pruning(folder: Path, table: pd.DataFrame) -> None:
         folder: The run's folder.
         table: One row for each group of channels.
     """
-    csv_cells.safe(table).to_csv(_in(folder, TABLES) / "pruning.csv", index=False)
+    csv_cells.safe(table).to_csv(_in(folder, layout.TABLES) / "pruning.csv", index=False)
 
 
 def write_reproduction(folder: Path, table: pd.DataFrame) -> None:
@@ -48,7 +47,7 @@ def write_reproduction(folder: Path, table: pd.DataFrame) -> None:
         folder: The run's folder.
         table: One row for each thing compared.
     """
-    csv_cells.safe(table).to_csv(_in(folder, TABLES) / "reproduction.csv", index=False)
+    csv_cells.safe(table).to_csv(_in(folder, layout.TABLES) / "reproduction.csv", index=False)
 
 
 def write_history(folder: Path, history: pd.DataFrame, stage_starts: list[int], best_epoch: int) -> None:
@@ -61,8 +60,8 @@ def write_history(folder: Path, history: pd.DataFrame, stage_starts: list[int], 
         best_epoch: Epoch whose weights were kept.
     """
     curves = figure.training_curves(history, stage_starts, best_epoch)
-    figure_writer.save(curves, _in(folder, FIGURES) / "training_curves.png")
-    history.to_csv(_in(folder, TABLES) / "history.csv", index=False)
+    figure_writer.save(curves, _in(folder, layout.FIGURES) / "training_curves.png")
+    history.to_csv(_in(folder, layout.TABLES) / "history.csv", index=False)
 
 
 def write_evaluation(folder: Path, evaluation: metrics.Evaluation, test: Split, split: str = "test") -> None:
@@ -74,7 +73,7 @@ def write_evaluation(folder: Path, evaluation: metrics.Evaluation, test: Split, 
         test: The split itself, of which pictures are shown.
         split: Its name.
     """
-    figures, lists = _in(folder, FIGURES), _in(folder, TABLES)
+    figures, lists = _in(folder, layout.FIGURES), _in(folder, layout.TABLES)
     for name, normalize in (("counts", False), ("normalized", True)):
         matrix = figure.confusion_matrix(evaluation, normalize, f"Confusion matrix, {split} split ({name})")
         figure_writer.save(matrix, figures / f"confusion_matrix_{name}.png")
@@ -89,7 +88,7 @@ def write_evaluation(folder: Path, evaluation: metrics.Evaluation, test: Split, 
     )
     csv_cells.safe(tables.classification_table(evaluation)).to_csv(lists / "classification_report.csv")
     (lists / "classification_report.txt").write_text(tables.classification_text(evaluation))
-    csv_cells.safe(tables.predictions_table(evaluation)).to_csv(lists / "predictions.csv", index=False)
+    csv_cells.safe(tables.predictions_table(evaluation)).to_csv(folder / layout.PREDICTIONS, index=False)
 
 
 def write_sources(folder: Path, found: Mapping[str, metrics.Evaluation]) -> None:
@@ -99,7 +98,7 @@ def write_sources(folder: Path, found: Mapping[str, metrics.Evaluation]) -> None
         folder: The run's folder.
         found: Evaluation of the images of each source, by its name.
     """
-    csv_cells.safe(tables.sources_table(found)).to_csv(_in(folder, TABLES) / "per_source.csv", index=False)
+    csv_cells.safe(tables.sources_table(found)).to_csv(_in(folder, layout.TABLES) / "per_source.csv", index=False)
 
 
 def _in(folder: Path, name: str) -> Path:

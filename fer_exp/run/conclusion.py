@@ -20,6 +20,7 @@ from fer_exp.export import Exportable
 from fer_exp.fit import assembly, fine_tuning, inference, training
 from fer_exp.lite import publication
 from fer_exp.process import is_job
+from fer_exp.record import layout
 from fer_exp.reporting import console, figure_writer, report, tables
 from fer_exp.reporting.run_page import description, page
 from fer_exp.reporting.run_page.contents import About
@@ -77,8 +78,8 @@ def conclude(ended: Ended, tracker: Tracker, tracked: Run, source: Source | None
         report.write_history(ended.fit.folder, trained.history, trained.stage_starts, trained.best_epoch)
         with console.waiting(screen, "evaluating on the test split, and drawing what it says"):
             heat = _calibrate(ended, tracked)
-            (ended.fit.folder / "model").mkdir(exist_ok=True)
-            trained.model.save(ended.fit.folder / "model" / "model.keras")
+            (ended.fit.folder / layout.MODELS).mkdir(exist_ok=True)
+            trained.model.save(ended.fit.folder / layout.MODEL)
             evaluation, examined = _evaluate(ended, heat, tracked)
         findings = _judge(ended, evaluation, tracked)
         with console.waiting(screen, "recording the model"):
@@ -92,10 +93,10 @@ def conclude(ended: Ended, tracker: Tracker, tracked: Run, source: Source | None
         source.found.append(found)
     with console.waiting(ended.fit.screen, "writing the page of the run"):
         about = _about(ended, evaluation, tracker, tracked)
-        tracked.log_text(page.write(ended.fit.folder, about), page.FILE)
+        tracked.log_text(page.write(ended.fit.folder, about), layout.PAGE)
         warnings = [finding.sentence for finding in findings]
         tracked.set_tags({"mlflow.note.content": description.text(about, warnings, tracked.numbers)})
-    for name in ("figures", "tables", "tflite", "model"):
+    for name in layout.UPLOADED:
         if (ended.fit.folder / name).is_dir():
             tracked.log_folder(ended.fit.folder / name)
     rows = [("WARNING", finding.sentence) for finding in findings]
@@ -223,4 +224,4 @@ def _findings(ended: Ended, evaluation: metrics.Evaluation, examined: examine.Ex
     ]
     rows += examined.findings
     rows += [("confusion", sentence) for sentence in tables.describe_confusions(evaluation, most=3)]
-    return [*rows, ("files", str(ended.fit.folder)), ("page", str(ended.fit.folder / page.FILE))]
+    return [*rows, ("files", str(ended.fit.folder)), ("page", str(ended.fit.folder / layout.PAGE))]

@@ -26,7 +26,7 @@ from fer_exp.fit import assembly, pipeline, resume, teacher, training, workers
 from fer_exp.fit.assembly import Fit
 from fer_exp.options import config, fingerprint
 from fer_exp.process import kernels, temporary
-from fer_exp.record import names, registry
+from fer_exp.record import layout, names, registry
 from fer_exp.reporting import console, data_table, figure_writer, report, terminal
 from fer_exp.run import provenance
 from fer_exp.run.conclusion import Ended, conclude
@@ -193,16 +193,16 @@ def _recorded(screen: Console, tracked: Run) -> Iterator[None]:
     try:
         yield
     finally:
-        tracked.log_text(screen.export_text(clear=False), "console.txt")
+        tracked.log_text(screen.export_text(clear=False), layout.CONSOLE)
 
 
 def _write_config(folder: Path, values: Mapping[str, Any], overrides: Sequence[str], tracked: Run) -> None:
-    target = folder / "config"
+    target = folder / layout.CONFIG
     target.mkdir(parents=True, exist_ok=True)
     dataset = input_files.absolute(values["dataset"])  # so that the run is repeated from any working directory
-    OmegaConf.save(OmegaConf.create({**values, "dataset": dataset}), target / "resolved.yaml")
+    OmegaConf.save(OmegaConf.create({**values, "dataset": dataset}), folder / layout.RESOLVED)
     input_files.keep(dataset, target)
-    OmegaConf.save(OmegaConf.create(list(overrides)), target / "overrides.yaml")
+    OmegaConf.save(OmegaConf.create(list(overrides)), folder / layout.OVERRIDES)
     tracked.log_folder(target)
 
 

@@ -18,7 +18,7 @@ from fer_exp.errors import ConfigError, ModelError
 from fer_exp.lite import litert_guard
 from fer_exp.options import commandline
 from fer_exp.process import temporary
-from fer_exp.record import registry, store
+from fer_exp.record import layout, registry, store
 from fer_exp.record.names import INPUTS
 from fer_exp.reporting.terminal import printable
 from fer_exp.signature import is_run_id
@@ -92,7 +92,7 @@ def opened(word: str, file: str, overrides: Sequence[str]) -> Iterator[Classifie
         if file == KERAS:
             yield _keras(tracker, record, folder)
             return
-        path = tracker.download(record.run_id, f"tflite/{file}.tflite", folder)
+        path = tracker.download(record.run_id, f"{layout.TFLITE}/{file}.tflite", folder)
         if path is None:
             raise ModelError(_no_file(record, file))
         with litert_guard.Guard() as guard, guard.open(path) as model:

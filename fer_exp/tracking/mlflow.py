@@ -26,7 +26,7 @@ from pydantic import Field
 from fer_exp.data import csv_cells
 from fer_exp.errors import ConfigError, RefusedRecordsError, StorageError, TrackingError
 from fer_exp.process import credentials
-from fer_exp.record import mlflow_store, names, outbox
+from fer_exp.record import layout, mlflow_store, names, outbox
 from fer_exp.record.mlflow_delivery import Delivery
 from fer_exp.record.mlflow_registry import MlflowRegistry
 from fer_exp.record.mlflow_run import MlflowRun, ended
@@ -151,7 +151,7 @@ class MlflowTracker:
         """Delivers what is left in the outbox of a folder, and removes the outbox."""
         kept = outbox.read(folder)
         if kept is None:
-            shutil.rmtree(folder / outbox.FOLDER)
+            shutil.rmtree(folder / layout.OUTBOX)
             return 0
         header, box = kept.header, Outbox(folder, kept.header)
         at_the_end = functools.partial(at_end, header.run_id) if at_end else None
@@ -165,7 +165,7 @@ class MlflowTracker:
         if refused:
             more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
             raise RefusedRecordsError(
-                f"The tracking server refused {refused[0]}{more} (in {folder / outbox.FOLDER}). To do without a "
+                f"The tracking server refused {refused[0]}{more} (in {folder / layout.OUTBOX}). To do without a "
                 f'record, put {{"kind": "{outbox.NOTHING}"}} in the place of its line.'
             )
         box.remove()

@@ -16,6 +16,7 @@ from fer_exp.assessment.metrics import Evaluation, Interval
 from fer_exp.data import csv_cells
 from fer_exp.data.inputs import described, one
 from fer_exp.dataset import Splits
+from fer_exp.record import layout
 from fer_exp.reporting import tables
 from fer_exp.reporting.abridged import spread
 
@@ -188,7 +189,7 @@ def exports(folder: Path) -> list[Table]:
     Args:
         folder: Of the run.
     """
-    file = folder / "tables" / "exports.csv"
+    file = folder / layout.EXPORTS
     if not file.is_file():
         return []
     rows = [
@@ -211,7 +212,7 @@ def others(folder: Path) -> Iterator[Table]:
     Args:
         folder: Of the run.
     """
-    for file in sorted((folder / "tables").glob("*.csv")):
+    for file in sorted((folder / layout.TABLES).glob("*.csv")):
         if file.stem in _ELSEWHERE or file.stat().st_size > _MOST_BYTES:
             continue
         table = pd.read_csv(file, keep_default_na=False, dtype=str)

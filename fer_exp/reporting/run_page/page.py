@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fer_exp.record import layout
 from fer_exp.reporting import html_page
 from fer_exp.reporting.run_page import contents, pictures
 from fer_exp.reporting.run_page.contents import About, Table
 from fer_exp.reporting.run_page.pictures import Picture
-
-FILE = "report.html"
 
 
 @dataclass(frozen=True)
@@ -37,12 +36,12 @@ def write(folder: Path, about: About) -> str:
     Returns:
         The page.
     """
-    found, left_out = pictures.collect(folder / "figures")
+    found, left_out = pictures.collect(folder / layout.FIGURES)
     notes = contents.notes(folder, about)
     if left_out:
         notes.append(f"no room here for these figures of the run: {', '.join(left_out)}")
     text = render(about, notes, sections(folder, about, found))
-    (folder / FILE).write_text(text, encoding="utf-8")
+    (folder / layout.PAGE).write_text(text, encoding="utf-8")
     return text
 
 

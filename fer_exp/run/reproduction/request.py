@@ -16,7 +16,7 @@ from fer_exp.errors import ConfigError, DataError
 from fer_exp.options import commandline, recorded_config
 from fer_exp.options.fingerprint import VOLATILE
 from fer_exp.process import temporary
-from fer_exp.record import store
+from fer_exp.record import layout, store
 from fer_exp.reporting.tables import read_predictions
 from fer_exp.run.reproduction import WORD
 from fer_exp.signature import run_id as checked_id
@@ -25,7 +25,6 @@ from fer_exp.tracking import Record, Tracker, finished_run
 if TYPE_CHECKING:
     from fer_exp.run.reproduction.comparison import Comparison
 
-_PREDICTIONS = "tables/predictions.csv"
 _WITHOUT = (*(key for key in VOLATILE if key != "tracking"), "tracking.uri")
 _FREE = "tracking.<key>=..., cache_dir=... and where its data are"
 
@@ -206,14 +205,16 @@ def _record(tracker: Tracker, run_id: str) -> Record:
 
 def _predictions(tracker: Tracker, record: Record) -> Evaluation:
     with temporary.folder("reproduce") as folder:
-        file = tracker.download(record.run_id, _PREDICTIONS, folder)
+        file = tracker.download(record.run_id, layout.PREDICTIONS, folder)
         if file is None:
-            raise ConfigError([f"`{WORD}` must be a run with {_PREDICTIONS}. Received: {record.called}, without."])
+            raise ConfigError(
+                [f"`{WORD}` must be a run with {layout.PREDICTIONS}. Received: {record.called}, without."]
+            )
         try:
             return read_predictions(file)
         except ValueError as error:
             reason = " ".join(str(error).split())
-            raise ConfigError([f"{_PREDICTIONS} of run {record.called} cannot be read: {reason}."]) from error
+            raise ConfigError([f"{layout.PREDICTIONS} of run {record.called} cannot be read: {reason}."]) from error
 
 
 def _read_otherwise(record: Record) -> str:
