@@ -218,3 +218,25 @@ def test_checking_a_command_line_imports_nothing_that_takes_long() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+NAMES_OF_MODULES = {path.stem for path in PACKAGE.rglob("*.py")} | {p.name for p in PACKAGE.rglob("*") if p.is_dir()}
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_who_is_said_to_call_a_module_imports_it(path: Path) -> None:
+    said = re.search(r"Called by .*?(?:\.\s|\.$|;|:\s)", ast.get_docstring(ast.parse(path.read_text())) or "", re.DOTALL)
+    if said is None or "config.build" in said[0]:  # what is reached through that is imported by nobody
+        return
+    callers = {name.split(".")[0] for name in re.findall(r"`([\w.]+)`", said[0])} & NAMES_OF_MODULES
+    module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    importers = {part for other, modules in IMPORTS.items() if module in modules for part in other}
+    assert callers <= importers | {"fer_exp", "server"}
+
+
+def imports(path: Path) -> set[str]:
+    nodes = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.ImportFrom)]
+    return {str(n.module) for n in nodes} | {f"{n.module}.{alias.name}" for n in nodes for alias in n.names}
+
+
+IMPORTS = {path.relative_to(PACKAGE).with_suffix("").parts: imports(path) for path in PACKAGE.rglob("*.py")}

@@ -1,6 +1,6 @@
 """All that is measured of a model on a split beyond its accuracy: numbers, pictures, tables, and what to say of them.
 
-Called by `experiment` with the test split, and by `evaluate` with any. Files go into the run's folder.
+Called by `conclusion` with the test split, and by `evaluate` with any. Files go into the run's folder.
 """
 
 import logging

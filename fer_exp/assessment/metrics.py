@@ -1,6 +1,6 @@
 """How good predictions are: accuracy, macro F1, their intervals and per-class values.
 
-Called by `experiment`, by `export` for the exported model and by scripts, always on probabilities that are already
+Called by `conclusion`, by `export` for the exported model and by scripts, always on probabilities that are already
 computed. It must not know models, images, files or the tracking server, and imports no TensorFlow and no matplotlib.
 
 One rule covers classes that are missing from a split. A value that is undefined is NaN and stays out of every mean:

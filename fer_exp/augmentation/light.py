@@ -1,6 +1,6 @@
 """Light augmentation: small rotations, shifts and zooms and a horizontal flip, in a single resampling.
 
-Called by `experiment` through `config.build`. Labels pass unchanged.
+Called by `assembly` through `config.build`. Labels pass unchanged.
 """
 
 import functools

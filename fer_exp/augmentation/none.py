@@ -1,6 +1,6 @@
 """No augmentation: inputs and labels pass unchanged.
 
-Called by `experiment` through `config.build`; the baseline to measure the other options against.
+Called by `assembly` through `config.build`; the baseline to measure the other options against.
 """
 
 from typing import TYPE_CHECKING

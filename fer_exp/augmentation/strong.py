@@ -1,6 +1,6 @@
 """Strong augmentation: geometry, light, colour, occlusion of a part of the face, and mixing of images.
 
-Called by `experiment` through `config.build`. Mixing makes the labels soft, so that the loss has to take
+Called by `assembly` through `config.build`. Mixing makes the labels soft, so that the loss has to take
 probabilities.
 """
 

@@ -1,6 +1,6 @@
 """K-fold cross-validation: which images are trained on and which are validated; the test split stays untouched.
 
-Called by `experiment` between the data set and everything that looks at it. It must not know a particular data set, nor
+Called by `loading` between the data set and everything that looks at it. It must not know a particular data set, nor
 the experiment's seed: the folds follow from the data alone, so that seeds and folds are independent of each other.
 """
 

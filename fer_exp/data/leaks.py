@@ -1,6 +1,6 @@
 """Images that are trained on and tested on at once: said before a training, or refused.
 
-Called by `experiment` when the data are loaded. Copies are found pixel for pixel, by digests, so that it costs a
+Called by `loading` when the data are loaded. Copies are found pixel for pixel, by digests, so that it costs a
 fraction of a second and streams what lies on disk; near copies are the doctor's business.
 """
 

@@ -1,6 +1,6 @@
 """A data set cut down for a look at whether everything runs, or whether a model can learn at all.
 
-Called by `experiment` for the debug presets. It must not know a particular data set.
+Called by `loading` for the debug presets. It must not know a particular data set.
 """
 
 import dataclasses

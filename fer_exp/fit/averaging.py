@@ -1,7 +1,7 @@
 """Averaged weights in place of the last ones, wherever a model is judged or kept.
 
-Called by `training` for an optimizer that keeps an exponential moving average (`optimizer.ema_momentum`). It must not
-know a particular model.
+Called by `training` and `fine_tuning` for an optimizer that keeps an exponential moving average (its option
+ema_momentum). It must not know a particular model.
 """
 
 from collections.abc import Callable, Iterable, Iterator

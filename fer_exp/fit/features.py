@@ -1,6 +1,6 @@
 """A frozen backbone computes its features once, and the head trains on them, in a fraction of the time.
 
-Called by `training` for stages in which no layer of the backbone learns. It must not know a particular model.
+Called by `feed` for stages in which no layer of the backbone learns. It must not know a particular model.
 """
 
 import tempfile

@@ -1,6 +1,6 @@
 """Batches for training and evaluation, as `tf.data`.
 
-Called by `feed` and `fine_tuning`. Inputs stay as they are stored and become float32 batch by batch. Order, drawn
+Called by `feed`. Inputs stay as they are stored and become float32 batch by batch. Order, drawn
 labels and augmentation of epoch e depend on (seed, e) alone, so that any epoch can be produced again without the ones
 before it.
 """

@@ -1,6 +1,6 @@
 """The number format a model trains in, for `precision=auto`.
 
-Called by `training`. Knows what processors are good at, and no model by name.
+Called by `assembly`. Knows what processors are good at, and no model by name.
 """
 
 from pathlib import Path

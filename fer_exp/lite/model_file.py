@@ -1,7 +1,8 @@
 """What a `.tflite` file carries behind the network: `labels.txt` and `metadata.json` in a zip, and how it is written.
 
 Interpreters read a file up to where its flatbuffer ends and ignore the rest; Android's readers of labels, and any zip
-tool, find the rest from the end. Called by `litert` and the export options. It must not know what is in the network.
+tool, find the rest from the end. Called by `litert_guard` and the export options. It must not know what is in the
+network.
 """
 
 import io

@@ -1,6 +1,6 @@
 """The export step of a run: files made and proven, then told to the tracker, the terminal and the people who use them.
 
-Called by `experiment`. It must not know how files are made.
+Called by `conclusion`. It must not know how files are made.
 """
 
 import shlex

@@ -1,6 +1,6 @@
 """Contract of a loss: `build(class_counts, class_names, *, class_weights, ...) -> Objective`.
 
-Called by `training` through `config.build`. The loss takes one-hot or mixed labels (batch, classes) and logits (batch,
+Called by `assembly` through `config.build`. The loss takes one-hot or mixed labels (batch, classes) and logits (batch,
 classes). Class weights travel as sample weights of the training batches, so that the validation loss stays unweighted
 and comparable between runs, as with Keras' `class_weight`. Offsets of the logits are targets of training batches alone,
 for the same reason.

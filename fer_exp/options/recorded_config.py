@@ -1,6 +1,6 @@
 """The configuration that a finished run has recorded, and the command line that leads to a configuration again.
 
-Called by `compress`, `reproduction` and `evaluate`, and by `experiment` for a command that it tells a person. What a
+Called by `compress`, `reproduction` and `evaluate`, and by `loading` for a command that it tells a person. What a
 store holds is data: a file of limited size, read as plain yaml, of which only keys of an experiment become overrides,
 and whose texts stay texts. It must not know what the configuration is wanted for.
 """

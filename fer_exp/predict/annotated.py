@@ -1,6 +1,6 @@
 """Pictures and videos with what was predicted drawn into them.
 
-Called by `__main__` after everything is predicted: each file is decoded once more, one at a time, so that memory does
+Called by `predicting` after everything is predicted: each file is decoded once more, one at a time, so that memory does
 not grow with their number.
 """
 

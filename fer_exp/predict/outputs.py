@@ -1,6 +1,6 @@
 """What is read of predictions: a table on the terminal, CSV and JSON files.
 
-Called by `__main__`. It must not know how anything was predicted.
+Called by `predicting`. It must not know how anything was predicted.
 """
 
 import csv

@@ -1,6 +1,6 @@
 """From sources to predictions: decoded and searched in threads, predicted in batches.
 
-Called by `__main__`. It must not know what becomes of the predictions, nor where the model is from.
+Called by `predicting`. It must not know what becomes of the predictions, nor where the model is from.
 """
 
 import time

@@ -1,6 +1,6 @@
 """A job: what is to be run, how it ended, and what it says to the process that started it.
 
-Called by the launchers and `running` on one side, by `__main__` on the other.
+Called by the launchers and `running` on one side, by the job on the other.
 
 A job holds the reading end of a pipe from its starter as its standard input. When the starter is gone, be it by
 SIGKILL, that pipe ends, and the job ends itself as if it had been told to: nothing runs on that nobody waits for.

@@ -1,6 +1,6 @@
 """Names that every tracking server takes as those of metrics, params and tags.
 
-Called by `metrics` and `ranking`, where names of classes become parts of a metric's name, and by `mlflow_run` for all
+Called by `metrics` and `tables`, where names of classes become parts of a metric's name, and by `mlflow_run` for all
 that a run records. It must not know MLflow.
 
 MLflow takes letters and digits of any script, `_ . - : /` and the space, 250 in all, and no name that would be another

@@ -1,8 +1,8 @@
 """Registered models: which run becomes a version, and which version is the champion.
 
-Called by `experiment` for a run, by `sweep` for its best child, both when all else of the run was delivered, by `sync`
-and `resume` where that is made up for, and by `trained` to look a model up. Done twice, it changes nothing: a run has
-one version of a name, and what was decided about it is written on it.
+Called by `experiment` for a run, by `sweep` for its best child, both when all else of the run was delivered, by
+`resume` where that is made up for, and by `trained` to look a model up. Done twice, it changes nothing: a run has one
+version of a name, and what was decided about it is written on it.
 """
 
 from fer_exp.assessment import metrics

@@ -1,6 +1,6 @@
 """What a run says of itself on the terminal: what is run at once, what it waits for, its result, what may come next.
 
-Called by `__main__` before anything heavy is imported, then by `experiment` and `training`. It only shows; it must not
+Called by `__main__` before anything heavy is imported, then by `experiment` and `progress`. It only shows; it must not
 decide anything.
 """
 

@@ -1,6 +1,6 @@
 """The pictures of a run's numbers: confusion matrix, training curves.
 
-Called by `experiment` and scripts with results that are already computed; each function returns a matplotlib
+Called by `report` and scripts with results that are already computed; each function returns a matplotlib
 `Figure`. It must not know models, tracking or where files belong.
 """
 

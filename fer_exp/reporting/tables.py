@@ -1,6 +1,6 @@
 """An evaluation as tables and sentences: what is confused with what, class by class, image by image.
 
-Called by `report` and `experiment`, and by `compare` and `registry`, which read one of the tables back. It computes
+Called by `report` and `conclusion`, and by `compare` and `registry`, which read one of the tables back. It computes
 no metric of its own and writes no file.
 """
 

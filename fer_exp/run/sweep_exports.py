@@ -1,6 +1,6 @@
 """The exported files of a whole sweep, side by side: a table, and the picture of accuracy against cost.
 
-Called by `sweep` when its leaderboard is made, with what the tracker knows of the children. It must not know how files
+Called by `leaderboard`, with what the tracker knows of the children. It must not know how files
 are made.
 """
 

@@ -1,7 +1,7 @@
 """How much each channel matters, judged by training images: what the loss would change if the channel were silent.
 
-Called by `inheritance` for an option of `pruning` that asks for it. Weights alone do not tell what a channel is good
-for; the gradient does. It must not know how many channels are to be removed.
+Called by `inheritance` for an option of pruning that asks for it. Weights alone do not tell what a channel is good for;
+the gradient does. It must not know how many channels are to be removed.
 """
 
 import logging

@@ -1,6 +1,6 @@
 """A run as one HTML page that needs nothing else: styles and pictures are inside, there are no scripts.
 
-Called by `experiment`. What comes from outside, such as names of classes and paths, is escaped; a content security
+Called by `conclusion`. What comes from outside, such as names of classes and paths, is escaped; a content security
 policy in the page forbids the browser to load anything, should something be overlooked.
 """
 

@@ -1,6 +1,6 @@
 """What came of repeating a run: the numbers of both, what else differed, and a verdict.
 
-Called by `experiment` with a source and what the new run has measured. It must not know where the numbers were stored.
+Called by `conclusion` with a source and what the new run has measured. It must not know where the numbers were stored.
 """
 
 import re
