@@ -20,6 +20,7 @@ def test_the_wheel_carries_the_configuration(tmp_path: Path) -> None:
         archive.extractall(tmp_path / "site")
     for package in ("compare", "doctor", "reporting/run_page"):
         assert (tmp_path / "site" / "fer_exp" / package / "page.html.jinja").is_file()
+    assert (tmp_path / "site" / "fer_exp" / "reporting" / "base.html.jinja").is_file()
     (tmp_path / "elsewhere").mkdir()
     script = "import fer_exp, sys; print(fer_exp.__file__); from fer_exp.__main__ import main; main()"
     done = subprocess.run(
