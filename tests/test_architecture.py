@@ -225,7 +225,9 @@ NAMES_OF_MODULES = {path.stem for path in PACKAGE.rglob("*.py")} | {p.name for p
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_who_is_said_to_call_a_module_imports_it(path: Path) -> None:
-    said = re.search(r"Called by .*?(?:\.\s|\.$|;|:\s)", ast.get_docstring(ast.parse(path.read_text())) or "", re.DOTALL)
+    said = re.search(
+        r"Called by .*?(?:\.\s|\.$|;|:\s)", ast.get_docstring(ast.parse(path.read_text())) or "", re.DOTALL
+    )
     if said is None or "config.build" in said[0]:  # what is reached through that is imported by nobody
         return
     callers = {name.split(".")[0] for name in re.findall(r"`([\w.]+)`", said[0])} & NAMES_OF_MODULES

@@ -115,3 +115,13 @@ def test_reading_every_signature_imports_neither_tensorflow_nor_keras() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program, *targets], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_constant_of_a_module_is_read_without_importing_it(module: str) -> None:
+    file = Path(signature.source_of(f"{module}.build")[0])
+    file.write_text(file.read_text() + '\nTAKES: tuple[str, ...] = ("sound", "clip")\nMADE = tuple("ab")\n')
+    signature.constant.cache_clear()
+    assert signature.constant(f"{module}.build", "TAKES") == ("sound", "clip")
+    assert signature.constant(f"{module}.build", "GIVES") is None
+    with pytest.raises(TypeError, match="MADE must be written out, not computed"):
+        signature.constant(f"{module}.build", "MADE")

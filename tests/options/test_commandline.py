@@ -447,3 +447,13 @@ def test_a_configuration_can_be_composed_inside_a_job() -> None:
     with hydra.initialize_config_dir(version_base="1.3", config_dir=str(config.CONF)):
         assert commandline.composed(["lr=0.25"])["lr"] == 0.25
         assert hydra.compose("config", ["lr=0.5"]).lr == 0.5  # the job's own goes on
+
+
+def test_a_command_that_trains_nothing_asks_nothing_of_the_model() -> None:
+    with pytest.raises(ConfigError, match="which is a clip. Received: model=cnn"):
+        commandline.check(["dataset.kind=clip"])
+    jobs = commandline.check(["dataset.kind=clip"], groups=["dataset"])
+    assert jobs is not None
+    assert jobs.first.dataset["kind"] == "clip"
+    with pytest.raises(ConfigError, match=r"`dataset.frames` must be"):
+        commandline.check(["dataset.kind=clip", "dataset.frames=1"], groups=["dataset"])
