@@ -1,4 +1,4 @@
-"""Clips go the whole way that images go: trained on, evaluated, drawn, exported, proven, predicted, measured, repeated."""
+"""Clips go the whole way that images go: trained on, drawn, exported, proven, predicted, measured, repeated."""
 
 import json
 from pathlib import Path
