@@ -28,8 +28,8 @@ def test_a_search_may_choose_by_a_glob() -> None:
 
 def test_a_glob_that_finds_nothing_names_what_there_is() -> None:
     assert problems("model=glob(zzz*)") == [
-        "`model` must have a value: a glob chooses from cnn, fer_resnet, mobilenet_v1, mobilenet_v2. "
-        "Received: model=glob(zzz*)."
+        "`model` must have a value: a glob chooses from clip, cnn, fer_resnet, frame_average, mobilenet_v1, "
+        "mobilenet_v2. Received: model=glob(zzz*)."
     ]
     assert "the options of a group, and this is none" in problems("lr=glob(*)")[0]
 
