@@ -141,7 +141,7 @@ def _without_leaks(subject: Subject, folder: Path) -> Examined:
 
 
 def _draw_maps(subject: Subject, most: int, folder: Path, seed: int) -> None:
-    if subject.model is None or tuple(subject.split.kinds.values()) != ("image",):
+    if subject.model is None or not subject.split.is_of_images:
         return
     try:
         explainer = Explainer(subject.model, subject.columns)
@@ -158,7 +158,7 @@ def _draw_maps(subject: Subject, most: int, folder: Path, seed: int) -> None:
 
 
 def _robustness(subject: Subject, options: config.Evaluation, folder: Path, seed: int) -> Examined:
-    if tuple(subject.split.kinds.values()) != ("image",):
+    if not subject.split.is_of_images:
         found_instead = inputs.sentence(subject.split.specs)
         log.warning(
             "Robustness is not measured: corruptions are of images, and a row of the data is %s.", found_instead

@@ -22,15 +22,7 @@ that points at it. Import the operations as `from fer_exp.fit import image_ops`,
 would be looked up while options are checked, which has to work without TensorFlow.
 """
 
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    import tensorflow as tf
-
-    Batch = Mapping[str, tf.Tensor]
-    Augment = Callable[[Batch, tf.Tensor, tf.Tensor, tf.Tensor], tuple[Batch, tf.Tensor]]
+from typing import Literal
 
 FillMode = Literal["nearest", "reflect", "constant"]
 """What lies outside the image: its edge pixel, its mirror image, or black."""

@@ -4,17 +4,14 @@ Called by `assembly` through `config.build`. Labels pass unchanged.
 """
 
 import functools
-from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
 from fer_exp.augmentation import FillMode
 from fer_exp.data.inputs import Specs
 from fer_exp.fit import by_kind, image_ops
+from fer_exp.fit.batch import Augment, Batch
 from fer_exp.signature import Degrees, Fraction, OpenFraction
-
-if TYPE_CHECKING:
-    from fer_exp.augmentation import Augment, Batch
 
 
 def build(
@@ -25,7 +22,7 @@ def build(
     zoom: OpenFraction,
     flip_probability: Fraction,
     fill_mode: FillMode,
-) -> "Augment":
+) -> Augment:
     """Returns the batch function, see the contract in `fer_exp.augmentation`.
 
     Args:
@@ -46,7 +43,7 @@ def build(
         fill_mode=fill_mode,
     )
 
-    def augment(batch: "Batch", labels: tf.Tensor, seed: tf.Tensor, progress: tf.Tensor) -> "tuple[Batch, tf.Tensor]":
+    def augment(batch: Batch, labels: tf.Tensor, seed: tf.Tensor, progress: tf.Tensor) -> tuple[Batch, tf.Tensor]:
         return by_kind.each_picture(batch, inputs, lambda images: warp(images, seed), "channels"), labels
 
     return augment

@@ -3,23 +3,20 @@
 Called by `assembly` through `config.build`; the baseline to measure the other options against.
 """
 
-from typing import TYPE_CHECKING
-
 import tensorflow as tf
 
-if TYPE_CHECKING:
-    from fer_exp.augmentation import Augment, Batch
-    from fer_exp.data.inputs import Specs
+from fer_exp.data.inputs import Specs
+from fer_exp.fit.batch import Augment, Batch
 
 
-def build(inputs: "Specs") -> "Augment":
+def build(inputs: Specs) -> Augment:
     """Returns the identity as a batch function, see the contract in `fer_exp.augmentation`.
 
     Args:
         inputs: What a row consists of.
     """
 
-    def augment(batch: "Batch", labels: tf.Tensor, seed: tf.Tensor, progress: tf.Tensor) -> "tuple[Batch, tf.Tensor]":
+    def augment(batch: Batch, labels: tf.Tensor, seed: tf.Tensor, progress: tf.Tensor) -> tuple[Batch, tf.Tensor]:
         return batch, labels
 
     return augment

@@ -5,7 +5,7 @@ probabilities.
 """
 
 import functools
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import tensorflow as tf
 
@@ -13,10 +13,8 @@ from fer_exp.augmentation import FillMode
 from fer_exp.data.inputs import Specs
 from fer_exp.errors import ConfigError
 from fer_exp.fit import by_kind, image_ops, mixing
+from fer_exp.fit.batch import Augment, Batch
 from fer_exp.signature import Degrees, Fraction, NonNegativeFloat, OpenFraction
-
-if TYPE_CHECKING:
-    from fer_exp.augmentation import Augment, Batch
 
 
 def build(
@@ -37,7 +35,7 @@ def build(
     mixup_alpha: NonNegativeFloat,
     cutmix_alpha: NonNegativeFloat,
     mix_until: Fraction,
-) -> "Augment":
+) -> Augment:
     """Returns the batch function, see the contract in `fer_exp.augmentation`.
 
     Args:
@@ -94,7 +92,7 @@ def build(
         lit = image_ops.random_brightness_contrast(images, of_light, brightness=brightness, contrast=contrast)
         return image_ops.random_saturation(lit, of_colour, saturation=saturation)
 
-    def augment(batch: "Batch", labels: tf.Tensor, seed: tf.Tensor, progress: tf.Tensor) -> "tuple[Batch, tf.Tensor]":
+    def augment(batch: Batch, labels: tf.Tensor, seed: tf.Tensor, progress: tf.Tensor) -> tuple[Batch, tf.Tensor]:
         # One seed an operation: switching one off leaves the draws of the others alone.
         seeds = tf.unstack(tf.random.split(seed, num=5))
         batch = by_kind.each_picture(batch, inputs, lambda images: warp(images, seeds[0]), "channels")

@@ -1,6 +1,6 @@
 """Draws grey cartoon faces from numbers: soft-edged shapes on a pixel grid, for many images at once.
 
-Called by `dataset.synthetic`, which decides what the numbers are. Knows no label, no random generator and no split.
+Called by `dataset.synthetic`; `looks` decides what the numbers are. Knows no label, no random generator and no split.
 
 Face coordinates: x to the right and y down, the image spans -1..1, the head is centred at the origin. Every parameter
 is a float32 array (n, 1, 1). Pixels see only + - * / and sqrt, which are exact in IEEE arithmetic and so give the
@@ -44,7 +44,7 @@ def draw(p: Parameters, clutter: np.ndarray, size: int) -> np.ndarray:
     """Draws one face per row of the parameters.
 
     Args:
-        p: Parameters by name, as `dataset.synthetic` samples them, each (n, 1, 1) float32.
+        p: Parameters by name, as `looks` samples them, each (n, 1, 1) float32.
         clutter: Values of a coarse random grid behind the head, -1..1, float32 (n, cells, cells).
         size: Height and width of the images in pixels.
 

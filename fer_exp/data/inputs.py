@@ -6,15 +6,16 @@ images are for it too.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 
 from fer_exp.data import stored_rows
 from fer_exp.data.stored_rows import Rows
 
+Given = TypeVar("Given")
 Kind = Literal["image", "clip", "sound"]
 
 _NAME = re.compile(r"[A-Za-z]\w{0,99}", re.ASCII)  # that Keras, files and Python's arguments take
@@ -135,8 +136,12 @@ def _described(spec: Spec, is_named: bool) -> str:
 
 def one(specs: Specs) -> str:
     """Returns what a row is called, for people: `an image`, `a clip`, `a sound`; of several inputs `a row`."""
-    kind = next(iter(specs.values())).kind if len(specs) == 1 else "row"
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+    return with_article(next(iter(specs.values())).kind if len(specs) == 1 else "row")
+
+
+def with_article(noun: str) -> str:
+    """Returns `an image`, `a clip` ..."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def as_plain(specs: Specs) -> dict[str, dict[str, Any]]:
@@ -171,6 +176,24 @@ def _spec(name: str, plain: Mapping[str, Any]) -> Spec:
     if rate is not None and (type(rate) not in (int, float) or not 0 < rate <= _HIGHEST_RATE):  # NaN fails it
         raise ValueError(f"a rate is a number above 0, at most {_HIGHEST_RATE:,}")
     return Spec(name, kind, tuple(shape), None if rate is None else float(rate))
+
+
+def matched(given: Mapping[str, Given], names: Iterable[str]) -> dict[str, Given]:
+    """Returns what is given by the names that somebody else has for it.
+
+    One input is the other's, whatever the two call it: earlier versions and other programs may call it otherwise.
+
+    Args:
+        given: By names of its own.
+        names: Of the other.
+
+    Raises:
+        KeyError: If there are several inputs, and one of the names is not among those given.
+    """
+    names = list(names)
+    if len(names) == len(given) == 1:
+        return dict(zip(names, given.values(), strict=True))
+    return {name: given[name] for name in names}
 
 
 def count(inputs: Inputs) -> int:

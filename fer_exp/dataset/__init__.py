@@ -72,13 +72,18 @@ class Split:
         return cls({"image": images}, labels, targets, **columns)
 
     @property
+    def is_of_images(self) -> bool:
+        """Whether a row is one image and nothing else."""
+        return tuple(self.kinds.values()) == ("image",)
+
+    @property
     def images(self) -> Rows:
         """The images, where a row is one image and nothing else.
 
         Raises:
             ValueError: If it is something else.
         """
-        if tuple(self.kinds.values()) != ("image",):
+        if not self.is_of_images:
             raise ValueError(f"`images` are asked of a split that has something else: {inputs.sentence(self.specs)}.")
         return next(iter(self.inputs.values()))
 

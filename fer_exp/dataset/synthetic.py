@@ -1,13 +1,11 @@
 """Faces drawn by arithmetic, as images or as clips in which they move: the data set that needs no download.
 
 Built by `config` for `dataset=synthetic`, the default. It shows that a pipeline learns, and compares settings in
-minutes; accuracies on it say nothing about photographs. This module decides how a face looks, `drawing` draws it.
-
-Source: the expressions follow the action units of Ekman, Friesen and Hager, "Facial Action Coding System", 2002.
+minutes; accuracies on it say nothing about photographs. `looks` decides how a face looks, `drawing` draws it.
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,7 +15,7 @@ import psutil
 from pydantic import Field
 
 from fer_exp import process
-from fer_exp.data import data_cache, drawing
+from fer_exp.data import data_cache, drawing, looks
 from fer_exp.data import motion as motions
 from fer_exp.data.emotions import EMOTIONS
 from fer_exp.data.inputs import Kind
@@ -36,64 +34,6 @@ _HALVES = (
 )
 _MOVING = ("shift_x", "shift_y", "roll", "scale", "yaw", "gaze_x", "gaze_y", "light_x", "brightness")
 _DRIFT = 0.3  # of the largest departure, to either side of the value, over a clip
-
-# What the muscles do at full strength, 0 at rest; two typical looks of each expression, and every face is a mixture.
-_EXPRESSIONS: dict[str, tuple[dict[str, float], dict[str, float]]] = {
-    "angry": (
-        dict(brow_raise=-0.9, brow_inner=-1.0, brow_knit=1.0, eye_open=-0.1, lower_lid=0.5, mouth_width=-0.2,
-             mouth_corner=-0.3, lip_press=1.0, nose_wrinkle=0.2),
-        dict(brow_raise=-0.9, brow_inner=-1.0, brow_knit=1.0, eye_open=0.1, lower_lid=0.5, mouth_width=0.3,
-             mouth_corner=-0.35, mouth_open=0.45, teeth=1.0, upper_lip=0.3, nose_wrinkle=0.4),
-    ),
-    "disgust": (
-        dict(brow_raise=-0.5, brow_inner=-0.5, brow_knit=0.5, eye_open=-0.5, lower_lid=0.7, mouth_corner=-0.6,
-             upper_lip=0.8, nose_wrinkle=1.0, cheek=0.4, asymmetry=0.8, teeth=0.3),
-        dict(brow_raise=-0.6, brow_inner=-0.6, brow_knit=0.6, eye_open=-0.6, lower_lid=0.8, mouth_corner=-0.5,
-             mouth_open=0.35, teeth=0.8, upper_lip=1.0, nose_wrinkle=1.0, cheek=0.5, asymmetry=0.5),
-    ),
-    "fear": (
-        dict(brow_raise=0.7, brow_inner=0.9, brow_knit=0.8, eye_open=0.9, mouth_width=0.6, mouth_corner=-0.45,
-             mouth_open=0.3, teeth=0.8),
-        dict(brow_raise=0.8, brow_inner=0.7, brow_knit=0.7, eye_open=1.0, mouth_width=0.3, mouth_corner=-0.3,
-             mouth_open=0.6, teeth=0.4),
-    ),
-    "happy": (
-        dict(eye_open=-0.2, lower_lid=0.5, mouth_width=0.6, mouth_corner=0.9, cheek=0.8),
-        dict(brow_raise=0.1, eye_open=-0.3, lower_lid=0.6, mouth_width=0.8, mouth_corner=1.0, mouth_open=0.5,
-             teeth=1.0, cheek=1.0),
-    ),
-    "sad": (
-        dict(brow_raise=0.1, brow_inner=1.1, brow_knit=0.5, eye_open=-0.4, mouth_width=-0.1, mouth_corner=-1.0,
-             lip_press=0.2),
-        dict(brow_inner=0.9, brow_knit=0.3, eye_open=-0.7, mouth_corner=-0.7, mouth_open=0.1),
-    ),
-    "surprise": (
-        dict(brow_raise=1.1, eye_open=1.0, mouth_width=-0.45, mouth_open=1.0),
-        dict(brow_raise=0.9, eye_open=0.8, mouth_width=-0.25, mouth_open=0.6, teeth=0.2),
-    ),
-    "neutral": ({}, {}),
-}  # fmt: skip
-_MUSCLES = sorted({muscle for looks in _EXPRESSIONS.values() for look in looks for muscle in look})
-
-# Lowest and highest value of what makes a person, in half images where it is a length; drawn uniformly.
-_IDENTITY: dict[str, tuple[float, float]] = dict(
-    face_width=(0.58, 0.72), face_height=(0.8, 0.92), jaw=(0.0, 0.32), skin=(0.42, 0.88), age=(0.0, 0.16),
-    socket=(0.2, 0.9), eye_x=(0.25, 0.31), eye_y=(-0.2, -0.1), eye_size=(0.125, 0.16), eye_height=(0.062, 0.085),
-    iris=(0.06, 0.28), brow_gap=(0.17, 0.215), brow_arch=(0.01, 0.05), brow_size=(0.02, 0.042),
-    brow_dark=(0.35, 0.9), nose_width=(0.075, 0.12), mouth_y=(0.4, 0.49), mouth_size=(0.2, 0.26),
-    lips=(0.03, 0.065), lip_dark=(0.25, 0.75), hair_dark=(0.3, 0.92), hairline=(-0.72, -0.48),
-    parting=(-0.3, 0.3), clothes=(0.1, 0.9), background=(0.15, 0.85),
-)  # fmt: skip
-
-# Share of the persons that have it.
-_ATTRIBUTES: dict[str, float] = dict(hair=0.92, beard=0.2, glasses=0.14, long_hair=0.4)
-
-# Value in an easy image, and the largest departure from it at difficulty 1; drawn uniformly around the value.
-_SCENE: dict[str, tuple[float, float]] = dict(
-    shift_x=(0.0, 0.16), shift_y=(0.0, 0.16), roll=(0.0, 0.4), scale=(0.97, 0.17), yaw=(0.0, 0.5), gaze_x=(0.0, 0.07),
-    gaze_y=(0.0, 0.03), light_x=(0.0, 0.5), light_y=(-0.05, 0.25), contrast=(0.9, 0.4), brightness=(0.5, 0.15),
-    clutter=(0.1, 0.2), blur=(0.4, 0.6), noise=(0.03, 0.05),
-)  # fmt: skip
 
 
 def gives(*, kind: str, **others: Any) -> Mapping[str, Kind]:
@@ -167,7 +107,7 @@ def build(
         notes |= {"cache": problem} if problem else {}
     what = f"clips of {frames} frames, {motion} motions, of " if kind == "clip" else ""
     source = f"{what}synthetic faces drawn by fer_exp.dataset.synthetic (seed={seed}, difficulty={difficulty:g})"
-    return assemble(splits, _HALVES if kind == "clip" and motion == "half" else EMOTIONS, source, notes)
+    return assemble(splits, _classes(motion) if kind == "clip" else EMOTIONS, source, notes)
 
 
 def _split(arrays: Mapping[str, np.ndarray], name: str) -> Split:
@@ -181,9 +121,8 @@ def _split(arrays: Mapping[str, np.ndarray], name: str) -> Split:
 @functools.cache
 def _how_it_is_drawn() -> str:
     """Returns what changes whenever the drawing may: the digests of the files that decide about every pixel."""
-    return " ".join(
-        data_cache.sha256_of_file(Path(str(file))) for file in (__file__, drawing.__file__, motions.__file__)
-    )
+    files = (__file__, drawing.__file__, looks.__file__, motions.__file__)
+    return " ".join(data_cache.sha256_of_file(Path(str(file))) for file in files)
 
 
 def _draw_split(size: int, image_size: int, difficulty: float, seed: tuple[int, int]) -> dict[str, np.ndarray]:
@@ -196,37 +135,43 @@ def _draw_split(size: int, image_size: int, difficulty: float, seed: tuple[int, 
         chunk = slice(start, min(start + step, size))
         images[chunk, :, :, 0] = _draw_chunk(labels[chunk], image_size, difficulty, _generator(*seed, start + 1))
 
+    _side_by_side(draw_from, size, step)
+    return {"images": images, "labels": labels}
+
+
+def _side_by_side(draw_from: Callable[[int], None], size: int, step: int) -> None:
     with ThreadPoolExecutor(process.cores()) as pool:
         list(pool.map(draw_from, range(0, size, step)))  # the list raises what a chunk raised
-    return {"images": images, "labels": labels}
+
+
+def _classes(motion: str) -> tuple[str, ...]:
+    return _HALVES if motion == "half" else EMOTIONS
 
 
 def _draw_clips(
     size: int, image_size: int, difficulty: float, seed: tuple[int, int], frames: int, motion: str
 ) -> dict[str, np.ndarray]:
     """Draws clips, some side by side; a person has the same face and another scene in each."""
-    classes = _HALVES if motion == "half" else EMOTIONS
+    classes = _classes(motion)
     labels = _generator(*seed).permutation(np.arange(size, dtype=np.int64) % len(classes))
     people = _generator(*seed, 0)
     persons = people.permutation(np.arange(size, dtype=np.int64) // _CLIPS_OF_A_PERSON)
-    faces = _sample_identity(int(persons.max()) + 1, people)
+    faces = looks.identity(int(persons.max()) + 1, people)
     clips = np.empty((size, frames, image_size, image_size, 1), np.uint8)
     step = max(1, _PIXELS_PER_CHUNK // (frames * image_size**2))
 
     def draw_from(start: int) -> None:
         chunk, rng = slice(start, min(start + step, size)), _generator(*seed, start + 1)
         strength, shown = _strength(labels[chunk], classes, frames, rng)
-        look = {name: values[persons[chunk]] for name, values in faces.items()} | _sample_scene(
-            len(shown), difficulty, rng
-        )
+        look = {name: values[persons[chunk]] for name, values in faces.items()}
+        look |= looks.scene(len(shown), difficulty, rng)
         moving = {name: _drifting(values, name, frames, difficulty, rng) for name, values in look.items()}
-        moving |= {m: (v[:, None] * strength).ravel() for m, v in _sample_expression(shown, difficulty, rng).items()}
+        moving |= {m: (v[:, None] * strength).ravel() for m, v in looks.expression(shown, difficulty, rng).items()}
         clutter = rng.uniform(-1, 1, (len(shown), _CLUTTER_CELLS, _CLUTTER_CELLS)).astype(np.float32)
         drawn = _draw(moving, np.repeat(clutter, frames, axis=0), image_size, rng)
         clips[chunk] = drawn.reshape(-1, frames, image_size, image_size, 1)
 
-    with ThreadPoolExecutor(process.cores()) as pool:
-        list(pool.map(draw_from, range(0, size, step)))
+    _side_by_side(draw_from, size, step)
     return {"clips": clips, "labels": labels, "persons": persons}
 
 
@@ -245,7 +190,7 @@ def _drifting(values: np.ndarray, name: str, frames: int, difficulty: float, rng
     """Returns a value for each frame, (n * frames,): a head and its light move a little while the face does."""
     every = np.repeat(values[:, None], frames, axis=1)
     if name in _MOVING:
-        ways = rng.uniform(-1, 1, (len(values), 1)) * _DRIFT * difficulty * _SCENE[name][1]
+        ways = rng.uniform(-1, 1, (len(values), 1)) * _DRIFT * difficulty * looks.SCENE[name][1]
         every = every + ways * np.linspace(-1, 1, frames)
     return every.ravel()
 
@@ -256,8 +201,8 @@ def _generator(*seed: int) -> np.random.Generator:
 
 def _draw_chunk(labels: np.ndarray, image_size: int, difficulty: float, rng: np.random.Generator) -> np.ndarray:
     count = len(labels)
-    look = _sample_identity(count, rng) | _sample_scene(count, difficulty, rng)
-    parameters = {**look, **_sample_expression(labels, difficulty, rng)}
+    look = looks.identity(count, rng) | looks.scene(count, difficulty, rng)
+    parameters = {**look, **looks.expression(labels, difficulty, rng)}
     clutter = rng.uniform(-1, 1, (count, _CLUTTER_CELLS, _CLUTTER_CELLS)).astype(np.float32)
     return _draw(parameters, clutter, image_size, rng)
 
@@ -270,35 +215,3 @@ def _draw(
     grey = drawing.draw(parameters, clutter, image_size)
     grey += parameters["noise"] * rng.standard_normal(grey.shape, dtype=np.float32)
     return np.rint(np.clip(grey, 0, 1) * 255).astype(np.uint8)
-
-
-def _sample_identity(count: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Samples persons: parameter name -> (count,)."""
-    look: dict[str, np.ndarray] = {name: rng.uniform(low, high, count) for name, (low, high) in _IDENTITY.items()}
-    has = {name: rng.random(count) < share for name, share in _ATTRIBUTES.items()}
-    look |= {"hair": 1.0 * has["hair"], "glasses": 0.85 * has["glasses"]}
-    look["beard"] = rng.uniform(0.3, 0.8, count) * (has["beard"] & ~has["long_hair"])
-    look["hair_length"] = np.where(has["long_hair"], rng.uniform(0.4, 1.0, count), -0.1)
-    return look
-
-
-def _sample_scene(count: int, difficulty: float, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Samples pose, light and camera: parameter name -> (count,)."""
-    return {
-        name: value + difficulty * departure * rng.uniform(-1, 1, count) for name, (value, departure) in _SCENE.items()
-    }
-
-
-def _sample_expression(labels: np.ndarray, difficulty: float, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Samples the muscles' activity: name -> (n,); weaker and less pure the higher the difficulty."""
-    looks = np.array([[[look.get(name, 0.0) for name in _MUSCLES] for look in _EXPRESSIONS[emotion]]
-                      for emotion in EMOTIONS])  # (class, 2, muscle)  # fmt: skip
-    shape = (len(labels), len(_MUSCLES))
-    mixture = rng.random((len(labels), 1))
-    activity = looks[labels, 0] * mixture + looks[labels, 1] * (1 - mixture)
-    activity *= 1.1 - difficulty * rng.uniform(0.0, 1.5, (len(labels), 1))
-    activity *= 1 - difficulty * rng.uniform(0.0, 0.8, shape)
-    activity += difficulty * rng.normal(0.0, 0.3, shape)
-    muscles = dict(zip(_MUSCLES, activity.T, strict=True))
-    muscles["asymmetry"] = muscles["asymmetry"] * rng.choice([-1.0, 1.0], len(labels))
-    return muscles

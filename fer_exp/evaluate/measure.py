@@ -101,8 +101,8 @@ def fit(model: Classifier, inputs: Inputs) -> dict[str, np.ndarray]:
         inputs: Rows of each input, of the kinds that the model takes: images and the frames of clips become grey or RGB
             and of its size.
     """
-    names = dict(zip(inputs, model.inputs, strict=True)) if len(inputs) == 1 else {name: name for name in inputs}
-    return {names[name]: _fitted(values[:], model.inputs[names[name]].shape) for name, values in inputs.items()}
+    given = rows_of.matched(inputs, model.inputs)
+    return {name: _fitted(given[name][:], spec.shape) for name, spec in model.inputs.items()}
 
 
 def _fitted(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -120,9 +120,10 @@ def _fitted(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 def _pairs(given: Specs, taken: Specs) -> list[tuple[Spec, Spec]]:
     """Returns each input of the data with that of the model: the only ones, or those of the same name."""
-    if len(given) == len(taken) == 1:
-        return list(zip(given.values(), taken.values(), strict=True))
-    return [(given[name], taken[name]) for name in given if name in taken]
+    if len(given) > 1:
+        taken = {name: spec for name, spec in taken.items() if name in given}
+    ours = rows_of.matched(given, taken)
+    return [(ours[name], spec) for name, spec in taken.items()]
 
 
 def _require_kinds(model: Classifier, splits: Splits) -> None:

@@ -17,10 +17,11 @@ import tensorflow as tf
 
 LABELS, OFFSETS, TEACHER = "labels", "offsets", "teacher"
 
-Inputs = Mapping[str, tf.Tensor]
+Batch = Mapping[str, tf.Tensor]
+"""Each input by its name."""
 Targets = Mapping[str, tf.Tensor]
 Whole = tuple[Any, ...]
 """(inputs, targets[, weights])."""
 
-Augment = Callable[[Inputs, tf.Tensor, tf.Tensor, tf.Tensor], tuple[Inputs, tf.Tensor]]
+Augment = Callable[[Batch, tf.Tensor, tf.Tensor, tf.Tensor], tuple[Batch, tf.Tensor]]
 """See `fer_exp.augmentation`."""

@@ -9,11 +9,11 @@ from typing import Literal
 import tensorflow as tf
 
 from fer_exp.data.inputs import Specs
-from fer_exp.fit.batch import Inputs
+from fer_exp.fit.batch import Batch
 
 
 def each_picture(
-    inputs: Inputs,
+    inputs: Batch,
     specs: Specs,
     operation: Callable[[tf.Tensor], tf.Tensor],
     frames: Literal["channels", "rows"],

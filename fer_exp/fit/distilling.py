@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
-from fer_exp.fit.batch import Inputs
+from fer_exp.fit.batch import Batch
 from fer_exp.network import named
 
 
@@ -29,7 +29,7 @@ class Teacher:
     weight: float
     runs: tuple[str, ...] = ()
 
-    def probabilities(self, inputs: Inputs, temperature: float | None = None) -> tf.Tensor:
+    def probabilities(self, inputs: Batch, temperature: float | None = None) -> tf.Tensor:
         """Returns the mean of the models' probabilities, float32 (batch, classes).
 
         Args:

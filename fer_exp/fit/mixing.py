@@ -9,7 +9,7 @@ one share. Everything is stateless, as in `fer_exp.fit.image_ops`.
 import tensorflow as tf
 
 from fer_exp.data.inputs import Specs
-from fer_exp.fit.batch import Inputs as Batch
+from fer_exp.fit.batch import Batch
 from fer_exp.fit.image_ops import clip
 
 

@@ -15,8 +15,7 @@ from fer_exp.data.inputs import Inputs
 from fer_exp.data.stored_rows import Rows
 from fer_exp.dataset import Split
 from fer_exp.fit import sampling
-from fer_exp.fit.batch import LABELS, OFFSETS, Augment, Whole
-from fer_exp.fit.batch import Inputs as Batch
+from fer_exp.fit.batch import LABELS, OFFSETS, Augment, Batch, Whole
 
 # AutoGraph would read and rewrite all these functions call, to find no `if` and no loop over tensors: half a second.
 _written_for_graphs = tf.autograph.experimental.do_not_convert

@@ -183,9 +183,8 @@ class Interpreter:
 
     def _tensors(self, row: Mapping[str, np.ndarray]) -> dict[int, np.ndarray]:
         """Returns what goes into the file, by the index of the tensor."""
-        if len(self.inputs) == 1:
-            row = dict(zip(self.inputs, row.values(), strict=True))
-        return {self._indices[name]: port.tensor(row[name]) for name, port in self.inputs.items()}
+        given = rows_of.matched(row, self.inputs)
+        return {self._indices[name]: port.tensor(given[name]) for name, port in self.inputs.items()}
 
 
 def predict(path: Path, inputs: Inputs, workers: int, advance: Callable[[int], None] = lambda _: None) -> np.ndarray:

@@ -12,7 +12,6 @@ import pandas as pd
 from fer_exp import __version__, process
 from fer_exp.assessment.metrics import Evaluation
 from fer_exp.data import inputs
-from fer_exp.data.inputs import Spec, Specs
 from fer_exp.dataset import Splits
 from fer_exp.export import Exportable, Exported
 from fer_exp.lite import benchmark, export_table, litert, usage
@@ -172,12 +171,12 @@ def _how_to_call(exported: Sequence[Exported], splits: Splits) -> list[str]:
 def _lines_for(alike: Sequence[tuple[Exported, litert.Interpreter]], splits: Splits, quantized: bool) -> list[str]:
     """Returns how the smallest of the files that take values of one type is called."""
     smallest, file = min(alike, key=lambda pair: pair[0].size_mb)
-    output = file.output
+    output, ports = file.output, inputs.matched(file.inputs, splits.specs)
     call = usage.Call(
         file=smallest.path.name,
         taken=tuple(
-            usage.Taken(spec.name, spec.kind, spec.shape, port.scale or 1.0, port.zero_point)
-            for spec, port in _with_ports(splits.specs, file)
+            usage.Taken(name, spec.kind, spec.shape, ports[name].scale or 1.0, ports[name].zero_point)
+            for name, spec in splits.specs.items()
         ),
         class_names=splits.class_names,
         quantized=quantized,
@@ -195,12 +194,6 @@ def _lines_for(alike: Sequence[tuple[Exported, litert.Interpreter]], splits: Spl
         f"Kotlin, on Android:\n\n```kotlin\n{usage.kotlin(call)}```",
         f"C++:\n\n```cpp\n{usage.cpp(call)}```",
     ]
-
-
-def _with_ports(specs: Specs, file: litert.Interpreter) -> list[tuple[Spec, litert.Port]]:
-    if len(specs) == 1:
-        return list(zip(specs.values(), file.inputs.values(), strict=True))
-    return [(spec, file.inputs[name]) for name, spec in specs.items()]
 
 
 def _list(lines: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from rich.progress import Progress
 
 from fer_exp import __version__, process
 from fer_exp.assessment.metrics import Evaluation, evaluate
-from fer_exp.data.inputs import Spec, Specs
+from fer_exp.data.inputs import Spec, Specs, matched
 from fer_exp.dataset import Split
 from fer_exp.export import Exportable, Exported, Gap, Kind
 from fer_exp.lite import benchmark, model_file
@@ -163,8 +163,8 @@ def metadata(exported: Exported, exportable: Exportable) -> dict[str, Any]:
 
 def _inputs(interpreter: Interpreter, specs: Specs) -> dict[str, Any]:
     """Returns what goes into a file: as `input` if it is one, and each by its name."""
-    names = dict(zip(interpreter.inputs, specs, strict=True)) if len(specs) == 1 else {name: name for name in specs}
-    found = {names[name]: _input(port, specs[names[name]]) for name, port in interpreter.inputs.items()}
+    ports = matched(interpreter.inputs, specs)
+    found = {name: _input(ports[name], spec) for name, spec in specs.items()}
     only = {"input": next(iter(found.values()))} if len(found) == 1 else {}
     return {**only, "inputs": found}
 

@@ -11,9 +11,10 @@ read before anything heavy is imported. A model with a backbone calls that layer
 which in the attribute `weights_origin`. A model must not know data, loss or tracking.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from fer_exp.data.inputs import with_article
 from fer_exp.dataset import gives
 from fer_exp.options import config
 from fer_exp.options.explain import siblings
@@ -75,5 +76,5 @@ def problems(experiment: config.Experiment) -> Iterator[str]:
         )
 
 
-def _listed(kinds: Any) -> str:
-    return " and ".join(f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}" for kind in kinds)
+def _listed(kinds: Iterable[str]) -> str:
+    return " and ".join(map(with_article, kinds))

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from fer_exp.data.inputs import Spec, Specs
+from fer_exp.data.inputs import Spec, Specs, matched
 
 
 @tf.autograph.experimental.do_not_convert  # there is nothing in it for graphs, and reading it takes a moment
@@ -23,9 +23,8 @@ def call(model: keras.Model, inputs: Mapping[str, Any], training: bool = False) 
         training: As of Keras.
     """
     taken = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
-    alone = next(iter(inputs.values())) if len(inputs) == len(model.inputs) == 1 else None
-    given = keras.tree.map_structure(lambda tensor: inputs[tensor.name] if alone is None else alone, taken)
-    return model(given, training=training)
+    given = matched(inputs, shapes(model))
+    return model(keras.tree.map_structure(lambda tensor: given[tensor.name], taken), training=training)
 
 
 def fits(model: keras.Model, specs: Specs) -> bool:
@@ -40,14 +39,13 @@ def shapes(model: keras.Model) -> dict[str, tuple[int | None, ...]]:
     return {tensor.name: tuple(tensor.shape[1:]) for tensor in model.inputs}
 
 
-def symbolic(specs: Specs, dtype: str | None = None) -> dict[str, Any]:
-    """Returns Keras' inputs for specs, by name.
+def symbolic(specs: Specs) -> dict[str, Any]:
+    """Returns Keras' inputs for specs, by name, of the types that their kinds are stored in.
 
     Args:
         specs: What they are.
-        dtype: Of the values; None: as the kind of each stores them.
     """
-    return {name: keras.Input(spec.shape, dtype=dtype or spec.about.dtype, name=name) for name, spec in specs.items()}
+    return {name: keras.Input(spec.shape, dtype=spec.about.dtype, name=name) for name, spec in specs.items()}
 
 
 def begin(spec: Spec) -> Any:

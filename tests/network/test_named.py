@@ -22,7 +22,7 @@ def of_one(structure: str) -> keras.Model:
 
 def of_two() -> keras.Model:
     """Returns the sums of a clip and of a sound."""
-    given = named.symbolic({"voice": VOICE, "face": FACE}, "float32")
+    given = {spec.name: named.begin(spec) for spec in (VOICE, FACE)}
     sums = [keras.ops.sum(keras.layers.Flatten()(given[name]), axis=1, keepdims=True) for name in ("face", "voice")]
     return keras.Model(given, keras.layers.Concatenate()(sums))
 
